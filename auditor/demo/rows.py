@@ -1,0 +1,226 @@
+"""
+One document in, one row out, as the server's own mapper stores it: columns, and the rest as JSON.
+
+What a document means does not belong here.
+
+Source: the public document mapper Nevermore, and a public schema snapshot of a 2018.8 database.
+"""
+
+# Table names come from the callers' code and cannot be bound as parameters.
+# ruff: noqa: S608
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+TABLE_OF_PREFIX: Mapping[str, str] = {
+    "accounts": "Account",
+    "actiontemplates": "ActionTemplate",
+    "actiontemplateversions": "ActionTemplateVersion",
+    "artifacts": "Artifact",
+    "certificates": "Certificate",
+    "channels": "Channel",
+    "communityactiontemplates": "CommunityActionTemplate",
+    "deploymentprocess": "DeploymentProcess",
+    "deployments": "Deployment",
+    "environments": "DeploymentEnvironment",
+    "events": "Event",
+    "feeds": "Feed",
+    "gitcredentials": "GitCredential",
+    "interruptions": "Interruption",
+    "invitations": "Invitation",
+    "libraryvariablesets": "LibraryVariableSet",
+    "lifecycles": "Lifecycle",
+    "machinepolicies": "MachinePolicy",
+    "machines": "Machine",
+    "projectgroups": "ProjectGroup",
+    "projects": "Project",
+    "projecttriggers": "ProjectTrigger",
+    "proxies": "Proxy",
+    "releases": "Release",
+    "runbooks": "Runbook",
+    "servertasks": "ServerTask",
+    "spaces": "Space",
+    "subscriptions": "Subscription",
+    "tagsets": "TagSet",
+    "teams": "Team",
+    "tenants": "Tenant",
+    "tenantvariables": "TenantVariable",
+    "userroles": "UserRole",
+    "users": "User",
+    "variableset": "VariableSet",
+    "workerpools": "WorkerPool",
+    "workers": "Worker",
+}
+"""The table that a document id's prefix names, in lower case."""
+
+_ACCOUNT_SLUGS = (
+    "usernamepassword",
+    "amazonwebservicesaccount",
+    "azureserviceprincipal",
+    "azuresubscription",
+    "sshkeypair",
+    "token",
+)
+_LIST_COLUMNS = frozenset(["TenantTags", "IncludedTenantTags", "Roles", "ExternalIdentifiers"])
+_BIT_COLUMNS = frozenset(["AutoCreateRelease", "DiscreteChannelRelease", "Exclusive"])
+_BODIES = ("JSON", "JSONBlob")
+# The server reserves ids in blocks of this size, hence the visible jumps.
+_BLOCK = 20
+# Their related ids have a table of their own, or none.
+_NO_EDGES = frozenset(["Event", "Artifact", "Interruption"])
+
+
+def insert(connection: sqlite3.Connection, table: str, document: Mapping[str, Any], *, blob: bool = False) -> None:
+    """
+    Add *document* to *table*: what has a column goes there, the rest into JSON.
+
+    Lists in columns become ``|a|b|``, booleans 0 and 1. ``blob`` puts the body into JSONBlob where there is one.
+    Keeps KeyAllocation and RelatedDocument right; the rowversion counts by itself.
+
+    Raises:
+        sqlite3.IntegrityError: the id or the natural key is taken, or a needed column is missing.
+    """
+    row = _row(connection, table, document, blob)
+    connection.execute(
+        f'INSERT INTO "{table}" ({", ".join(_quoted(row))}) VALUES ({", ".join("?" for _ in row)})',
+        list(row.values()),
+    )
+    _allocate(connection, table, str(document["Id"]))
+    _relate(connection, table, document)
+
+
+def update(connection: sqlite3.Connection, table: str, document: Mapping[str, Any], *, blob: bool = False) -> None:
+    """
+    Replace the row of *document* (by its Id) with what *document* says; columns it does not name stay.
+
+    Raises:
+        KeyError: there is no such row.
+    """
+    row = _row(connection, table, document, blob)
+    changed = connection.execute(
+        f'UPDATE "{table}" SET {", ".join(f"{name} = ?" for name in _quoted(row))} WHERE Id = ?',
+        [*row.values(), document["Id"]],
+    ).rowcount
+    if not changed:
+        raise KeyError(f"{table} has no {document['Id']}")
+    _relate(connection, table, document)
+
+
+def delete(connection: sqlite3.Connection, table: str, id_: str) -> None:
+    """
+    Remove the row *id_* and its edges.
+
+    Raises:
+        KeyError: there is no such row.
+    """
+    if not connection.execute(f'DELETE FROM "{table}" WHERE Id = ?', (id_,)).rowcount:
+        raise KeyError(f"{table} has no {id_}")
+    connection.execute("DELETE FROM RelatedDocument WHERE Id = ?", (id_,))
+
+
+def read(connection: sqlite3.Connection, table: str, id_: str) -> dict[str, Any]:
+    """
+    Return the merged document *id_* without its rowversion.
+
+    Raises:
+        KeyError: there is no such row.
+    """
+    cursor = connection.execute(f'SELECT * FROM "{table}" WHERE Id = ?', (id_,))
+    values = cursor.fetchone()
+    if values is None:
+        raise KeyError(f"{table} has no {id_}")
+    row = dict(zip((item[0] for item in cursor.description), values, strict=True))
+    body = row.get("JSON")
+    if body is None and row.get("JSONBlob") is not None:
+        body = gzip.decompress(row["JSONBlob"]).decode("utf-16-le")
+    columns = {name: _from_column(name, value) for name, value in row.items() if name not in (*_BODIES, "DataVersion")}
+    return columns | json.loads(body or "{}")
+
+
+def next_id(connection: sqlite3.Connection, table: str, prefix: str) -> str:
+    """
+    Return the first free id ``prefix-N`` above all that were ever used in *table*.
+    """
+    rows = connection.execute(f'SELECT Id FROM "{table}" WHERE Id LIKE ?', (f"{prefix}-%",))
+    used = [int(tail) for (id_,) in rows if (tail := id_[len(prefix) + 1 :]).isdigit()]
+    return f"{prefix}-{max(used, default=0) + 1}"
+
+
+def table_of(id_: str) -> str | None:
+    """
+    Return the table that holds *id_*, judged by its prefix, or ``None``.
+    """
+    prefix = id_.partition("-")[0].lower()
+    return "Account" if prefix in _ACCOUNT_SLUGS else TABLE_OF_PREFIX.get(prefix)
+
+
+def compressed(body: str) -> bytes:
+    """
+    Return *body* as JSONBlob holds it: GZip of UTF-16LE, the same bytes every time.
+    """
+    return gzip.compress(body.encode("utf-16-le"), mtime=0)
+
+
+def _row(connection: sqlite3.Connection, table: str, document: Mapping[str, Any], blob: bool) -> dict[str, Any]:
+    names = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+    row = {name: _to_column(document[name]) for name in names if name in document and name not in _BODIES}
+    if "SpaceId" in names and "SpaceId" not in document:
+        row["SpaceId"] = "Spaces-1"
+    rest = {name: value for name, value in document.items() if name not in names}
+    body = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
+    if "JSONBlob" in names and (blob or "JSON" not in names):
+        row["JSONBlob"] = compressed(body)
+        if "JSON" in names:
+            row["JSON"] = None
+    elif "JSON" in names:
+        row["JSON"] = body
+        if "JSONBlob" in names:
+            row["JSONBlob"] = None
+    elif rest:
+        raise ValueError(f"{table} has no column for {', '.join(rest)}")
+    return row
+
+
+def _to_column(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        return f"|{'|'.join(value)}|" if value else ""
+    return value
+
+
+def _from_column(name: str, value: Any) -> Any:
+    if name.endswith("Ids") or name in _LIST_COLUMNS:
+        return [item for item in (value or "").split("|") if item.strip()]
+    if isinstance(value, int) and (name.startswith(("Is", "Has")) or name in _BIT_COLUMNS):
+        return bool(value)
+    return value
+
+
+def _allocate(connection: sqlite3.Connection, table: str, id_: str) -> None:
+    tail = id_.rpartition("-")[2]
+    if not tail.isdigit() or table in ("KeyAllocation", "VariableSet", "DeploymentProcess", "RunbookProcess"):
+        return
+    block = -(-int(tail) // _BLOCK) * _BLOCK
+    connection.execute(
+        "INSERT INTO KeyAllocation (CollectionName, Allocated) VALUES (?, ?) "
+        "ON CONFLICT (CollectionName) DO UPDATE SET Allocated = max(Allocated, excluded.Allocated)",
+        (table, block),
+    )
+
+
+def _relate(connection: sqlite3.Connection, table: str, document: Mapping[str, Any]) -> None:
+    if table in _NO_EDGES:
+        return
+    related = document.get("RelatedDocumentIds") or [document.get("RelatedDocumentId")]
+    edges = [(document["Id"], table, id_, target) for id_ in related if id_ and (target := table_of(id_))]
+    connection.execute("DELETE FROM RelatedDocument WHERE Id = ?", (document["Id"],))
+    connection.executemany("INSERT INTO RelatedDocument VALUES (?, ?, ?, ?)", edges)
+
+
+def _quoted(names: Mapping[str, Any]) -> list[str]:
+    return [f'"{name}"' for name in names]

@@ -1,0 +1,209 @@
+"""
+The tables of the embedded database: DDL for SQLite from the server's schema as data.
+
+Also hands on the row functions of ``rows``, so that one import makes and fills a database. Sample content does not
+belong here.
+
+Sources: schema-2018.8.json (facts of a public schema snapshot), and for ``spaces`` the release notes from 2019 on.
+"""
+
+# Table names come from package data and cannot be bound as parameters.
+# ruff: noqa: S608
+from __future__ import annotations
+
+import json
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from auditor.demo.rows import delete, insert, next_id, read, update
+
+__all__ = ["create_database", "delete", "insert", "next_id", "read", "table_definitions", "update"]
+
+_TYPES = {
+    "nvarchar": "TEXT COLLATE NOCASE",
+    "varchar": "TEXT COLLATE NOCASE",
+    "uniqueidentifier": "TEXT COLLATE NOCASE",
+    "datetimeoffset": "TEXT",
+    "datetime": "TEXT",
+    "int": "INTEGER",
+    "bigint": "INTEGER",
+    "bit": "INTEGER",
+    "timestamp": "BLOB",
+    "varbinary": "BLOB",
+}
+
+# Server-wide tables that stay outside spaces (2019 on); every other document table gets a SpaceId.
+_SYSTEM_LEVEL = frozenset(
+    [
+        "User",
+        "UserRole",
+        "Configuration",
+        "ApiKey",
+        "ExtensionConfiguration",
+        "CommunityActionTemplate",
+        "DashboardConfiguration",
+        "Invitation",
+        "KeyAllocation",
+        "Mutex",
+        "NuGetPackage",
+        "OctopusServerInstallationHistory",
+        "OctopusServerNode",
+        "RelatedDocument",
+        "SchemaVersions",
+        "DeploymentHistory",
+        "DeploymentRelatedMachine",
+        "EventRelatedDocument",
+        "WorkerTaskLease",
+    ]
+)
+
+_COUNTER = "rowversion"
+# A rowversion is eight bytes, big end first. SQLite before 3.41 has no unhex(): bytes are cut from a blob of all 256.
+_ALL_BYTES = f"x'{bytes(range(256)).hex()}'"
+_STAMP = (
+    "(SELECT CAST("
+    + " || ".join(f"substr({_ALL_BYTES}, ((seq >> {shift}) & 255) + 1, 1)" for shift in range(56, -1, -8))
+    + f" AS BLOB) FROM sqlite_sequence WHERE name = '{_COUNTER}')"
+)
+_ZERO_STAMP = "x'0000000000000000'"
+
+
+def create_database(path: Path, spaces: bool = False) -> None:
+    """
+    Make a new SQLite file at *path* with all tables of a 2018.8 server, empty.
+
+    ``spaces`` makes a newer one: Space and SpaceId, a few tables of 2019 and later, bodies in JSONBlob. Rowversions
+    and identity columns count by triggers, whoever writes the row.
+
+    Raises:
+        FileExistsError: there is a file at *path* already.
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} exists already")
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            for name, table in table_definitions(spaces).items():
+                for statement in _statements(name, table):
+                    connection.execute(statement)
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, 2000)", (_COUNTER,))
+    finally:
+        connection.close()
+
+
+def table_definitions(spaces: bool = False) -> dict[str, dict[str, Any]]:
+    """
+    Return each table's ``columns``, ``primary_key`` and ``unique`` as data.
+    """
+    text = files("auditor.demo").joinpath("schema-2018.8.json").read_text(encoding="utf-8")
+    tables: dict[str, dict[str, Any]] = json.loads(text)["tables"]
+    return _with_spaces(tables) if spaces else tables
+
+
+def _with_spaces(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    for name, table in tables.items():
+        if name not in _SYSTEM_LEVEL:
+            table["columns"].append(_column("SpaceId", nullable=True))
+            for unique in table["unique"]:
+                unique["columns"].append("SpaceId")
+    tables["VariableSet"]["columns"] = _mixed_body(tables["VariableSet"]["columns"])
+    tables["DeploymentProcess"]["columns"] = _blob_body(tables["DeploymentProcess"]["columns"])
+    return tables | {
+        "Space": _table(["Name", "Slug", "IsDefault:bit", "JSON"], unique=[["Name"], ["Slug"]]),
+        "Runbook": _table(["Name", "ProjectId", "JSON", "SpaceId"], unique=[["ProjectId", "Name"]]),
+        "RunbookProcess": _table(
+            [
+                "ProjectId",
+                "OwnerId",
+                "IsFrozen:bit",
+                "Version:int",
+                "RelatedDocumentIds",
+                "JSONBlob:varbinary",
+                "SpaceId",
+            ]
+        ),
+        "ScopedUserRole": _table(["TeamId", "UserRoleId", "JSON", "SpaceId"]),
+        "DeploymentSettings": _table(["ProjectId", "JSON", "SpaceId"]),
+        "GitCredential": _table(["Name", "JSON", "SpaceId"], unique=[["Name", "SpaceId"]]),
+    }
+
+
+def _table(columns: list[str], unique: list[list[str]] | None = None) -> dict[str, Any]:
+    pairs = [(text.partition(":")[0], text.partition(":")[2] or "nvarchar") for text in ["Id", *columns]]
+    return {
+        "primary_key": ["Id"],
+        "unique": [{"columns": names} for names in unique or []],
+        "columns": [_column(name, kind, nullable=name in ("SpaceId", "RelatedDocumentIds")) for name, kind in pairs],
+    }
+
+
+def _column(name: str, kind: str = "nvarchar", nullable: bool = False) -> dict[str, Any]:
+    return {"name": name, "type": kind, "nullable": nullable}
+
+
+def _mixed_body(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    loose = [column | {"nullable": True} if column["name"] == "JSON" else column for column in columns]
+    return [*loose, _column("JSONBlob", "varbinary", nullable=True)]
+
+
+def _blob_body(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_column("JSONBlob", "varbinary") if column["name"] == "JSON" else column for column in columns]
+
+
+def _statements(name: str, table: dict[str, Any]) -> list[str]:
+    key = table["primary_key"]
+    lines = [_declare(column, key) for column in table["columns"]]
+    if key and not any("PRIMARY KEY" in line for line in lines):
+        lines.append(f"PRIMARY KEY ({_list(key)})")
+    lines += [f"UNIQUE ({_list(unique['columns'])})" for unique in table["unique"]]
+    create = f'CREATE TABLE "{name}" (\n  ' + ",\n  ".join(lines) + "\n)"
+    return [create, *_triggers(name, table)]
+
+
+def _declare(column: dict[str, Any], key: list[str]) -> str:
+    name = column["name"]
+    if column.get("identity") and key == [name]:
+        return f'"{name}" INTEGER PRIMARY KEY AUTOINCREMENT'
+    text = f'"{name}" {_TYPES[column["type"]]}'
+    if not column["nullable"]:
+        text += " NOT NULL"
+    if "default" in column:
+        text += f" DEFAULT {column['default']}"
+    elif column["type"] == "timestamp":
+        text += f" DEFAULT ({_ZERO_STAMP})"
+    elif column.get("identity"):
+        text += " DEFAULT 0"
+    return text
+
+
+def _triggers(name: str, table: dict[str, Any]) -> list[str]:
+    triggers = []
+    for column in table["columns"]:
+        if column["type"] == "timestamp":
+            triggers += _stamp_triggers(name)
+        elif column.get("identity") and table["primary_key"] != [column["name"]]:
+            field = column["name"]
+            triggers.append(f'CREATE INDEX "IX_{name}_{field}" ON "{name}" ("{field}")')
+            triggers.append(
+                f'CREATE TRIGGER "{name}_{field}" AFTER INSERT ON "{name}" WHEN NEW."{field}" = 0 BEGIN '
+                f'UPDATE "{name}" SET "{field}" = (SELECT max("{field}") + 1 FROM "{name}") '
+                f"WHERE rowid = NEW.rowid; END"
+            )
+    return triggers
+
+
+def _stamp_triggers(name: str) -> list[str]:
+    body = (
+        f"BEGIN UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = '{_COUNTER}'; "
+        f'UPDATE "{name}" SET DataVersion = {_STAMP} WHERE rowid = NEW.rowid; END'
+    )
+    return [
+        f'CREATE TRIGGER "{name}_inserted" AFTER INSERT ON "{name}" WHEN NEW.DataVersion = {_ZERO_STAMP} {body}',
+        f'CREATE TRIGGER "{name}_updated" AFTER UPDATE ON "{name}" WHEN NEW.DataVersion IS OLD.DataVersion {body}',
+    ]
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
