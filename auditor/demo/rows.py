@@ -138,7 +138,8 @@ def read(connection: sqlite3.Connection, table: str, id_: str) -> dict[str, Any]
     if body is None and row.get("JSONBlob") is not None:
         body = gzip.decompress(row["JSONBlob"]).decode("utf-16-le")
     columns = {name: _from_column(name, value) for name, value in row.items() if name not in (*_BODIES, "DataVersion")}
-    return columns | json.loads(body or "{}")
+    rest: dict[str, Any] = json.loads(body or "{}")
+    return columns | rest
 
 
 def next_id(connection: sqlite3.Connection, table: str, prefix: str) -> str:
