@@ -1,0 +1,88 @@
+"""
+What one audit run did, as a value: the log, the state file, metrics and notifications all read this.
+
+Holds names and counts only; a secret's value has no place in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Warning_:
+    """
+    Something a person should look at; the run went on.
+    """
+
+    document: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """
+    Files of the tree by outcome.
+    """
+
+    added: int = 0
+    modified: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+
+    @property
+    def changed(self) -> int:
+        """
+        Return how many files differ from the commit before.
+        """
+        return self.added + self.modified + self.deleted
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """
+    One run of one server.
+
+    ``outcome`` is ``changed``, ``unchanged``, ``failed`` or ``skipped``; ``seconds`` and ``phases``
+    are seconds of wall time; ``window_seconds`` is ``None`` where no window was opened; ``pushed`` is
+    ``None`` where no remote is set; ``changes`` counts documents by type and outcome, as
+    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``.
+    """
+
+    run_id: str
+    server: str
+    started: str
+    outcome: str
+    seconds: float = 0.0
+    window_seconds: float | None = None
+    window_stuck: bool = False
+    phases: Mapping[str, float] = field(default_factory=dict)
+    documents: int = 0
+    files: FileCounts = field(default_factory=FileCounts)
+    changes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    commits: tuple[str, ...] = ()
+    subject: str = ""
+    pushed: bool | None = None
+    commits_ahead: int = 0
+    oldest_unpushed: str | None = None
+    warnings: tuple[Warning_, ...] = ()
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """
+        Return whether the run did all that it should, without a document left behind.
+        """
+        return self.outcome in ("changed", "unchanged", "skipped") and not self.warnings
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        Return the object that ``auditor once --json`` prints and hooks receive.
+        """
+        value = asdict(self)
+        value["commits"] = list(self.commits)
+        value["warnings"] = [asdict(item) for item in self.warnings]
+        return value

@@ -1,0 +1,140 @@
+"""
+Values to canonical bytes and back: the same value always gives the same bytes.
+
+UTF-8, LF, two blanks of indentation, a final line end; keys in code-point order, except that the keys named as
+``first`` lead the outermost object. Numbers keep their own text (``1.10`` stays ``1.10``), big integers stay whole,
+lone surrogates survive as escapes. Not here: what a document means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from json.encoder import encode_basestring
+from typing import Any
+
+import orjson
+
+_OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_LONGEST_INT = 18
+
+
+class Number:
+    """
+    A JSON number with a fraction, an exponent or very many digits, kept as the text it had.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Number({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def decode(text: str | bytes) -> Any:
+    """
+    Return the value of a JSON text; fractions and exponents come as ``Number``.
+
+    Raises:
+        ValueError: not JSON (``NaN`` and ``Infinity`` are not), or nested too deep.
+    """
+    try:
+        return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def encode(value: Any, first: Sequence[str] = ()) -> bytes:
+    """
+    Return the canonical bytes of *value*; a value has only dicts with text keys, lists, text, numbers, booleans, None.
+
+    Raises:
+        TypeError: another kind of value.
+    """
+    if isinstance(value, dict) and first and len(value) > 1:
+        head = {key: value[key] for key in first if key in value}
+        if head:
+            rest = {key: item for key, item in value.items() if key not in head}
+            return _spliced(head, rest)
+    return _encode(value) + b"\n"
+
+
+def _spliced(head: dict[str, Any], rest: dict[str, Any]) -> bytes:
+    lines = b",\n".join(b"  " + _encode({key: item})[4:-2] for key, item in head.items())
+    if not rest:
+        return b"{\n" + lines + b"\n}\n"
+    return b"{\n" + lines + b",\n" + _encode(rest)[2:] + b"\n"
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=_fragment, option=_OPTIONS)
+    except (TypeError, orjson.JSONEncodeError):
+        # Integers above 64 bits, lone surrogates and deep nesting: rare, so the slow way is good enough.
+        return _to_bytes("".join(_written(value, "\n")))
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    if isinstance(value, Number):
+        return orjson.Fragment(value.text)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _to_bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode("utf-8")
+
+
+def _written(value: Any, newline: str) -> list[str]:
+    """
+    Return the pieces of *value*'s text, byte for byte as the fast encoder would write them.
+    """
+    if isinstance(value, dict):
+        return _object(value, newline)
+    if isinstance(value, list):
+        inner = newline + "  "
+        items = [piece for item in value for piece in ("," + inner, *_written(item, inner))]
+        return ["[" + inner, *items[1:], newline + "]"] if items else ["[]"]
+    return [_scalar(value)]
+
+
+def _object(value: dict[str, Any], newline: str) -> list[str]:
+    inner = newline + "  "
+    pieces: list[str] = []
+    for key in sorted(value):
+        pieces += ("," + inner, encode_basestring(key), ": ", *_written(value[key], inner))
+    return ["{" + inner, *pieces[1:], newline + "}"] if pieces else ["{}"]
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or value is True or value is False:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Number):
+        return value.text
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _integer(text: str) -> int | Number:
+    return int(text) if len(text) < 4000 else Number(text)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+# parse_int is set only for the sake of integers longer than Python converts; see `decode`.
+_decoder = json.JSONDecoder(parse_float=Number, parse_constant=_refuse, parse_int=_integer)

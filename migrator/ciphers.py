@@ -1,0 +1,241 @@
+"""
+The ciphers of the two worlds a secret lives in: the server's database and an export.
+
+The only user of ``cryptography``. Knows values and contexts, not documents. A cipher's ``repr`` shows no key.
+
+Sources: docs "Data encryption", two independent public decryption scripts, and real exports of the original tool.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from migrator.errors import SecretError
+
+_BASE64 = r"[A-Za-z0-9+/]"
+_CIPHERTEXT = rf"(?:{_BASE64}{{4}})*(?:{_BASE64}{{2}}==|{_BASE64}{{3}}=|{_BASE64}{{4}})\|{_BASE64}{{22}}=="
+CIPHERTEXT = re.compile(_CIPHERTEXT)
+"""Text shaped as the server stores a secret: base64 of the ciphertext, a bar, base64 of a 16-byte IV."""
+
+
+def is_ciphertext(text: str) -> bool:
+    """
+    Return whether *text* has the shape of a stored secret: whole blocks, a bar, a 16-byte IV.
+
+    The salted digests of audit events (20 bytes | 12 bytes) do not.
+    """
+    if text[-25:-24] != "|" or not CIPHERTEXT.fullmatch(text):
+        return False
+    body = text[:-25]
+    return (len(body) * 3 // 4 - body.count("=")) % 16 == 0
+
+
+def _cbc_decrypt(key: bytes, text: str) -> bytes:
+    body, _, iv = text.partition("|")
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(base64.b64decode(iv, validate=True))).decryptor()
+    padded = decryptor.update(base64.b64decode(body, validate=True)) + decryptor.finalize()
+    unpadder = PKCS7(128).unpadder()
+    return unpadder.update(padded) + unpadder.finalize()
+
+
+def _cbc_encrypt(key: bytes, plain: bytes, iv: bytes) -> str:
+    padder = PKCS7(128).padder()
+    padded = padder.update(plain) + padder.finalize()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    body = encryptor.update(padded) + encryptor.finalize()
+    return f"{base64.b64encode(body).decode()}|{base64.b64encode(iv).decode()}"
+
+
+@dataclass(frozen=True)
+class MasterKeyCipher:
+    """
+    Opens and seals secrets as the server's database holds them: AES-CBC, PKCS#7, UTF-8, ``body|IV`` in base64.
+
+    A 16-byte key means AES-128, 32 bytes AES-256.
+    """
+
+    key: bytes = field(repr=False)
+    random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
+
+    @classmethod
+    def from_base64(cls, text: str, random: Callable[[int], bytes] = os.urandom) -> MasterKeyCipher:
+        """
+        Make the cipher from the key as ``show-master-key`` prints it; the last line counts.
+
+        Raises:
+            SecretError: not base64, or of a length that is neither 16 nor 32 bytes.
+        """
+        lines = text.strip().splitlines()
+        try:
+            key = base64.b64decode(lines[-1].strip() if lines else "", validate=True)
+        except (binascii.Error, ValueError):
+            raise SecretError(
+                "the master key is not base64; copy it as `Octopus.Server show-master-key` prints it"
+            ) from None
+        if len(key) not in (16, 32):
+            raise SecretError(
+                f"the master key has {len(key)} bytes, but 16 or 32 are needed; "
+                "copy it as `Octopus.Server show-master-key` prints it"
+            )
+        return cls(key, random)
+
+    def open(self, text: str) -> str:
+        """
+        Return the plaintext of a stored secret.
+
+        Raises:
+            SecretError: it does not open under this key.
+        """
+        try:
+            return _cbc_decrypt(self.key, text).decode("utf-8")
+        except (ValueError, binascii.Error):
+            raise SecretError("the value does not open under this master key") from None
+
+    def seal(self, plain: str) -> str:
+        """
+        Return *plain* as the database stores it, under a fresh random IV.
+        """
+        return _cbc_encrypt(self.key, plain.encode("utf-8"), self.random(16))
+
+
+@dataclass(frozen=True)
+class KeyDerivation:
+    """
+    How an export's key comes from its password: scrypt, public parameters.
+
+    ``cost`` is scrypt's N; with r = 8 it takes ``cost`` KiB of memory.
+    """
+
+    salt: bytes
+    cost: int = 1 << 15
+    block: int = 8
+    parallel: int = 3
+
+
+@dataclass(frozen=True)
+class PasswordCipher:
+    """
+    Seals secrets for a native export: AES-SIV (RFC 5297), deterministic, bound to the place it stands in.
+
+    The same password, salt, context and plaintext always give the same text; a sealed value that was moved to
+    another context does not open.
+    """
+
+    derivation: KeyDerivation
+    _seal: AESSIV = field(repr=False)
+    _digest_key: bytes = field(repr=False)
+    check: str = field(repr=False)
+
+    @classmethod
+    def from_password(cls, password: str, derivation: KeyDerivation) -> PasswordCipher:
+        """
+        Derive the keys; takes a few tenths of a second.
+        """
+        root = hashlib.scrypt(
+            password.encode("utf-8", "surrogatepass"),
+            salt=derivation.salt,
+            n=derivation.cost,
+            r=derivation.block,
+            p=derivation.parallel,
+            maxmem=256 * derivation.cost * derivation.block,
+            dklen=64,
+        )
+        check = hmac.digest(_expand(root, "check", 32), b"octopus export", "sha256")
+        return cls(
+            derivation,
+            AESSIV(_expand(root, "seal", 64)),
+            _expand(root, "fingerprint", 32),
+            base64.b64encode(check).decode(),
+        )
+
+    def seal(self, plain: str, context: Sequence[str]) -> str:
+        """
+        Return *plain* sealed for *context* (document type, document id, path), in base64.
+        """
+        return base64.b64encode(self._seal.encrypt(_bytes(plain), _context(context))).decode()
+
+    def open(self, text: str, context: Sequence[str]) -> str:
+        """
+        Return the plaintext of a sealed value.
+
+        Raises:
+            SecretError: wrong password, changed text, or a value that was moved here from another place.
+        """
+        try:
+            sealed = base64.b64decode(text, validate=True)
+            return self._seal.decrypt(sealed, _context(context)).decode("utf-8", "surrogatepass")[1:]
+        except (InvalidTag, binascii.Error, ValueError):
+            raise SecretError("the sealed value does not open: it was changed, or moved here from another place") from None
+
+    def fingerprint(self, plain: str, context: Sequence[str]) -> str:
+        """
+        Return a keyed one-way digest of *plain* at *context*: shows that a secret changed, cannot be opened.
+        """
+        mac = hmac.new(self._digest_key, digestmod="sha256")
+        for part in (*_context(context), _bytes(plain)):
+            mac.update(len(part).to_bytes(8, "big") + part)
+        return base64.b64encode(mac.digest()).decode()
+
+
+def _bytes(plain: str) -> bytes:
+    # AES-SIV refuses empty data, and an empty secret is a real value: one byte goes before each.
+    return b"=" + plain.encode("utf-8", "surrogatepass")
+
+
+def _context(context: Sequence[str]) -> list[bytes]:
+    return [part.encode("utf-8", "surrogatepass") for part in context]
+
+
+def _expand(root: bytes, purpose: str, length: int) -> bytes:
+    return HKDFExpand(algorithm=SHA256(), length=length, info=f"octopus-migrator {purpose} v1".encode()).derive(root)
+
+
+@dataclass(frozen=True)
+class InterchangeCipher:
+    """
+    The original tool's envelope: PBKDF2-HMAC-SHA1 of the password, AES-128-CBC, an IV of zeros.
+
+    Equal secrets look equal and a weak password can be guessed offline; only for exchange with that tool.
+    Verified against real exports of Octopus.Migrator 3.x.
+    """
+
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def from_password(cls, password: str) -> InterchangeCipher:
+        """
+        Derive the key as the original tool does.
+        """
+        return cls(hashlib.pbkdf2_hmac("sha1", password.encode("utf-8"), b"Octopuss", 1000, 16))
+
+    def seal(self, plain: str) -> str:
+        """
+        Return *plain* sealed, always the same text for the same plaintext.
+        """
+        return _cbc_encrypt(self.key, plain.encode("utf-8"), bytes(16))
+
+    def open(self, text: str) -> str:
+        """
+        Return the plaintext; any IV is accepted.
+
+        Raises:
+            SecretError: it does not open under this password.
+        """
+        try:
+            return _cbc_decrypt(self.key, text).decode("utf-8")
+        except (ValueError, binascii.Error):
+            raise SecretError("the value does not open under this password") from None

@@ -1,0 +1,173 @@
+"""
+A document of the server, and the one walk over its body.
+
+Pure: values in, values out. What a type's fields mean is in the document map.
+
+A *path pattern* names places in a body: segments joined by ``/``; ``*`` stands for any element of a list or any
+value of a dictionary, ``~`` for the keys of a dictionary. A *path* names one place, and an element of a list is
+named by its own ``Id`` where it has one, so that it stays the same when its neighbours move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from migrator.document_map import DocumentMap
+
+Body = dict[str, Any]
+"""A merged document: the columns and the JSON of one row."""
+
+
+class DocumentId(NamedTuple):
+    """
+    A document's identity on one server: its type and its id.
+    """
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    One document, with the space it stands in (``None``: of the whole server).
+    """
+
+    map: DocumentMap
+    id: str
+    body: Body
+    space: str | None = None
+
+    @property
+    def identity(self) -> DocumentId:
+        """
+        Return type and id.
+        """
+        return DocumentId(self.map.type, self.id)
+
+    @property
+    def name(self) -> str:
+        """
+        Return what people call it: its name, or its id where it has none.
+        """
+        return display_name(self.map, self.body, self.id)
+
+
+def display_name(document_map: DocumentMap, body: Body, document_id: str) -> str:
+    """
+    Return the name people use for a document.
+    """
+    name = body.get(document_map.name_property)
+    return name if isinstance(name, str) and name else document_id
+
+
+class Place(NamedTuple):
+    """
+    One place in a body: ``container[key]``, reached by ``path``.
+
+    For a pattern that ends in ``~`` the key itself is meant: ``is_key`` is true.
+    """
+
+    container: Any
+    key: Any
+    path: tuple[str, ...]
+    is_key: bool = False
+
+    @property
+    def value(self) -> Any:
+        """
+        Return what stands there.
+        """
+        return self.key if self.is_key else self.container[self.key]
+
+
+def places(body: Body, pattern: str) -> list[Place]:
+    """
+    Return every place in *body* that *pattern* names, in order; places that do not exist are left out.
+    """
+    found: list[Place] = []
+    _collect(body, split(pattern), (), found)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def split(pattern: str) -> tuple[str, ...]:
+    """
+    Return the segments of a path pattern.
+    """
+    return tuple(pattern.split("/"))
+
+
+def _collect(value: Any, segments: Sequence[str], path: tuple[str, ...], found: list[Place]) -> None:
+    segment, rest = segments[0], segments[1:]
+    if segment == "~":
+        if isinstance(value, dict):
+            found.extend(Place(value, key, (*path, key), True) for key in value)
+        return
+    for key, name in _keys(value, segment):
+        if rest:
+            _collect(value[key], rest, (*path, name), found)
+        else:
+            found.append(Place(value, key, (*path, name)))
+
+
+def _keys(value: Any, segment: str) -> list[tuple[Any, str]]:
+    if isinstance(value, dict):
+        if segment == "*":
+            return [(key, key) for key in value]
+        return [(segment, segment)] if segment in value else []
+    if isinstance(value, list) and segment == "*":
+        return list(zip(range(len(value)), element_names(value), strict=True))
+    return []
+
+
+def element_names(items: list[Any]) -> list[str]:
+    """
+    Return a stable name for each element of a list: its own ``Id`` where that is unique in the list, else its index.
+    """
+    ids = [item.get("Id") if isinstance(item, dict) else None for item in items]
+    if not any(ids):
+        return [str(index) for index in range(len(items))]
+    return [
+        f"[{own}]" if isinstance(own, str) and own and ids.count(own) == 1 else str(index) for index, own in enumerate(ids)
+    ]
+
+
+def rewrite_leaves(value: Any, change: Callable[[str, tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
+    """
+    Return *value* with every text leaf replaced by ``change(text, path)``; nothing is changed in place.
+    """
+    if isinstance(value, str):
+        return change(value, path)
+    if isinstance(value, dict):
+        return {key: rewrite_leaves(item, change, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [
+            rewrite_leaves(item, change, (*path, name)) for item, name in zip(value, element_names(value), strict=True)
+        ]
+    return value
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """
+    Yield each leaf (whatever is neither a list nor a dictionary) with its path.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for name, item in zip(element_names(value), value, strict=True):
+            yield from leaves(item, (*path, name))
+    else:
+        yield path, value
+
+
+def spelled(path: Sequence[str]) -> str:
+    """
+    Return a path as people read it, and as secrets are bound to it: segments joined by ``/``.
+    """
+    return "/".join(part.replace("~", "~0").replace("/", "~1") for part in path)

@@ -1,0 +1,61 @@
+"""
+The one family of errors a person can mend, with their exit codes.
+
+Anything that is not an ``OperatorError`` and reaches a program's top is a bug and is shown as one.
+What does not belong here: how an error is printed (the command lines do that).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OperatorError(Exception):
+    """
+    The run cannot go on and somebody can do something about it.
+
+    The message is one sentence that names the document and the place and says what to do. It never
+    holds a secret's value.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(OperatorError):
+    """
+    The command line or the configuration is wrong.
+    """
+
+    exit_code: ClassVar[int] = 2
+
+
+class DatabaseError(OperatorError):
+    """
+    The database cannot be reached, read or written, or is not an Octopus database.
+    """
+
+
+class SecretError(OperatorError):
+    """
+    A key or a password does not fit, or a secret does not open.
+    """
+
+
+class UnreadableDocument(OperatorError):
+    """
+    One document cannot be understood; the others can.
+
+    ``document`` is its id, ``path`` the place in it (may be empty).
+    """
+
+    def __init__(self, document: str, path: str, message: str) -> None:
+        super().__init__(f"{document}{f' at {path}' if path else ''}: {message}")
+        self.document = document
+        self.path = path
+        self.message = message
+
+
+class PlaintextFound(OperatorError):
+    """
+    What was about to be written holds a secret's plaintext; nothing was written.
+    """

@@ -1,0 +1,75 @@
+"""
+The registry: every type of document the program has facts about, and every table it leaves out.
+
+A new table of a newer server is one more row in one of these files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from migrator.document_map import DocumentMap, Kind, default_map
+from migrator.maps.access import ACCESS_MAPS
+from migrator.maps.history import HISTORY_MAPS
+from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
+from migrator.maps.library import LIBRARY_MAPS
+from migrator.maps.projects import PROJECT_MAPS
+from migrator.maps.system import EXCLUDED_TABLES
+
+_OWNERS_FIRST = ("Space", "Project", "LibraryVariableSet", "Tenant", "Runbook")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """
+    The maps by table name, blind to case as the database is; documents that own others come first.
+    """
+
+    maps: tuple[DocumentMap, ...]
+    excluded: Mapping[str, str]
+
+    @cached_property
+    def _by_table(self) -> dict[str, DocumentMap]:
+        return {item.table.lower(): item for item in self.maps}
+
+    @cached_property
+    def _excluded(self) -> frozenset[str]:
+        return frozenset(name.lower() for name in self.excluded)
+
+    def find(self, table: str) -> DocumentMap | None:
+        """
+        Return the map of a table, or ``None``.
+        """
+        return self._by_table.get(table.lower())
+
+    def __getitem__(self, table: str) -> DocumentMap:
+        """
+        Return the map of a known type, or of an unknown one the default.
+        """
+        return self.find(table) or default_map(table)
+
+    def is_excluded(self, table: str) -> bool:
+        """
+        Return whether a table is left out by name.
+        """
+        return table.lower() in self._excluded
+
+    def order(self, table: str) -> tuple[int, str]:
+        """
+        Return a sort key that puts owners before what they own.
+        """
+        rank = {name: index for index, name in enumerate(_OWNERS_FIRST)}
+        return rank.get(table, len(rank)), table
+
+
+def _ordered(maps: tuple[DocumentMap, ...]) -> tuple[DocumentMap, ...]:
+    rank = {name: index for index, name in enumerate(_OWNERS_FIRST)}
+    return tuple(sorted(maps, key=lambda item: (rank.get(item.table, len(rank)), item.table)))
+
+
+REGISTRY = Registry(
+    _ordered((*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)), EXCLUDED_TABLES
+)
+CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

@@ -1,0 +1,144 @@
+"""
+Who may do what, and the server's own settings: users, roles, teams, keys, configuration rows, spaces.
+"""
+
+from __future__ import annotations
+
+from migrator.document_map import Column, DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.shared import FLAG, IDS
+
+_ONE_SERVER = "state of one installation"
+_STORAGE = "storage paths of one installation"
+
+ACCESS_MAPS = (
+    DocumentMap(
+        table="Space",
+        file="Spaces/{name}/{name}",
+        id_prefix="Spaces-",
+        columns={"IsDefault": FLAG, "TaskQueueStopped": FLAG},
+        references=(Reference("SpaceManagersTeams/*", "Team", Meaning.LINK),),
+        sets=("SpaceManagersTeams",),
+        plural="spaces",
+    ),
+    DocumentMap(
+        table="UserRole",
+        file="UserRoles/{name}",
+        id_prefix="UserRoles-",
+        sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
+        fixed_ids=("userroles-*",),
+        columns={},
+        plural="user roles",
+    ),
+    DocumentMap(
+        table="User",
+        file="Users/{name}",
+        id_prefix="Users-",
+        key=("Username",),
+        name_property="Username",
+        columns={"IsActive": FLAG, "IsService": FLAG},
+        confidential=("PasswordHashed",),
+        fixed_ids=("users-system",),
+        volatile=(
+            Volatile("IdentificationToken", "renewed by the server at each change of password"),
+            Volatile("SecurityGroupIds", "copied from the directory at each sign-in"),
+            Volatile("SecurityGroupsLastUpdated", "a time stamp of the directory's synchronisation"),
+            Volatile("ExternalIdentifiers", "derived from the identity provider at each sign-in"),
+        ),
+        plural="users",
+    ),
+    DocumentMap(
+        table="Team",
+        file="Teams/{name}",
+        id_prefix="Teams-",
+        columns={
+            name: Column.IDS
+            for name in ("MemberUserIds", "ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds", "TenantTags")
+        },
+        references=(
+            Reference("MemberUserIds/*", "User", Meaning.LINK),
+            Reference("UserRoleIds/*", "UserRole", Meaning.LINK),
+            Reference("ProjectIds/*", "Project", Meaning.RESTRICTION),
+            Reference("ProjectGroupIds/*", "ProjectGroup", Meaning.RESTRICTION),
+            Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION),
+            Reference("TenantTags/*", "Tag", Meaning.RESTRICTION),
+        ),
+        sets=(
+            "MemberUserIds",
+            "UserRoleIds",
+            "ProjectIds",
+            "ProjectGroupIds",
+            "EnvironmentIds",
+            "TenantIds",
+            "TenantTags",
+        ),
+        fixed_ids=("teams-administrators", "teams-everyone", "teams-managers", "teams-spacemanagers-*"),
+        plural="teams",
+    ),
+    DocumentMap(
+        table="ScopedUserRole",
+        file="ScopedUserRoles/{id}",
+        id_prefix="ScopedUserRoles-",
+        key=("Id",),
+        name_property="",
+        owner=None,
+        columns={
+            name: IDS for name in ("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds")
+        },
+        references=(
+            Reference("TeamId", "Team"),
+            Reference("UserRoleId", "UserRole"),
+            Reference("ProjectIds/*", "Project", Meaning.RESTRICTION),
+            Reference("ProjectGroupIds/*", "ProjectGroup", Meaning.RESTRICTION),
+            Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION),
+        ),
+        sets=("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds"),
+        plural="scoped user roles",
+    ),
+    DocumentMap(
+        table="ApiKey",
+        file="ApiKeys/{id}",
+        id_prefix="apikeys-",
+        key=("Id",),
+        name_property="",
+        references=(Reference("UserId", "User"),),
+        confidential=("ApiKeyHashed",),
+        fixed_ids=("apikeys-*",),
+        plural="API keys",
+    ),
+    DocumentMap(
+        table="Configuration",
+        file="Configuration/{id}",
+        id_prefix="",
+        key=("Id",),
+        name_property="",
+        sensitive=(Sensitive("SmtpPassword"), Sensitive("CertificateData")),
+        confidential=("LicenseText",),
+        volatile=(Volatile("IsInMaintenanceMode", "the audit switches it itself"),),
+        excluded_ids={
+            "maintenance": _ONE_SERVER,
+            "schedule": _ONE_SERVER,
+            "upgrade": _ONE_SERVER,
+            "activitylogstorage": _STORAGE,
+            "artifactstorage": _STORAGE,
+            "builtinrepository": _STORAGE,
+        },
+        fixed_ids=("*",),
+        never_imported={
+            "certificate-global": "the server's own X.509 identity",
+            "license": "belongs to one installation",
+        },
+        plural="server settings",
+    ),
+    DocumentMap(
+        table="ExtensionConfiguration",
+        file="ExtensionConfigurations/{name}",
+        id_prefix="",
+        key=("Id",),
+        unique_name=False,
+        fixed_ids=("*",),
+        embedded=("Json",),
+        plural="extension settings",
+    ),
+)

@@ -1,0 +1,115 @@
+"""
+What happened: releases, deployments, their tasks. Not configuration, exported only on request.
+"""
+
+from __future__ import annotations
+
+from migrator.document_map import Column, DocumentMap, Kind, Meaning, Reference
+from migrator.maps.shared import FLAG, IDS
+
+_LINK = Meaning.LINK
+
+
+def _history(table: str, file: str, prefix: str, key: tuple[str, ...], **more: object) -> DocumentMap:
+    return DocumentMap(table=table, file=file, id_prefix=prefix, key=key, kind=Kind.HISTORY, **more)  # type: ignore[arg-type]
+
+
+_FLAGS = {"HasPendingInterruptions": FLAG, "HasWarningsOrErrors": FLAG}
+_CONTEXT = (
+    Reference("ProjectId", "Project", _LINK),
+    Reference("EnvironmentId", "DeploymentEnvironment", _LINK),
+    Reference("TenantId", "Tenant", _LINK),
+)
+_RELATED: dict[str, Column] = {"RelatedDocumentIds": IDS}
+
+HISTORY_MAPS = (
+    _history(
+        "Release",
+        "Releases/{owner}/{version}/release",
+        "Releases-",
+        ("ProjectId", "Version"),
+        name_property="Version",
+        owner="ProjectId",
+        references=(
+            Reference("ProjectId", "Project", Meaning.OWNER),
+            Reference("ChannelId", "Channel", _LINK),
+            Reference("LifecycleId", "Lifecycle", _LINK),
+            Reference("ProjectVariableSetSnapshotId", "VariableSet", _LINK),
+            Reference("ProjectDeploymentProcessSnapshotId", "DeploymentProcess", _LINK),
+            Reference("LibraryVariableSetSnapshots/*/LibraryVariableSetId", "LibraryVariableSet", _LINK),
+            Reference("LibraryVariableSetSnapshots/*/VariableSetSnapshotId", "VariableSet", _LINK),
+        ),
+    ),
+    _history(
+        "Deployment",
+        "Deployments/{owner}/{id}/deployment",
+        "Deployments-",
+        ("Id",),
+        owner="ProjectId",
+        columns={"DeployedToMachineIds": IDS},
+        references=(
+            Reference("ProjectId", "Project", Meaning.OWNER),
+            Reference("EnvironmentId", "DeploymentEnvironment", _LINK),
+            Reference("ReleaseId", "Release", _LINK),
+            Reference("ProjectGroupId", "ProjectGroup", _LINK),
+            Reference("TaskId", "ServerTask", _LINK),
+            Reference("TenantId", "Tenant", _LINK),
+            Reference("ChannelId", "Channel", _LINK),
+            Reference("DeployedToMachineIds/*", "Machine", _LINK),
+            Reference("ManifestVariableSetId", "VariableSet", _LINK),
+        ),
+        plural="deployments",
+    ),
+    _history(
+        "DeploymentHistory",
+        "DeploymentHistory/{id}",
+        "",
+        ("DeploymentId",),
+        name_property="",
+        references=(
+            Reference("DeploymentId", "Deployment", _LINK),
+            *_CONTEXT,
+            Reference("ReleaseId", "Release", _LINK),
+            Reference("TaskId", "ServerTask", _LINK),
+            Reference("ChannelId", "Channel", _LINK),
+        ),
+    ),
+    _history(
+        "DeploymentRelatedMachine",
+        "DeploymentRelatedMachines/{id}",
+        "",
+        ("DeploymentId", "MachineId"),
+        name_property="",
+        references=(Reference("DeploymentId", "Deployment", _LINK), Reference("MachineId", "Machine", _LINK)),
+    ),
+    _history(
+        "ServerTask",
+        "ServerTasks/{id}",
+        "ServerTasks-",
+        ("Id",),
+        columns=_FLAGS,
+        references=_CONTEXT,
+    ),
+    _history(
+        "Event",
+        "Events/{id}",
+        "Events-",
+        ("Id",),
+        name_property="",
+        columns=_RELATED,
+        references=(*_CONTEXT, Reference("UserId", "User", _LINK), Reference("RelatedDocumentIds/*", "*", _LINK)),
+    ),
+    _history("EventRelatedDocument", "EventRelatedDocuments/{id}", "", ("Id",), name_property=""),
+    _history("Artifact", "Artifacts/{id}", "Artifacts-", ("Id",), columns=_RELATED, references=_CONTEXT),
+    _history(
+        "Interruption",
+        "Interruptions/{id}",
+        "Interruptions-",
+        ("Id",),
+        columns={**_RELATED, "ResponsibleTeamIds": IDS},
+        references=(*_CONTEXT, Reference("TaskId", "ServerTask", _LINK)),
+    ),
+    _history("RunbookSnapshot", "RunbookSnapshots/{owner}/{id}", "RunbookSnapshots-", ("Id",), owner="RunbookId"),
+    _history("RunbookRun", "RunbookRuns/{id}", "RunbookRuns-", ("Id",)),
+    _history("BuildInformation", "BuildInformation/{id}", "BuildInformation-", ("Id",)),
+)

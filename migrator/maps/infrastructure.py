@@ -1,0 +1,106 @@
+"""
+Infrastructure: environments, deployment targets, workers, policies, proxies, accounts.
+"""
+
+from __future__ import annotations
+
+from migrator.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.shared import (
+    ENDPOINT_REFERENCES,
+    ENDPOINT_SECRETS,
+    FLAG,
+    IDS,
+    RESTRICTION_COLUMNS,
+    RESTRICTION_SETS,
+    RESTRICTIONS,
+)
+
+_HEALTH = tuple(
+    Volatile(path, "rewritten by every health check")
+    for path in (
+        "HealthStatus",
+        "Status",
+        "StatusSummary",
+        "HasLatestCalamari",
+        "OperatingSystem",
+        "ShellName",
+        "ShellVersion",
+        "Architecture",
+        "LastSeen",
+        "LastHealthCheck",
+        "Endpoint/TentacleVersionDetails",
+    )
+)
+
+INFRASTRUCTURE_MAPS = (
+    DocumentMap(
+        table="DeploymentEnvironment",
+        file="Environments/{name}",
+        id_prefix="Environments-",
+        plural="environments",
+    ),
+    DocumentMap(
+        table="MachinePolicy",
+        file="MachinePolicys/{name}",
+        id_prefix="MachinePolicies-",
+        columns={"IsDefault": FLAG},
+        plural="machine policies",
+    ),
+    DocumentMap(
+        table="Proxy",
+        file="Proxies/{name}",
+        id_prefix="Proxies-",
+        sensitive=(Sensitive("Password"),),
+        plural="proxies",
+    ),
+    DocumentMap(
+        table="WorkerPool",
+        file="WorkerPools/{name}",
+        id_prefix="WorkerPools-",
+        columns={"IsDefault": FLAG},
+        plural="worker pools",
+    ),
+    DocumentMap(
+        table="Account",
+        file="Accounts/{name}",
+        id_prefix="Accounts-",
+        columns=RESTRICTION_COLUMNS,
+        references=RESTRICTIONS,
+        sensitive=tuple(
+            Sensitive(name)
+            for name in (
+                "Password",
+                "PrivateKeyFile",
+                "PrivateKeyPassphrase",
+                "CertificateBytes",
+                "SecretKey",
+                "Token",
+                "JsonKey",
+            )
+        ),
+        sets=RESTRICTION_SETS,
+        plural="accounts",
+    ),
+    DocumentMap(
+        table="Machine",
+        file="Machines/{name}",
+        id_prefix="Machines-",
+        columns={**RESTRICTION_COLUMNS, "Roles": IDS, "IsDisabled": FLAG},
+        references=(*RESTRICTIONS, *ENDPOINT_REFERENCES),
+        sensitive=ENDPOINT_SECRETS,
+        sets=(*RESTRICTION_SETS, "Roles"),
+        volatile=_HEALTH,
+        plural="machines",
+    ),
+    DocumentMap(
+        table="Worker",
+        file="Workers/{name}",
+        id_prefix="Workers-",
+        columns={"WorkerPoolIds": IDS, "IsDisabled": FLAG},
+        references=(Reference("WorkerPoolIds/*", "WorkerPool", Meaning.RESTRICTION), *ENDPOINT_REFERENCES),
+        sensitive=ENDPOINT_SECRETS,
+        sets=("WorkerPoolIds",),
+        volatile=_HEALTH,
+        plural="workers",
+    ),
+)

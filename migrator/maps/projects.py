@@ -1,0 +1,211 @@
+"""
+Projects and what belongs to them: processes, variables, channels, triggers, runbooks.
+"""
+
+from __future__ import annotations
+
+from migrator.document_map import DocumentMap, Meaning, Noise, Reference, Sensitive, Volatile
+from migrator.maps.shared import (
+    FLAG,
+    IDS,
+    PROCESS_EMBEDDED,
+    PROCESS_REFERENCES,
+    PROCESS_SCRIPTS,
+    PROCESS_SETS,
+)
+
+_OWNER = Meaning.OWNER
+_COUNTER = "counts saves, also those that change nothing"
+_DERIVED = "derived from the rest of the document"
+
+VARIABLE_SCOPES = (
+    ("Environment", "DeploymentEnvironment"),
+    ("Machine", "Machine"),
+    ("Channel", "Channel"),
+    ("TenantTag", "Tag"),
+    ("Tenant", "Tenant"),
+    ("ProcessOwner", "Project|Runbook"),
+    ("Project", "Project"),
+    ("User", "User"),
+)
+"""Scopes of a variable whose values are ids. Role and TargetRole hold names, Action the ids of actions."""
+
+PROJECT_MAPS = (
+    DocumentMap(
+        table="ProjectGroup",
+        file="ProjectGroups/{name}",
+        id_prefix="ProjectGroups-",
+        plural="project groups",
+    ),
+    DocumentMap(
+        table="Project",
+        file="Projects/{name}/{name}",
+        id_prefix="Projects-",
+        columns={
+            "IsDisabled": FLAG,
+            "AutoCreateRelease": FLAG,
+            "DiscreteChannelRelease": FLAG,
+            "IncludedLibraryVariableSetIds": IDS,
+        },
+        references=(
+            Reference("ProjectGroupId", "ProjectGroup"),
+            Reference("LifecycleId", "Lifecycle"),
+            Reference("IncludedLibraryVariableSetIds/*", "LibraryVariableSet"),
+            Reference("VariableSetId", "VariableSet", Meaning.LINK),
+            Reference("DeploymentProcessId", "DeploymentProcess", Meaning.LINK),
+            Reference("ReleaseCreationStrategy/ChannelId", "Channel", Meaning.LINK),
+            Reference("AutoDeployReleaseOverrides/*/EnvironmentId", "DeploymentEnvironment", Meaning.LINK),
+            Reference("AutoDeployReleaseOverrides/*/TenantId", "Tenant", Meaning.LINK),
+            Reference("AutoDeployReleaseOverrides/*/ReleaseId", "Release", Meaning.LINK),
+            Reference("ClonedFromProjectId", "Project", Meaning.LINK),
+            Reference("SpaceId", "Space", Meaning.LINK),
+        ),
+        sensitive=(Sensitive("Templates/*/DefaultValue/SensitiveValue"),),
+        volatile=(
+            Volatile("AutoDeployReleaseOverrides", "points at releases, which are history"),
+            Volatile("UsedPackages", _DERIVED),
+        ),
+        plural="projects",
+    ),
+    DocumentMap(
+        table="DeploymentProcess",
+        file="{dir}/{owner}-DeploymentProcess",
+        id_prefix="deploymentprocess-",
+        key=("OwnerId",),
+        name_property="",
+        owner="OwnerId",
+        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
+        references=(Reference("OwnerId", "Project", _OWNER), *PROCESS_REFERENCES),
+        sensitive=(Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"), Sensitive("Steps/*/Properties/*/SensitiveValue")),
+        sets=PROCESS_SETS,
+        scripts=PROCESS_SCRIPTS,
+        embedded=PROCESS_EMBEDDED,
+        volatile=(
+            Volatile("Version", _COUNTER),
+            Volatile("RelatedDocumentIds", _DERIVED),
+            Volatile("LastSnapshotId", "points at a release's snapshot, which is history"),
+            Volatile("IsFrozen", "always false for what is exported", Noise.NORMAL),
+        ),
+        plural="deployment processes",
+    ),
+    DocumentMap(
+        table="DeploymentSettings",
+        file="{dir}/{owner}-DeploymentSettings",
+        id_prefix="deploymentsettings-",
+        key=("ProjectId",),
+        name_property="",
+        owner="ProjectId",
+        references=(Reference("ProjectId", "Project", _OWNER),),
+        volatile=(Volatile("Version", _COUNTER),),
+        plural="deployment settings",
+    ),
+    DocumentMap(
+        table="Runbook",
+        file="Runbooks/{owner}/{name}/{name}",
+        id_prefix="Runbooks-",
+        key=("ProjectId", "Name"),
+        owner="ProjectId",
+        references=(
+            Reference("ProjectId", "Project", _OWNER),
+            Reference("RunbookProcessId", "RunbookProcess", Meaning.LINK),
+            Reference("PublishedRunbookSnapshotId", "RunbookSnapshot", Meaning.LINK),
+            Reference("Environments/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+        ),
+        sets=("Environments",),
+        plural="runbooks",
+    ),
+    DocumentMap(
+        table="RunbookProcess",
+        file="{dir}/{owner}-RunbookProcess",
+        id_prefix="RunbookProcess-",
+        key=("RunbookId",),
+        name_property="",
+        owner="RunbookId",
+        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
+        references=(
+            Reference("RunbookId", "Runbook", _OWNER),
+            Reference("OwnerId", "Runbook", _OWNER),
+            Reference("ProjectId", "Project", _OWNER),
+            *PROCESS_REFERENCES,
+        ),
+        sensitive=(Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"), Sensitive("Steps/*/Properties/*/SensitiveValue")),
+        sets=PROCESS_SETS,
+        scripts=PROCESS_SCRIPTS,
+        embedded=PROCESS_EMBEDDED,
+        volatile=(
+            Volatile("Version", _COUNTER),
+            Volatile("RelatedDocumentIds", _DERIVED),
+            Volatile("LastSnapshotId", "points at a snapshot, which is history"),
+            Volatile("IsFrozen", "always false for what is exported"),
+        ),
+        plural="runbook processes",
+    ),
+    DocumentMap(
+        table="VariableSet",
+        file="{dir}/{owner}-VariableSet",
+        id_prefix="variableset-",
+        key=("OwnerId",),
+        name_property="",
+        owner="OwnerId",
+        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
+        references=(
+            Reference("OwnerId", "Project|LibraryVariableSet", _OWNER),
+            *(Reference(f"Variables/*/Scope/{scope}/*", target, Meaning.SCOPE) for scope, target in VARIABLE_SCOPES),
+        ),
+        sensitive=(Sensitive("Variables/*/Value", (("Type", "Sensitive"), ("IsSensitive", True))),),
+        sets=("Variables/*/Scope/*",),
+        volatile=(
+            Volatile("Version", _COUNTER),
+            Volatile("RelatedDocumentIds", _DERIVED),
+            Volatile("IsFrozen", "always false for what is exported"),
+        ),
+        plural="variable sets",
+    ),
+    DocumentMap(
+        table="Channel",
+        file="Channels/{owner}/{name}",
+        id_prefix="Channels-",
+        key=("ProjectId", "Name"),
+        owner="ProjectId",
+        columns={"TenantTags": IDS},
+        references=(
+            Reference("ProjectId", "Project", _OWNER),
+            Reference("LifecycleId", "Lifecycle"),
+            Reference("TenantTags/*", "Tag", Meaning.RESTRICTION),
+        ),
+        sets=("TenantTags",),
+        plural="channels",
+    ),
+    DocumentMap(
+        table="ProjectTrigger",
+        file="ProjectTriggers/{owner}/{name}",
+        id_prefix="ProjectTriggers-",
+        key=("ProjectId", "Name"),
+        owner="ProjectId",
+        columns={"IsDisabled": FLAG},
+        references=(
+            Reference("ProjectId", "Project", _OWNER),
+            Reference("Filter/EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("Action/EnvironmentId", "DeploymentEnvironment"),
+            Reference("Action/EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("Action/SourceEnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("Action/DestinationEnvironmentId", "DeploymentEnvironment"),
+            Reference("Action/ChannelId", "Channel"),
+            Reference("Action/TenantIds/*", "Tenant", Meaning.RESTRICTION),
+            Reference("Action/TenantTags/*", "Tag", Meaning.RESTRICTION),
+            Reference("Action/RunbookId", "Runbook"),
+        ),
+        confidential=("Action/FormValues/*",),
+        sets=(
+            "Filter/EnvironmentIds",
+            "Filter/Roles",
+            "Filter/EventGroups",
+            "Filter/EventCategories",
+            "Action/EnvironmentIds",
+            "Action/SourceEnvironmentIds",
+            "Action/TenantIds",
+            "Action/TenantTags",
+        ),
+        plural="project triggers",
+    ),
+)

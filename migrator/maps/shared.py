@@ -1,0 +1,103 @@
+"""
+Pieces of knowledge that several types share: processes, restrictions, endpoints.
+
+Source: octopus document types as seen in a 2018.8 schema, real exports of Octopus.Migrator 3.x, and the client model.
+"""
+
+from __future__ import annotations
+
+from migrator.document_map import Column, Meaning, Reference, Sensitive
+
+IDS = Column.IDS
+FLAG = Column.FLAG
+
+ENVIRONMENTS = Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION)
+TENANTS = Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION)
+TENANT_TAGS = Reference("TenantTags/*", "Tag", Meaning.RESTRICTION)
+RESTRICTIONS = (ENVIRONMENTS, TENANTS, TENANT_TAGS)
+RESTRICTION_SETS = ("EnvironmentIds", "TenantIds", "TenantTags")
+RESTRICTION_COLUMNS = {"EnvironmentIds": IDS, "TenantIds": IDS, "TenantTags": IDS}
+
+PROPERTY_REFERENCES = (
+    ("Octopus.Action.Package.FeedId", "Feed", "id"),
+    ("Octopus.Action.Template.Id", "ActionTemplate", "id"),
+    ("Octopus.Action.Azure.AccountId", "Account", "id"),
+    ("Octopus.Account.Id", "Account", "id"),
+    ("Octopus.Action.Manual.ResponsibleTeamIds", "Team", "csv"),
+    ("Octopus.Action.Email.ToTeamIds", "Team", "csv"),
+    ("Octopus.Action.Email.CCTeamIds", "Team", "csv"),
+    ("Octopus.Action.Email.BccTeamIds", "Team", "csv"),
+    ("Octopus.Action.DeployRelease.ProjectId", "Project", "id"),
+)
+"""Properties of actions and steps whose value is an id; ``#{...}`` expressions are left alone."""
+
+EMBEDDED_PROPERTY = "Octopus.Action.KubernetesContainers.Containers"
+
+
+def property_references(at: str) -> tuple[Reference, ...]:
+    """
+    Return the references that a dictionary of action properties at *at* may hold.
+    """
+    plain = tuple(Reference(f"{at}/{name}", target, form=form) for name, target, form in PROPERTY_REFERENCES)
+    return (*plain, Reference(f"{at}/{EMBEDDED_PROPERTY}", "Feed", form="json"))
+
+
+def action_references(at: str) -> tuple[Reference, ...]:
+    """
+    Return the references of an action (or step template) at *at*, its properties and packages.
+    """
+    return (
+        *property_references(f"{at}Properties"),
+        Reference(f"{at}Packages/*/FeedId", "Feed"),
+        Reference(f"{at}Packages/*/PackageId", "Project", form="known"),
+        Reference(f"{at}Container/FeedId", "Feed"),
+        Reference(f"{at}GitDependencies/*/GitCredentialId", "GitCredential"),
+    )
+
+
+PROCESS_REFERENCES = (
+    Reference("Steps/*/Actions/*/Environments/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+    Reference("Steps/*/Actions/*/ExcludedEnvironments/*", "DeploymentEnvironment", Meaning.LINK),
+    Reference("Steps/*/Actions/*/Channels/*", "Channel", Meaning.RESTRICTION),
+    Reference("Steps/*/Actions/*/TenantTags/*", "Tag", Meaning.RESTRICTION),
+    Reference("Steps/*/Actions/*/WorkerPoolId", "WorkerPool"),
+    *action_references("Steps/*/Actions/*/"),
+    *property_references("Steps/*/Properties"),
+)
+PROCESS_SETS = tuple(
+    f"Steps/*/Actions/*/{name}" for name in ("Environments", "ExcludedEnvironments", "Channels", "TenantTags")
+)
+PROCESS_SCRIPTS = ("Steps/*/Actions/*/Properties",)
+PROCESS_EMBEDDED = (f"Steps/*/Actions/*/Properties/{EMBEDDED_PROPERTY}",)
+
+PARAMETER_CONTROLS = {
+    "AmazonWebServicesAccount": "Account",
+    "AzureAccount": "Account",
+    "GoogleCloudAccount": "Account",
+    "UsernamePasswordAccount": "Account",
+    "GenericOidcAccount": "Account",
+    "Certificate": "Certificate",
+    "WorkerPool": "WorkerPool",
+    "Feed": "Feed",
+    "Project": "Project",
+    "Channel": "Channel",
+    "Team": "Team",
+    "Environment": "DeploymentEnvironment",
+    "Tenant": "Tenant",
+}
+"""Types of variables, and control types of templates, whose value is an id."""
+
+ENDPOINT_REFERENCES = (
+    Reference("Endpoint/ProxyId", "Proxy"),
+    Reference("Endpoint/AccountId", "Account"),
+    Reference("Endpoint/DefaultWorkerPoolId", "WorkerPool"),
+    Reference("Endpoint/Authentication/AccountId", "Account"),
+    Reference("Endpoint/Authentication/ClientCertificate", "Certificate"),
+    Reference("Endpoint/ClusterCertificate", "Certificate"),
+    Reference("Endpoint/Container/FeedId", "Feed"),
+    Reference("MachinePolicyId", "MachinePolicy"),
+)
+ENDPOINT_SECRETS = (
+    Sensitive("Endpoint/SensitiveVariablesEncryptionPassword"),
+    Sensitive("Endpoint/AadUserCredentialPassword"),
+)

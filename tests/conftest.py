@@ -1,0 +1,3 @@
+"""
+What all tests share: hypothesis profiles, and a home folder that no test may touch.
+"""
