@@ -133,7 +133,7 @@ def _rendering(as_json: bool, journal: bool, colors: bool) -> Iterable[Processor
     if as_json:
         yield structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False, default=_plain)
     else:
-        yield structlog.dev.ConsoleRenderer(colors=colors)
+        yield structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     if journal:
         yield _Prefix()
 
