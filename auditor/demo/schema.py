@@ -17,9 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from auditor.demo.rows import delete, insert, next_id, read, update
+from auditor.demo.rows import delete, insert, next_id, read, table_of, update
 
-__all__ = ["create_database", "delete", "insert", "next_id", "read", "table_definitions", "update"]
+__all__ = ["create_database", "delete", "insert", "next_id", "read", "table_definitions", "table_of", "update"]
 
 _TYPES = {
     "nvarchar": "TEXT COLLATE NOCASE",

@@ -305,7 +305,7 @@ def _tasks(stub: RestStub, target: str) -> Answer:
 
 
 def _permissions(stub: RestStub) -> Answer:
-    granted = {name: [{"RestrictedToProjectIds": []}] for name in stub.options.permissions}
+    granted: dict[str, Any] = {name: [{"RestrictedToProjectIds": []}] for name in stub.options.permissions}
     return 200, {
         "Id": _USER["Id"],
         "Permissions": granted,

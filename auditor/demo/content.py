@@ -1,0 +1,39 @@
+"""
+Sample content for the embedded server: an invented retailer's installation, the same on every run.
+
+What each part holds is in the ``content_*`` modules.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auditor.demo.builder import builder
+from auditor.demo.content_access import add_access
+from auditor.demo.content_history import add_history
+from auditor.demo.content_infrastructure import add_infrastructure
+from auditor.demo.content_library import add_library
+from auditor.demo.content_projects import add_projects
+from auditor.demo.content_sets import add_sets
+from auditor.demo.content_spaces import add_spaces
+from auditor.demo.content_system import add_system
+from auditor.demo.content_tenants import add_tenants
+from auditor.demo.schema import create_database
+
+
+def fill(path: Path, master_key: bytes, spaces: bool = False) -> None:
+    """
+    Make a new database at *path* full of sample content, secrets sealed with *master_key* (16 or 32 bytes).
+
+    ``spaces`` makes it a newer server's, with bodies in JSONBlob.
+
+    Raises:
+        FileExistsError: there is a file at *path* already.
+    """
+    create_database(path, spaces)
+    with builder(path, master_key, "sample content", spaces) as build:
+        if spaces:
+            add_spaces(build)
+        for add in (add_library, add_sets, add_infrastructure, add_access, add_projects, add_tenants, add_system):
+            add(build)
+        add_history(build)
