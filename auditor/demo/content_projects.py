@@ -21,8 +21,10 @@ _NAMES = {
     "ProjectGroups-22": ["Identity", "API Gateway", "Message Broker", "Log Pipeline", "Release Train"],
     "ProjectGroups-23": ["Nightly Reports ", "Data Lake", "数据同步", "CON"],
     "ProjectGroups-41": [
-        "An experiment that somebody began on a rainy Thursday, never finished, never dared to delete, and gave a name "
-        "so long that every tool which makes a file of it has to think twice"
+        (
+            "An experiment that somebody began on a rainy Thursday, never finished, never dared to delete, and gave a "
+            "name so long that every tool which makes a file of it has to think twice"
+        )
     ],
 }
 
@@ -54,7 +56,8 @@ def add_projects(build: Builder) -> None:
     channel = 0
     for number, (id_, (name, group)) in enumerate(projects().items(), start=1):
         plan = _process(build, number, id_, name)
-        _add_project(build, number, id_, (name, group))
+        actions = {action["Name"]: action["Id"] for item in plan for action in item["Actions"]}
+        _add_project(build, number, id_, (name, group), actions.get("Unpack") if number % 4 == 0 else None)
         build.add(
             "DeploymentProcess",
             Id=f"deploymentprocess-{id_}",
@@ -67,14 +70,15 @@ def add_projects(build: Builder) -> None:
         )
         channels = [f"Channels-{channel + 1}", f"Channels-{channel + 2}"][: 2 if number % 3 == 1 else 1]
         channel += len(channels)
-        _add_channels(build, id_, channels)
-        add_variables(build, id_, channels[-1])
+        action = actions.get("Unpack", next(iter(actions.values()), None))
+        _add_channels(build, id_, channels, action)
+        add_variables(build, id_, channels[-1], action)
     _triggers(build)
 
 
 def _process(build: Builder, number: int, project: str, name: str) -> list[dict[str, Any]]:
     word = slug(project, name)
-    languages = list(steps._SCRIPTS)
+    languages = list(steps.SCRIPTS)
     kinds: list[list[dict[str, Any]]] = [
         [steps.package(project, f"Shop.{word}"), steps.from_template(build, project), steps.email(project)],
         [steps.windows_service(build, project, name), steps.manual(project, ["Teams-2", "Teams-21"])],
@@ -101,12 +105,11 @@ def _mentioned(value: Any) -> list[str]:
     return []
 
 
-def _add_project(build: Builder, number: int, id_: str, named: tuple[str, str]) -> None:
+def _add_project(build: Builder, number: int, id_: str, named: tuple[str, str], donor: str | None) -> None:
     name, group = named
     tenanted = number % 4 == 1
     secret = build.sensitive(f"template default {id_}") if number % 8 == 1 else None
     templates = [template(id_, "Site.Colour", default="#00AAFF"), template(id_, "Site.Key", "Sensitive", secret)]
-    donor = steps.action_id(id_, "Unpack") if number % 4 == 0 else None
     included = [*list(LIBRARY_SETS)[: number % 3 + 1], list(MODULES)[number % 3]]
     build.add(
         "Project",
@@ -143,13 +146,13 @@ def _add_project(build: Builder, number: int, id_: str, named: tuple[str, str]) 
     )
 
 
-def _add_channels(build: Builder, project: str, ids: list[str]) -> None:
+def _add_channels(build: Builder, project: str, ids: list[str], action: str | None) -> None:
     for number, id_ in enumerate(ids):
         rule = {
             "Id": f"{project.lower()}-rule-1",
             "VersionRange": "[2.0,3.0)",
             "Tag": "^beta",
-            "Actions": [steps.action_id(project, "Unpack")],
+            "Actions": [action] if action else [],
         }
         build.add(
             "Channel",

@@ -12,7 +12,7 @@ from typing import Any
 from auditor.demo.builder import Builder, guid
 from auditor.demo.content_library import ACCOUNTS
 
-_SCRIPTS = {
+SCRIPTS = {
     "PowerShell": (
         "# Ready check of #{Octopus.Project.Name}\r\n$wanted = 'NAME'\r\n"
         "$answer = Invoke-RestMethod \"#{Site.Url}/health\"\r\nif ($answer.state -ne 'ok') {\r\n"
@@ -33,6 +33,7 @@ _SCRIPTS = {
         'open System\n\nlet site = Octopus.findVariable "Site.Url"\nprintfn "NAME: %s" site\n'
     ),
 }  # fmt: skip
+"""A small script in each language; NAME stands for the project's name."""
 
 
 def action_id(project: str, name: str) -> str:
@@ -80,7 +81,7 @@ def script(project: str, title: str, language: str, **action: Any) -> dict[str, 
         "Octopus.Action.RunOnServer": "false" if action.get("roles") else "true",
         "Octopus.Action.Script.ScriptSource": "Inline",
         "Octopus.Action.Script.Syntax": language,
-        "Octopus.Action.Script.ScriptBody": _SCRIPTS[language].replace("NAME", title.strip()),
+        "Octopus.Action.Script.ScriptBody": SCRIPTS[language].replace("NAME", title.strip()),
     }
     return step(project, f"Check with {language}", "Octopus.Script", properties, **action)
 

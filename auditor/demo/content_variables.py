@@ -11,14 +11,13 @@ from typing import Any
 from auditor.demo.builder import Builder
 from auditor.demo.content_library import ACCOUNTS
 from auditor.demo.content_sets import plain
-from auditor.demo.content_steps import action_id
 
 
-def add_variables(build: Builder, project: str, channel: str) -> None:
+def add_variables(build: Builder, project: str, channel: str, action: str | None) -> None:
     """
     Write the project's live variable set.
     """
-    variables = project_variables(build, project, channel)
+    variables = project_variables(build, project, channel, action)
     build.add(
         "VariableSet",
         Id=f"variableset-{project}",
@@ -38,7 +37,7 @@ def scope_values(variables: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def project_variables(build: Builder, project: str, channel: str) -> list[dict[str, Any]]:
+def project_variables(build: Builder, project: str, channel: str, action: str | None) -> list[dict[str, Any]]:
     """
     Return one variable of each kind and scope; a few are left out by chance, so that projects differ.
     """
@@ -56,7 +55,7 @@ def project_variables(build: Builder, project: str, channel: str) -> list[dict[s
         plain(project, "Log.Level", "Warning", Role=["web", "billing batch"]),
         plain(project, "Ring", "early", TenantTag=["TagSets-2/Tags-1"]),
         plain(project, "Mode", "preview", Channel=[channel]),
-        plain(project, "Timeout", "90", Action=[action_id(project, "Unpack")]),
+        plain(project, "Timeout", "90", **({"Action": [action]} if action else {})),
         plain(project, "Alias", "eins", Tenant=["Tenants-1"]),
         plain(project, "Empty", ""),
         plain(project, "Größe", "zwölf\r\nzeilen\ttext"),
