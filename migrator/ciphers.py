@@ -26,22 +26,37 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from migrator.errors import SecretError
 
-_BASE64 = r"[A-Za-z0-9+/]"
-_CIPHERTEXT = rf"(?:{_BASE64}{{4}})*(?:{_BASE64}{{2}}==|{_BASE64}{{3}}=|{_BASE64}{{4}})\|{_BASE64}{{22}}=="
-CIPHERTEXT = re.compile(_CIPHERTEXT)
-"""Text shaped as the server stores a secret: base64 of the ciphertext, a bar, base64 of a 16-byte IV."""
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BODY = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_VECTOR = re.compile(r"\|[A-Za-z0-9+/]{22}==")
 
 
 def is_ciphertext(text: str) -> bool:
     """
-    Return whether *text* has the shape of a stored secret: whole blocks, a bar, a 16-byte IV.
+    Return whether *text* has the shape of a stored secret: base64 of whole blocks, a bar, base64 of a 16-byte IV.
 
     The salted digests of audit events (20 bytes | 12 bytes) do not.
     """
-    if text[-25:-24] != "|" or not CIPHERTEXT.fullmatch(text):
+    return text[-25:-24] == "|" and _VECTOR.fullmatch(text[-25:]) is not None and _is_blocks(text[:-25])
+
+
+def _is_blocks(body: str) -> bool:
+    if len(body) % 4 or _BODY.fullmatch(body) is None:
         return False
-    body = text[:-25]
-    return (len(body) * 3 // 4 - body.count("=")) % 16 == 0
+    return (len(body) * 3 // 4 - body[-2:].count("=")) % 16 == 0
+
+
+def find_ciphertexts(text: str) -> list[tuple[int, int]]:
+    """
+    Return start and end of everything in *text* that has the shape of a stored secret; linear in its length.
+    """
+    found: list[tuple[int, int]] = []
+    for match in _VECTOR.finditer(text):
+        before = text[found[-1][1] if found else 0 : match.start()]
+        start = match.start() - (len(before) - len(before.rstrip("=").rstrip(_ALPHABET)))
+        if start < match.start() and _is_blocks(text[start : match.start()]):
+            found.append((start, match.end()))
+    return found
 
 
 def _cbc_decrypt(key: bytes, text: str) -> bytes:

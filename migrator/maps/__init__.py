@@ -56,20 +56,20 @@ class Registry:
         """
         return table.lower() in self._excluded
 
+    def owns(self, table: str) -> bool:
+        """
+        Return whether documents of this type have others as their parts, or hold a space's.
+        """
+        return table in _OWNERS_FIRST
+
     def order(self, table: str) -> tuple[int, str]:
         """
         Return a sort key that puts owners before what they own.
         """
-        rank = {name: index for index, name in enumerate(_OWNERS_FIRST)}
-        return rank.get(table, len(rank)), table
-
-
-def _ordered(maps: tuple[DocumentMap, ...]) -> tuple[DocumentMap, ...]:
-    rank = {name: index for index, name in enumerate(_OWNERS_FIRST)}
-    return tuple(sorted(maps, key=lambda item: (rank.get(item.table, len(rank)), item.table)))
+        return (_OWNERS_FIRST.index(table) if self.owns(table) else len(_OWNERS_FIRST)), table
 
 
 REGISTRY = Registry(
-    _ordered((*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)), EXCLUDED_TABLES
+    (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS), EXCLUDED_TABLES
 )
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

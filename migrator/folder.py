@@ -1,0 +1,177 @@
+"""
+The folder sink: files are staged beside their place and moved there only when all are known to be good.
+
+A file that is already as it should be is not touched. Links are never followed. ``.git`` is never touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from migrator.errors import OperatorError, UsageError
+from migrator.metadata import NAME as METADATA
+from migrator.metadata import Metadata
+from migrator.rendering import File
+
+KEPT = frozenset((".git", ".gitattributes", ".gitignore"))
+
+
+class FolderSink:
+    """
+    Receives the files of one export; use it in a ``with`` block and call ``finish`` when all is well.
+
+    Raises (at start):
+        UsageError: ``clean`` on a directory that is neither empty nor an export of ours.
+        OperatorError: not a directory, or not writable.
+    """
+
+    def __init__(self, directory: Path, *, clean: bool = False) -> None:
+        self.directory = directory
+        self._clean = clean
+        self._staging: Path | None = None
+        self._staged: list[str] = []
+        self._seen: dict[str, str] = {}
+        self._checked: set[str] = set()
+
+    def __enter__(self) -> FolderSink:
+        with folder_errors(self.directory):
+            if self.directory.exists() and not self.directory.is_dir():
+                raise OperatorError(f"{self.directory} is not a directory; name another")
+            if self._clean:
+                check_clean(self.directory)
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._staging = Path(tempfile.mkdtemp(prefix=".migrator-", dir=self.directory))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._staging is not None:
+            shutil.rmtree(self._staging, ignore_errors=True)
+
+    def add(self, file: File) -> None:
+        """
+        Stage a file, unless it is already there with the same content.
+
+        Raises:
+            OperatorError: the disk is full or refuses; two files would be one on a case-blind file system.
+        """
+        other = self._seen.setdefault(file.path.lower(), file.path)
+        if other != file.path or (other is not file.path and self._is_staged(file.path)):
+            raise OperatorError(f"two documents would be the same file {file.path}; rename one of them on the server")
+        with folder_errors(self.directory):
+            self._refuse_links(file.path)
+            if _content(self.directory / file.path) != file.content:
+                target = self._staged_path(file.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.content)
+                self._staged.append(file.path)
+
+    def finish(self, metadata: File, keep: Callable[[str], bool]) -> int:
+        """
+        Move the staged files to their places, metadata.json last; with ``clean`` remove all others but those to *keep*.
+
+        Returns how many files stand in the directory that are not part of this export.
+        """
+        with folder_errors(self.directory):
+            strangers = [path for path in self._present() if path.lower() not in self._seen and path != metadata.path]
+            if self._clean:
+                for path in strangers:
+                    if not keep(path):
+                        (self.directory / path).unlink()
+            for path in self._staged:
+                target = self.directory / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._staged_path(path).replace(target)
+            if self._clean:
+                _remove_empty(self.directory)
+            self._replace(metadata)
+        return 0 if self._clean else len(strangers)
+
+    def _replace(self, file: File) -> None:
+        if _content(self.directory / file.path) != file.content:
+            temporary = self._staged_path(file.path)
+            temporary.write_bytes(file.content)
+            temporary.replace(self.directory / file.path)
+
+    def _staged_path(self, path: str) -> Path:
+        assert self._staging is not None
+        return self._staging / path
+
+    def _is_staged(self, path: str) -> bool:
+        return self._staged_path(path).exists()
+
+    def _refuse_links(self, path: str) -> None:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in self._checked:
+            if (self.directory / parent).is_symlink():
+                raise OperatorError(f"{self.directory / parent} is a link; an export does not write through links")
+            self._checked.add(parent)
+            parent = parent.rpartition("/")[0]
+
+    def _present(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self.directory):
+            here = Path(folder)
+            top = here == self.directory
+            folders[:] = [f for f in folders if not (top and (f in KEPT or f.startswith(".migrator-")))]
+            links = [f for f in folders if (here / f).is_symlink()]
+            for name in (*files, *links):
+                if not (top and name in KEPT):
+                    yield (here / name).relative_to(self.directory).as_posix()
+
+
+def check_clean(directory: Path) -> None:
+    """
+    Refuse to clean what is not ours.
+
+    Raises:
+        UsageError: the directory holds something, but no metadata.json that this program wrote.
+    """
+    if not directory.exists() or not any(p.name not in KEPT for p in directory.iterdir()):
+        return
+    metadata = directory / METADATA
+    try:
+        if directory.is_symlink() or metadata.is_symlink():
+            raise OperatorError("a link")
+        Metadata.from_bytes(metadata.read_bytes())
+    except (OSError, OperatorError):
+        raise UsageError(
+            f"--clean would delete everything in {directory}, which is not an export of this program "
+            f"(no {METADATA} of it is there); empty the directory yourself or name another"
+        ) from None
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return None if path.is_symlink() else path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+
+
+def _remove_empty(directory: Path) -> None:
+    for folder, _, _ in os.walk(directory, topdown=False):
+        path = Path(folder)
+        if path != directory and path.relative_to(directory).parts[0] not in KEPT and not path.name.startswith(".migrator-"):
+            try:
+                path.rmdir()
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+
+
+@contextmanager
+def folder_errors(directory: Path) -> Iterator[None]:
+    """
+    Turn a file system's errors into one sentence each.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OperatorError(f"the disk of {directory} is full; the directory was left as it was") from None
+        place = error.filename or directory
+        raise OperatorError(f"{place} cannot be written or read: {error.strerror}; check the rights and the path") from None

@@ -1,0 +1,168 @@
+"""
+Documents to paths. A document's path depends on that document and its owner alone, never on its neighbours.
+
+Names are made safe for every file system; whenever that loses something, or the type's names need not be unique,
+`` [Id]`` ends the name. Meaning is never parsed back out of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from migrator.document import Body
+from migrator.document_map import DocumentMap
+
+NAME_CHARACTERS = 80
+NAME_BYTES = 180
+SEGMENT_CHARACTERS = 120
+_ID_CHARACTERS = 44
+
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+_DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|git~\d+)\s*(\.|$)")
+_ENDS_LIKE_ID = re.compile(r"\[[^\[\]]*\]$")
+
+
+@dataclass(frozen=True)
+class OwnerPlace:
+    """
+    Where an owner's files are: its folder below the root, and its name as a file.
+    """
+
+    directory: str
+    name: str
+
+
+def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[str, ...] = ()) -> str:
+    """
+    Return *name* as one segment of a path that every file system can hold.
+
+    At most 80 characters and 180 bytes. Two different names of documents with different ids give different
+    segments, also blind to case, provided that the names differ blind to case.
+    """
+    safe = unicodedata.normalize("NFC", name)
+    safe = _UNSAFE.sub("_", "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in safe))
+    safe = safe.strip(" ").rstrip(". ")
+    if safe.startswith(".") or _DEVICE.match(safe):
+        safe = "_" + safe.lstrip(".")
+    lossy = safe != name or not safe or _ENDS_LIKE_ID.search(safe) is not None or _folds_oddly(safe)
+    lossy = lossy or any(safe.lower().endswith(ending) for ending in reserved)
+    too_long = len(safe) > NAME_CHARACTERS or len(safe.encode()) > NAME_BYTES
+    if unique and not lossy and not too_long:
+        return safe
+    suffix = f" [{safe_id(identity)}]"
+    return _cut(safe, NAME_CHARACTERS - len(suffix), NAME_BYTES - len(suffix.encode())) + suffix
+
+
+def _folds_oddly(name: str) -> bool:
+    # Where case folding does more than a change of case, file systems disagree on what is equal.
+    return not name.isascii() and name.casefold() != name.lower()
+
+
+def _cut(text: str, characters: int, size: int) -> str:
+    text = text[: max(characters, 0)]
+    while len(text.encode()) > size:
+        text = text[:-1]
+    return text.rstrip(". ") or "_"
+
+
+def safe_id(identity: str) -> str:
+    """
+    Return an id as a part of a file name, one to one; long ones end in a digest.
+    """
+    escaped = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ") else f"%{ord(c):x};" for c in identity)
+    plain = escaped.strip(" .") == escaped and escaped and not _DEVICE.match(escaped) and not escaped.startswith(".")
+    if plain and len(escaped) <= _ID_CHARACTERS:
+        return escaped
+    digest = hashlib.blake2b(identity.lower().encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{_cut(escaped, _ID_CHARACTERS - 17, 100)}~{digest}".lstrip(". ")
+
+
+@dataclass
+class Layout:
+    """
+    Knows the owners and spaces met so far, and gives each document its path.
+
+    ``clashes`` holds names (type, lower case) that several documents of one type bear but for case; their
+    files carry the id, as names that need not be unique do.
+    """
+
+    clashes: frozenset[tuple[str, str]] = frozenset()
+    _owners: dict[str, OwnerPlace] = field(default_factory=dict)
+    _spaces: dict[str, str] = field(default_factory=dict)
+
+    def base(self, document_map: DocumentMap, identity: str, name: str | None) -> str:
+        """
+        Return a document's own name as a segment.
+        """
+        unique = document_map.unique_name and (document_map.table, (name or "").lower()) not in self.clashes
+        return safe_name(name or "", identity, unique=unique, reserved=document_map.reserved_endings)
+
+    def learn(self, document_map: DocumentMap, identity: str, body: Body) -> None:
+        """
+        Remember a document that may own others, or a space.
+        """
+        name = body.get(document_map.name_property)
+        text = name if isinstance(name, str) else None
+        path = self.path(document_map, identity, body)
+        self._owners[identity.lower()] = OwnerPlace(path.rpartition("/")[0], self.base(document_map, identity, text))
+        if document_map.table == "Space":
+            self._spaces[identity.lower()] = self.base(document_map, identity, text)
+
+    def owner_place(self, owner: str | None) -> OwnerPlace | None:
+        """
+        Return where an owner's files are, ``None`` if it is not known.
+        """
+        return self._owners.get(owner.lower()) if owner else None
+
+    def space_folder(self, space: str | None) -> str:
+        """
+        Return the folder of a space, with a slash at its end; ``""`` for what belongs to the whole server.
+        """
+        if not space:
+            return ""
+        return f"Spaces/{self._spaces.get(space.lower()) or safe_id(space)}/"
+
+    def path(self, document_map: DocumentMap, identity: str, body: Body) -> str:
+        """
+        Return a document's path below the root.
+        """
+        owner = body.get(document_map.owner) if document_map.owner else None
+        place = self.owner_place(owner if isinstance(owner, str) else None)
+        template = document_map.file
+        if place is None and "{dir}" in template:
+            # An owner that does not exist (any more): the document stands by itself.
+            template = f"{document_map.table}s/{{id}}"
+        name, version = body.get(document_map.name_property), body.get("Version")
+        space = body.get("SpaceId")
+        values: Mapping[str, str] = {
+            "name": self.base(document_map, identity, name if isinstance(name, str) else None),
+            "id": safe_id(identity),
+            "version": safe_name(str(version), identity),
+            "owner": place.name if place else safe_id(str(owner or "none")),
+            "dir": place.directory if place else "",
+        }
+        path = template.format_map(values) + ".json"
+        if "{dir}" in template or document_map.table == "Space":
+            return path
+        return self.space_folder(space if isinstance(space, str) else None) + path
+
+
+def bounded_segment(parts: list[str], identity: str, ending: str) -> str:
+    """
+    Return *parts* joined by `` - `` as one segment of at most 120 characters that ends in *ending*.
+
+    Where anything was lost, the id stands before the ending.
+    """
+    joined = " - ".join(parts)
+    safe = safe_name(joined, identity) if len(joined) <= NAME_CHARACTERS else ""
+    if safe == joined and len(safe + ending) <= SEGMENT_CHARACTERS:
+        return safe + ending
+    suffix = f" [{safe_id(identity)}]"
+    cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", joined))
+    cleaned = "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in cleaned).lstrip(". ")
+    room = SEGMENT_CHARACTERS - len(suffix) - len(ending)
+    return _cut(cleaned, room, 240 - len((suffix + ending).encode())) + suffix + ending

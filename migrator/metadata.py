@@ -1,0 +1,112 @@
+"""
+metadata.json: which server a tree came from, how it was written, and how its secrets are sealed.
+
+Nothing in it changes when nothing changed on the server: no time, no machine's name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from migrator.canonical_json import decode, encode
+from migrator.ciphers import KeyDerivation, PasswordCipher
+from migrator.errors import OperatorError, SecretError
+from migrator.sensitive_values import SecretsMode
+
+NAME = "metadata.json"
+FORMAT = "octopus-migrator"
+VERSION = 1
+_LARGEST_COST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """
+    The head of a native tree.
+    """
+
+    database_version: str
+    server: str
+    secrets: SecretsMode
+    derivation: KeyDerivation | None = None
+    check: str | None = None
+    noise: str = "normal"
+    inline_scripts: str = "CopyToFiles"
+
+    def to_bytes(self) -> bytes:
+        """
+        Return the file's content.
+        """
+        value: dict[str, Any] = {
+            "Format": FORMAT,
+            "FormatVersion": VERSION,
+            "DatabaseVersion": self.database_version,
+            "Server": self.server,
+            "Noise": self.noise,
+            "InlineScripts": self.inline_scripts,
+            "Secrets": {"Mode": self.secrets.value},
+        }
+        if self.derivation is not None:
+            value["Secrets"] |= {
+                "Scheme": "aes-siv",
+                "Derivation": "scrypt",
+                "Salt": base64.b64encode(self.derivation.salt).decode(),
+                "N": self.derivation.cost,
+                "R": self.derivation.block,
+                "P": self.derivation.parallel,
+                "Check": self.check,
+            }
+        return encode(value, ("Format", "FormatVersion"))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Metadata:
+        """
+        Read a metadata.json.
+
+        Raises:
+            OperatorError: not one of ours, or of a newer format.
+        """
+        try:
+            value = decode(content)
+            if value["Format"] != FORMAT:
+                raise KeyError("Format")
+            if value["FormatVersion"] > VERSION:
+                raise OperatorError(f"{NAME} is of a newer format ({value['FormatVersion']}); use a newer version of this program")
+            secrets = value["Secrets"]
+            return cls(
+                value["DatabaseVersion"],
+                value["Server"],
+                SecretsMode(secrets["Mode"]),
+                _derivation(secrets),
+                secrets.get("Check"),
+                value.get("Noise", "normal"),
+                value.get("InlineScripts", "CopyToFiles"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+            raise OperatorError(f"{NAME} was not written by this program, or was changed") from None
+
+    def open_with(self, password: str) -> PasswordCipher:
+        """
+        Return the cipher that opens the tree's secrets.
+
+        Raises:
+            SecretError: the password is another.
+        """
+        if self.derivation is None:
+            raise SecretError("the tree holds no secrets that a password could open")
+        cipher = PasswordCipher.from_password(password, self.derivation)
+        if cipher.check != self.check:
+            raise SecretError("the password does not fit this export; give the one it was written with")
+        return cipher
+
+
+def _derivation(secrets: dict[str, Any]) -> KeyDerivation | None:
+    if "Salt" not in secrets:
+        return None
+    derivation = KeyDerivation(base64.b64decode(secrets["Salt"], validate=True), secrets["N"], secrets["R"], secrets["P"])
+    if not 2 <= derivation.cost <= _LARGEST_COST or not 1 <= derivation.block <= 32 or not 1 <= derivation.parallel <= 16:
+        raise ValueError("cost out of range")
+    return derivation

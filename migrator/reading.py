@@ -1,0 +1,78 @@
+"""
+Reading a whole server: look at its structure, then copy its rows into a spool in one read transaction.
+
+The second half is what a maintenance window covers, so it does nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from migrator.errors import DatabaseError
+from migrator.server_facts import ServerFacts, read_facts
+from migrator.spool import Spool
+from migrator.sql.engine import database_errors, open_engine, read_connection
+from migrator.sql.reader import Reader, Schema, clashing_names, reflect
+
+
+@dataclass(frozen=True)
+class Server:
+    """
+    A database that was looked at: its structure, and names that differ only in case.
+    """
+
+    engine: Engine
+    schema: Schema
+    clashes: frozenset[tuple[str, str]]
+
+
+def look_at(address: str, *, history: bool = False) -> Server:
+    """
+    Open a database and reflect its structure; reads no documents.
+
+    Raises:
+        DatabaseError: it cannot be reached or is not an Octopus database.
+        UsageError: the address is malformed.
+    """
+    engine = open_engine(address)
+    schema = reflect(engine, history=history)
+    return Server(engine, schema, clashing_names(engine, schema))
+
+
+def read_rows(server: Server, spool: Spool, progress: Callable[[str, int], None] = lambda table, rows: None) -> ServerFacts:
+    """
+    Copy every row to *spool* in one read transaction, check the counts in it, and return the server's facts.
+
+    *progress* is called after each batch with the table's name and its number of rows.
+
+    Raises:
+        DatabaseError: the connection was lost, or rows came or went during the read.
+        OSError: the spool's disk is full.
+    """
+    with reader_of(server) as reader:
+        facts = read_facts(reader)
+        for table in server.schema.tables:
+            spooled = spool.begin(table)
+            for batch in reader.batches(table):
+                spool.add(batch)
+                progress(table.name, len(batch))
+            expected = reader.count(table)
+            if spooled.count != expected:
+                raise DatabaseError(
+                    f"the table {table.name} was changed during the read ({spooled.count} rows read, {expected} counted); "
+                    "try again, or allow snapshot isolation on the database"
+                )
+    return facts
+
+
+@contextmanager
+def reader_of(server: Server) -> Iterator[Reader]:
+    """
+    Yield a reader within one read transaction.
+    """
+    with read_connection(server.engine) as connection, database_errors(server.engine):
+        yield Reader(connection, server.schema)

@@ -1,0 +1,168 @@
+"""
+Rows to files: one row in, its document's canonical bytes and its scripts out. Pure.
+
+Everything that a file depends on is either in the row or in ``Renderer.context``; the auditor's first level of change
+detection rests on that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from migrator.canonical_json import encode
+from migrator.ciphers import MasterKeyCipher
+from migrator.document import Body, DocumentId, display_name, places
+from migrator.document_map import DocumentMap, Noise
+from migrator.layout import Layout
+from migrator.scripts import LINK, InlineScripts, find_scripts
+from migrator.sensitive_values import Sealer, may_hold_secret, open_stored, plaintexts, seal_for_tree
+from migrator.spool import Head
+from migrator.sql.rows import Row, Table, body_text, to_body
+
+FORMAT = 1
+"""Raise it when the same row is to give other bytes."""
+
+
+class File(NamedTuple):
+    """
+    One file of a tree.
+    """
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """
+    One document's files; the first is the document itself.
+    """
+
+    identity: DocumentId
+    name: str
+    owner: str | None
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """
+    What of a document a tree shows, and how.
+    """
+
+    noise: Noise = Noise.NORMAL
+    inline_scripts: InlineScripts = InlineScripts.COPY
+
+    def leaves_out(self, document_map: DocumentMap) -> bool:
+        """
+        Return whether the whole type is left out at this level of noise.
+        """
+        return bool(document_map.catalogue) and self.noise is Noise.STRICT
+
+
+@dataclass
+class Renderer:
+    """
+    Renders rows; owners and spaces must have been learned first.
+    """
+
+    options: RenderOptions
+    layout: Layout
+    master: MasterKeyCipher | None
+    seal: Sealer
+    on_plaintexts: Callable[[list[str]], None] = field(default=lambda found: None, repr=False)
+
+    def learn(self, table: Table, head: Head) -> None:
+        """
+        Remember an owner or a space from a row's head.
+        """
+        body: Body = {"Id": head.id, table.map.name_property: head.name, "SpaceId": head.space}
+        if table.map.owner:
+            body[table.map.owner] = head.owner
+        self.layout.learn(table.map, head.id, body)
+
+    def context(self, table: Table, head: Head) -> bytes:
+        """
+        Return whatever a row's files depend on besides the row and the options of the run.
+        """
+        place = self.layout.owner_place(head.owner)
+        clash = (table.map.table, (head.name or "").lower()) in self.layout.clashes
+        if place is None and not head.space and not clash:
+            return b""
+        return repr((place, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
+
+    def render(self, table: Table, row: Row) -> Rendered:
+        """
+        Return the files of one row.
+
+        Raises:
+            UnreadableDocument: its body or one of its secrets cannot be read.
+        """
+        text = body_text(table, row)
+        body = to_body(table, row, text)
+        identity = str(body.get("Id") or row[table.id_position])
+        thorough = may_hold_secret((text, *(value for value in row if isinstance(value, str))))
+        body = open_stored(table.map, identity, body, self.master, thorough=thorough)
+        found = plaintexts(body) if thorough or table.map.sensitive or table.map.confidential else []
+        if found:
+            self.on_plaintexts(found)
+        return self.render_opened(table.map, identity, body, with_secrets=bool(found) or thorough)
+
+    def render_opened(self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True) -> Rendered:
+        """
+        Return the files of a document whose secrets are opened.
+        """
+        path = self.layout.path(document_map, identity, body)
+        name = display_name(document_map, body, identity)
+        owner = body.get(document_map.owner) if document_map.owner else None
+        _quieten(document_map, body, self.options.noise)
+        _sort_sets(document_map, body)
+        scripts = self._scripts(document_map, body, path)
+        if with_secrets:
+            body = seal_for_tree(document_map, identity, body, self.seal)
+        files = (File(path, encode(body, document_map.first)), *scripts)
+        return Rendered(DocumentId(document_map.type, identity), name, owner if isinstance(owner, str) else None, files)
+
+    def _scripts(self, document_map: DocumentMap, body: Body, path: str) -> list[File]:
+        mode = self.options.inline_scripts
+        if mode is InlineScripts.LEAVE or not document_map.scripts:
+            return []
+        folder, _, file = path.rpartition("/")
+        files = []
+        for script in find_scripts(document_map, body, script_owner(file)):
+            files.append(File(f"{folder}/{script.file}", script.text.encode("utf-8")))
+            if mode is InlineScripts.EXTRACT:
+                script.place.container[script.place.key] = {LINK: script.file}
+        return files
+
+
+def script_owner(file: str) -> str:
+    """
+    Return the name that the script files of a document's file begin with: its owner's, as people know it.
+    """
+    base = file.removesuffix(".json")
+    for ending in ("-DeploymentProcess", "-RunbookProcess"):
+        base = base.removesuffix(ending)
+    return base
+
+
+def _quieten(document_map: DocumentMap, body: Body, noise: Noise) -> None:
+    if noise is Noise.RAW:
+        return
+    for rule in document_map.volatile:
+        if rule.level is Noise.NORMAL or noise is Noise.STRICT:
+            for place in places(body, rule.path):
+                place.container.pop(place.key, None)
+
+
+def _sort_sets(document_map: DocumentMap, body: Body) -> None:
+    for pattern in document_map.sets:
+        for place in places(body, pattern):
+            if isinstance(place.value, list):
+                place.container[place.key] = sorted(place.value, key=_rank)
+
+
+def _rank(value: Any) -> tuple[str, str]:
+    return ("", value) if isinstance(value, str) else ("~", repr(value))

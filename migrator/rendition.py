@@ -1,0 +1,161 @@
+"""
+From a spool of rows to a tree: owners first, then the plaintexts, then file by file.
+
+Shared by the exporter (all rows into a folder) and the auditor (changed rows into git). Knows no sink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from migrator.ciphers import MasterKeyCipher, find_ciphertexts
+from migrator.document import DocumentId
+from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
+from migrator.leak_guard import LeakGuard
+from migrator.maps import REGISTRY
+from migrator.rendering import File, Rendered, Renderer
+from migrator.sensitive_values import open_stored, plaintexts
+from migrator.server_facts import WRONG_KEY
+from migrator.spool import Head, Spool
+from migrator.sql.rows import Row, Table, body_text, to_body
+
+Wanted = Callable[[int, int], bool]
+"""Whether the row at (table's position, row's position) is to be rendered."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """
+    A document that was left as it was, and why.
+    """
+
+    identity: DocumentId
+    path: str
+    message: str
+    files: str
+    """The path of its file in the tree."""
+
+
+def _everything(table: int, row: int) -> bool:
+    return True
+
+
+@dataclass
+class Rendition:
+    """
+    One run's rendering of a spool; unreadable documents are collected, not raised.
+    """
+
+    spool: Spool
+    renderer: Renderer
+    wanted: Wanted = _everything
+    unreadable: list[Unreadable] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    _guard: LeakGuard | None = field(default=None, repr=False)
+    _known: set[str] = field(default_factory=set, repr=False)
+    _late: set[str] = field(default_factory=set, repr=False)
+
+    def learn_owners(self) -> None:
+        """
+        Read the heads of the tables whose documents own others; call it first.
+        """
+        for position, item in enumerate(self.spool.tables):
+            if REGISTRY.owns(item.table.map.table):
+                for head, _ in self.spool.rows(position):
+                    self.renderer.learn(item.table, head)
+
+    def documents(self) -> Iterator[Rendered]:
+        """
+        Yield every wanted document that can be read, each searched for plaintexts before it is yielded.
+
+        Raises:
+            PlaintextFound: a secret's plaintext would be written; nothing of what was yielded may be kept.
+            SecretError: no secret at all opens under the master key.
+        """
+        self._collect_plaintexts()
+        self.renderer.on_plaintexts = self._met
+        yield from self._render()
+        if self._late:
+            # Secrets of an unusual shape, known only now: look again, before the sink keeps anything.
+            self._guard = LeakGuard(self._late)
+            for _ in self._render(again=True):
+                pass
+
+    def wanted_rows(self) -> Iterator[tuple[Table, Head, memoryview]]:
+        """
+        Yield the rows that are to be rendered, as often as asked.
+        """
+        for position, item in enumerate(self.spool.tables):
+            if self.renderer.options.leaves_out(item.table.map):
+                continue
+            for index, (head, packed) in enumerate(self.spool.rows(position)):
+                if self.wanted(position, index) and item.table.map.exclusion(str(head.id)) is None:
+                    yield item.table, head, packed
+
+    def _render(self, *, again: bool = False) -> Iterator[Rendered]:
+        for table, head, packed in self.wanted_rows():
+            try:
+                rendered = self.renderer.render(table, Spool.unpack(packed))
+            except UnreadableDocument as error:
+                if not again:
+                    self._leave(table, head, error)
+                continue
+            self._search(rendered.identity, rendered.files)
+            if not again:
+                self.counts[table.map.type] = self.counts.get(table.map.type, 0) + 1
+            yield rendered
+
+    def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:
+        body = {"Id": head.id, table.map.name_property: head.name, "SpaceId": head.space}
+        if table.map.owner:
+            body[table.map.owner] = head.owner
+        path = self.renderer.layout.path(table.map, str(head.id), body)
+        self.unreadable.append(Unreadable(DocumentId(table.map.type, str(head.id)), error.path, error.message, path))
+
+    def _search(self, identity: DocumentId, files: tuple[File, ...]) -> None:
+        for file in files:
+            if self._guard is not None and self._guard.finds(file.content):
+                raise PlaintextFound(
+                    f"{identity.type} {identity.id}: the plaintext of a secret stands in clear in {file.path}; nothing was "
+                    "written. Take it out of the document (a sensitive variable fits), or give the secret another value"
+                )
+
+    def _met(self, found: list[str]) -> None:
+        self._late.update(plain for plain in found if plain not in self._known and len(plain) >= 8)
+
+    def _collect_plaintexts(self) -> None:
+        found: set[str] = set()
+        opened = failed = 0
+        master = self.renderer.master
+        for table, _, packed in self.wanted_rows() if master else ():
+            some, bad = _plaintexts_of(table, Spool.unpack(packed), master)
+            found.update(some)
+            opened, failed = opened + len(some), failed + bad
+        if failed and not opened:
+            raise SecretError(WRONG_KEY)
+        self._known = found
+        self._guard = LeakGuard(found)
+
+
+def _plaintexts_of(table: Table, row: Row, master: MasterKeyCipher | None) -> tuple[list[str], int]:
+    """
+    Return the plaintexts in a row, and how many of its secrets did not open.
+    """
+    assert master is not None
+    try:
+        texts = [body_text(table, row), *(value for value in row if isinstance(value, str))]
+        if table.map.confidential or any("\\u00" in text for text in texts):
+            body = to_body(table, row, texts[0])
+            return plaintexts(open_stored(table.map, "", body, master)), 0
+    except UnreadableDocument:
+        return [], 0
+    found: list[str] = []
+    failed = 0
+    for text in dict.fromkeys(text for text in texts if "==" in text):
+        for start, end in find_ciphertexts(text):
+            try:
+                found.append(master.open(text[start:end]))
+            except SecretError:
+                failed += 1
+    return found, failed

@@ -1,0 +1,266 @@
+"""
+Secrets in a document: opened with one cipher, sealed with the other, bound to the place they stand in.
+
+Between the two a secret is a ``SecretText``, which does not show itself. Which places are secret is in the document
+map; besides, any text that has the shape of the server's ciphertext is one, wherever it stands (fail closed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from migrator.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
+from migrator.document import Body, Place, places, spelled
+from migrator.document import element_names as _element_names
+from migrator.document_map import DocumentMap
+from migrator.errors import SecretError, UnreadableDocument
+
+SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
+RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))
+_SIGNS = ("==", "\\u00", *(f'"{word}"' for word in RESERVED))
+_AS_IT_STOOD, _UNDER_MASTER_KEY = "p", "m"
+
+
+class SecretsMode(Enum):
+    """
+    What an export says of a secret: the sealed value, a keyed digest, or only that there is one.
+    """
+
+    ENCRYPT = "encrypt"
+    FINGERPRINT = "fingerprint"
+    OMIT = "omit"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText:
+    """
+    A secret's plaintext between two ciphers; ``encrypted`` says whether the database holds it under the master key.
+    """
+
+    plain: str
+    encrypted: bool = True
+
+    def __repr__(self) -> str:
+        return "SecretText(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class MixedText:
+    """
+    A text in which secrets stand among other words, as JSON inside a property.
+    """
+
+    parts: tuple[str | SecretText, ...]
+
+    def __repr__(self) -> str:
+        return "MixedText(...)"
+
+
+class Sealer(Protocol):
+    """
+    Makes of a secret what a tree says of it.
+    """
+
+    def __call__(self, secret: SecretText, context: tuple[str, str, str]) -> dict[str, Any]:
+        """
+        Return the object that stands in the secret's place.
+        """
+        ...
+
+
+def may_hold_secret(texts: Iterable[str]) -> bool:
+    """
+    Return quickly whether texts can hold a secret at an undeclared place, or a reserved word; never wrongly false.
+    """
+    return any(sign in text for text in texts for sign in _SIGNS)
+
+
+def open_stored(
+    document_map: DocumentMap, identity: str, body: Body, cipher: MasterKeyCipher | None, *, thorough: bool = True
+) -> Body:
+    """
+    Return a document as the database holds it with its secrets opened.
+
+    Without a cipher their plaintext stays empty (for an export that omits them). Not *thorough*: the row is known
+    to hold none at undeclared places.
+
+    Raises:
+        UnreadableDocument: a secret does not open.
+    """
+    declared = _declared(document_map, body)
+    if not declared and not thorough:
+        return body
+    opened: Body = _opened(body, (), declared, _Opener(identity, cipher))
+    return opened
+
+
+def _declared(document_map: DocumentMap, body: Body) -> frozenset[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for item in document_map.sensitive:
+        found.update(p.path for p in places(body, item.path) if _applies(p, item.when))
+    for pattern in document_map.confidential:
+        found.update(p.path for p in places(body, pattern))
+    return frozenset(found)
+
+
+def _applies(place: Place, when: tuple[tuple[str, object], ...]) -> bool:
+    return not when or any(place.container.get(name) == value for name, value in when)
+
+
+@dataclass(frozen=True)
+class _Opener:
+    identity: str
+    cipher: MasterKeyCipher | None
+
+    def whole(self, text: str, path: tuple[str, ...]) -> SecretText:
+        if self.cipher is None:
+            return SecretText("")
+        try:
+            return SecretText(self.cipher.open(text))
+        except SecretError:
+            raise UnreadableDocument(
+                self.identity, spelled(path), "its secret does not open under the master key that opens others"
+            ) from None
+
+    def mixed(self, text: str) -> Any:
+        parts: list[str | SecretText] = []
+        end = 0
+        for start, stop in find_ciphertexts(text):
+            try:
+                secret = SecretText(self.cipher.open(text[start:stop]) if self.cipher else "")
+            except SecretError:
+                continue  # It only looks like one; what this key does not open is no secret of this server.
+            parts += (text[end:start], secret)
+            end = stop
+        return MixedText((*parts, text[end:])) if parts else text
+
+
+def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ...]], opener: _Opener) -> Any:
+    if isinstance(value, str):
+        if is_ciphertext(value):
+            return opener.whole(value, path)
+        if value and path in declared:
+            return SecretText(value, encrypted=False)
+        return opener.mixed(value) if "|" in value and "==" in value else value
+    if isinstance(value, dict):
+        opened = {key: _opened(item, (*path, key), declared, opener) for key, item in value.items()}
+        return {ESCAPED: opened} if len(value) == 1 and not RESERVED.isdisjoint(value) else opened
+    if isinstance(value, list):
+        names = _element_names(value)
+        return [_opened(item, (*path, name), declared, opener) for item, name in zip(value, names, strict=True)]
+    return value
+
+
+def plaintexts(value: Any) -> list[str]:
+    """
+    Return the plaintexts of all secrets in an opened body.
+    """
+    if isinstance(value, SecretText):
+        return [value.plain]
+    if isinstance(value, MixedText):
+        return [part.plain for part in value.parts if isinstance(part, SecretText)]
+    if isinstance(value, dict):
+        return [plain for item in value.values() for plain in plaintexts(item)]
+    if isinstance(value, list):
+        return [plain for item in value for plain in plaintexts(item)]
+    return []
+
+
+def sealer(mode: SecretsMode, cipher: PasswordCipher | None) -> Sealer:
+    """
+    Return what makes a tree's form of a secret.
+
+    Raises:
+        SecretError: the mode needs a password and there is none.
+    """
+    if mode is SecretsMode.OMIT:
+        return lambda secret, context: {OMITTED: True}
+    if cipher is None:
+        raise SecretError("an export with secrets needs a password; give one, or leave the secrets out")
+    if mode is SecretsMode.FINGERPRINT:
+        return lambda secret, context: {DIGEST: cipher.fingerprint(_marked(secret), context)}
+    return lambda secret, context: {SECRET: cipher.seal(_marked(secret), context)}
+
+
+def _marked(secret: SecretText) -> str:
+    return (_UNDER_MASTER_KEY if secret.encrypted else _AS_IT_STOOD) + secret.plain
+
+
+def seal_for_tree(document_map: DocumentMap, identity: str, body: Body, seal: Sealer) -> Body:
+    """
+    Return an opened document as it stands in a tree.
+    """
+
+    def sealed(value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, SecretText):
+            return seal(value, (document_map.type, identity, spelled(path)))
+        if isinstance(value, MixedText):
+            return {PARTS: [sealed(part, (*path, str(i))) for i, part in enumerate(value.parts)]}
+        if isinstance(value, dict):
+            return {key: sealed(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [sealed(item, (*path, name)) for item, name in zip(value, _element_names(value), strict=True)]
+        return value
+
+    result: Body = sealed(body, ())
+    return result
+
+
+def open_from_tree(document_map: DocumentMap, identity: str, body: Body, cipher: PasswordCipher | None) -> Body:
+    """
+    Return a document of a tree with its secrets opened; the inverse of ``seal_for_tree``.
+
+    Raises:
+        UnreadableDocument: a secret does not open, or the tree holds only digests.
+    """
+
+    def opened(text: Any, path: tuple[str, ...]) -> SecretText:
+        if cipher is None or not isinstance(text, str):
+            raise UnreadableDocument(identity, spelled(path), "a sealed secret needs the password of its export")
+        try:
+            plain = cipher.open(text, (document_map.type, identity, spelled(path)))
+        except SecretError as error:
+            raise UnreadableDocument(identity, spelled(path), str(error)) from None
+        return SecretText(plain[1:], plain[0] == _UNDER_MASTER_KEY)
+
+    def walk(value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            if len(value) == 1 and not RESERVED.isdisjoint(value):
+                return _marker(value, path)
+            return {key: walk(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item, (*path, name)) for item, name in zip(value, _element_names(value), strict=True)]
+        return value
+
+    def _marker(value: Any, path: tuple[str, ...]) -> Any:
+        ((kind, inner),) = value.items()
+        if kind == SECRET:
+            return opened(inner, path)
+        if kind == PARTS and isinstance(inner, list):
+            return MixedText(tuple(walk(part, (*path, str(i))) for i, part in enumerate(inner)))
+        if kind == ESCAPED and isinstance(inner, dict):
+            return {key: walk(item, (*path, ESCAPED, key)) for key, item in inner.items()}
+        if kind in (DIGEST, OMITTED):
+            raise UnreadableDocument(identity, spelled(path), "this export does not hold the secret itself")
+        return {kind: walk(inner, (*path, kind))}
+
+    result: Body = walk(body, ())
+    return result
+
+
+def seal_for_database(body: Any, cipher: MasterKeyCipher) -> Any:
+    """
+    Return an opened document as a database holds it, each secret under a fresh IV.
+    """
+    if isinstance(body, SecretText):
+        return cipher.seal(body.plain) if body.encrypted else body.plain
+    if isinstance(body, MixedText):
+        return "".join(part if isinstance(part, str) else seal_for_database(part, cipher) for part in body.parts)
+    if isinstance(body, dict):
+        return {key: seal_for_database(item, cipher) for key, item in body.items()}
+    if isinstance(body, list):
+        return [seal_for_database(item, cipher) for item in body]
+    return body

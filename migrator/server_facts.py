@@ -1,0 +1,78 @@
+"""
+What a server's database says of the server itself: version, identity, and whether a master key fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from migrator.ciphers import MasterKeyCipher, is_ciphertext
+from migrator.errors import SecretError, UnreadableDocument
+from migrator.sql.reader import Reader
+from migrator.sql.rows import body_text, to_body
+
+CERTIFICATE = "certificate-global"
+WRONG_KEY = (
+    "the master key does not open this database; get the right one with `Octopus.Server show-master-key` "
+    "(after a rotation it is a new one)"
+)
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """
+    ``version`` is the product's, ``""`` where unknown; ``identity`` is stable over upgrades, rotations and renames.
+    """
+
+    version: str
+    identity: bytes
+    certificate: str | None = None
+
+    @property
+    def name(self) -> str:
+        """
+        Return the identity as a short text.
+        """
+        return self.identity.hex()[:16]
+
+    def check_master_key(self, cipher: MasterKeyCipher | None) -> None:
+        """
+        Try the key on the server's own certificate, as the vendor's lost-master-key command does.
+
+        Raises:
+            SecretError: the key is of another server, or was rotated.
+        """
+        if cipher is None or self.certificate is None:
+            return
+        try:
+            cipher.open(self.certificate)
+        except SecretError:
+            raise SecretError(WRONG_KEY) from None
+
+
+def read_facts(reader: Reader) -> ServerFacts:
+    """
+    Read the facts within the transaction of the rows.
+
+    The identity is made of the oldest row of OctopusServerInstallationHistory, which is written once.
+    """
+    history = reader.scalars("OctopusServerInstallationHistory", ("Installed", "Id", "Node", "Version"))
+    ordered = sorted(history, key=lambda row: (str(row[0]), str(row[1])))
+    newest = str(ordered[-1][3] or "") if ordered else ""
+    oldest = repr(tuple(str(value) for value in ordered[0][1:])) if ordered else "no installation history"
+    identity = hashlib.blake2b(oldest.encode("utf-8", "surrogatepass"), digest_size=16, person=b"octopus-server").digest()
+    return ServerFacts(newest, identity, _certificate(reader))
+
+
+def _certificate(reader: Reader) -> str | None:
+    table = reader.schema.find("Configuration")
+    if table is None:
+        return None
+    for row in reader.by_key(table, "Id", [CERTIFICATE]):
+        try:
+            value = to_body(table, row, body_text(table, row)).get("CertificateData")
+        except UnreadableDocument:
+            return None
+        return value if isinstance(value, str) and is_ciphertext(value) else None
+    return None

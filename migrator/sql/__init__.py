@@ -1,0 +1,3 @@
+"""
+The only users of SQLAlchemy and pyodbc.
+"""

@@ -1,0 +1,217 @@
+"""
+Rows to documents and back. Pure.
+
+A document is its row's columns merged with the row's JSON; a property that has a column is not repeated in the JSON
+(Nevermore). The body may be text, GZip of UTF-16LE, or absent. Columns nobody knows pass through.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from migrator.canonical_json import Number, decode
+from migrator.document import Body
+from migrator.document_map import Column, DocumentMap
+from migrator.errors import UnreadableDocument
+
+JSON_COLUMN = "json"
+BLOB_COLUMN = "jsonblob"
+SPACE_COLUMN = "SpaceId"
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A table as this server has it: its exact name, its columns in order (rowversions left out), its map.
+
+    ``flags`` are columns that the server itself declares as bit.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    map: DocumentMap
+    flags: frozenset[str] = frozenset()
+
+    def position(self, column: str | None) -> int | None:
+        """
+        Return where a column stands, blind to case, or ``None``.
+        """
+        return self._positions.get(column.lower()) if column else None
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {name.lower(): index for index, name in enumerate(self.columns)}
+
+    @cached_property
+    def id_position(self) -> int:
+        """
+        Return where the primary key stands.
+        """
+        found = self.position("Id")
+        return found if found is not None else (self.position(self.map.key[0]) or 0)
+
+    @property
+    def has_body(self) -> bool:
+        """
+        Return whether rows have a JSON body in either form.
+        """
+        return JSON_COLUMN in self._positions or BLOB_COLUMN in self._positions
+
+    @cached_property
+    def plain_columns(self) -> tuple[tuple[int, str, Column | None], ...]:
+        """
+        Return position, property and form of each column that is not the body.
+        """
+        forms = {name.lower(): form for name, form in self.map.columns.items()}
+        forms |= {name.lower(): Column.FLAG for name in self.flags}
+        return tuple(
+            (index, name, forms.get(name.lower()))
+            for index, name in enumerate(self.columns)
+            if name.lower() not in (JSON_COLUMN, BLOB_COLUMN)
+        )
+
+
+def body_text(table: Table, row: Row) -> str:
+    """
+    Return the JSON text of a row, ``""`` where it has none.
+
+    Raises:
+        UnreadableDocument: the compressed body is damaged.
+    """
+    blob_at = table.position(BLOB_COLUMN)
+    blob = row[blob_at] if blob_at is not None else None
+    if blob:
+        try:
+            return gzip.decompress(blob).decode("utf-16-le", "surrogatepass")
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+            raise UnreadableDocument(str(row[table.id_position]), "JSONBlob", "the compressed body is damaged") from None
+    text_at = table.position(JSON_COLUMN)
+    text = row[text_at] if text_at is not None else None
+    return text or ""
+
+
+def to_body(table: Table, row: Row, text: str) -> Body:
+    """
+    Return the merged document of a row whose JSON is *text*.
+
+    Raises:
+        UnreadableDocument: the JSON is not an object.
+    """
+    identity = str(row[table.id_position])
+    body: Body = {}
+    if text:
+        try:
+            value = decode(text)
+        except ValueError:
+            raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
+        if not isinstance(value, dict):
+            kind = "a list" if isinstance(value, list) else "a single value"
+            raise UnreadableDocument(identity, "JSON", f"an object was expected, but it holds {kind}")
+        body = value
+    for position, name, form in table.plain_columns:
+        body[name] = from_column(row[position], form)
+    return body
+
+
+def from_column(value: Any, form: Column | None) -> Any:
+    """
+    Return a column's value as it stands in a document.
+    """
+    if value is None or form is None:
+        return _plain(value)
+    if form is Column.FLAG:
+        return bool(value) if isinstance(value, int) else value
+    return _id_list(value) if isinstance(value, str) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return Number(repr(value))
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def _id_list(text: str) -> Any:
+    # Empty may be NULL, '' or '||'; event rows carry a blank after the last bar.
+    stripped = text.strip()
+    if not stripped:
+        return []
+    if not (stripped.startswith("|") and stripped.endswith("|")):
+        return text
+    return [part for part in stripped.split("|") if part.strip()]
+
+
+def to_column(value: Any, form: Column | None) -> Any:
+    """
+    Return a property's value as its column stores it; the inverse of ``from_column``.
+    """
+    if isinstance(value, Number):
+        return float(value.text)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        items = [str(item) for item in value]
+        return f"|{'|'.join(items)}|" if items else ""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return value
+
+
+def from_body(table: Table, body: Body, *, blob: bool = False) -> dict[str, Any]:
+    """
+    Return the row of a document, by column: the inverse of ``to_body`` with ``body_text``.
+
+    Properties without a column go to the JSON, in the order they have; with *blob* to the compressed body.
+    """
+    columns = {name.lower(): (name, form) for _, name, form in table.plain_columns}
+    row: dict[str, Any] = {}
+    rest: Body = {}
+    for key, value in body.items():
+        if key.lower() in columns:
+            name, form = columns[key.lower()]
+            row[name] = to_column(value, form)
+        else:
+            rest[key] = value
+    return row | _body_columns(table, rest, blob)
+
+
+def _body_columns(table: Table, rest: Body, blob: bool) -> dict[str, Any]:
+    text_at, blob_at = table.position(JSON_COLUMN), table.position(BLOB_COLUMN)
+    text = compact(rest)
+    if blob_at is not None and (blob or text_at is None):
+        packed = gzip.compress(text.encode("utf-16-le", "surrogatepass"), mtime=0)
+        row: dict[str, Any] = {table.columns[blob_at]: packed}
+        if text_at is not None:
+            row[table.columns[text_at]] = None
+        return row
+    row = {table.columns[text_at]: text} if text_at is not None else {}
+    if blob_at is not None:
+        row[table.columns[blob_at]] = None
+    return row
+
+
+def compact(value: Any) -> str:
+    """
+    Return a value as the JSON text that goes into a column.
+    """
+    return "".join(_pieces(value))
+
+
+def _pieces(value: Any) -> Sequence[str]:
+    if isinstance(value, Number):
+        return (value.text,)
+    if isinstance(value, dict):
+        inner = [(",", json.dumps(k, ensure_ascii=False), ":", *_pieces(v)) for k, v in value.items()]
+        return ("{", *[piece for item in inner for piece in item][1:], "}")
+    if isinstance(value, list):
+        parts = [(",", *_pieces(item)) for item in value]
+        return ("[", *[piece for item in parts for piece in item][1:], "]")
+    return (json.dumps(value, ensure_ascii=False),)
