@@ -157,10 +157,12 @@ def _of_server(servers: Sequence[tuple[str, _Server]], now: float) -> Iterable[t
 def _of_run(servers: Sequence[tuple[str, _Server]]) -> Iterable[tuple[str, str, tuple[str, ...], list[_Sample]]]:
     last = [(name, state.run) for name, state in servers if state.run]
     good = [(name, state.success) for name, state in servers if state.success]
-    phases = [((name, phase), seconds) for name, run in last for phase, seconds in run.phases.items()]
+    phases: list[_Sample] = [((name, phase), seconds) for name, run in last for phase, seconds in run.phases.items()]
     phases += [((name, "total"), run.seconds) for name, run in last]
-    windows = [((name,), run.window_seconds) for name, run in last if run.window_seconds is not None]
-    changes = [((name, outcome), float(count)) for name, run in good for outcome, count in _changes(run).items()]
+    windows: list[_Sample] = [((name,), run.window_seconds) for name, run in last if run.window_seconds is not None]
+    changes: list[_Sample] = [
+        ((name, outcome), float(count)) for name, run in good for outcome, count in _changes(run).items()
+    ]
     yield "auditor_run_seconds", "Seconds of the last run, by phase and in total.", ("phase",), phases
     yield "auditor_window_seconds", "Seconds the last maintenance window was open.", (), windows
     yield (

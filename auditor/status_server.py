@@ -113,7 +113,7 @@ class StatusServer:
                 f"metrics.listen = {self._settings.listen!r} cannot be listened on: {error.strerror}; "
                 "choose a free port"
             ) from None
-        self._thread = threading.Thread(target=self._server.serve_forever, name="status", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True)
         self._thread.start()
         return self
 
@@ -164,13 +164,18 @@ def _handler(answer: Callable[[str], tuple[int, str, bytes]]) -> type[BaseHTTPRe
         def do_GET(self) -> None:
             self._send(*answer(self.path))
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self._send(*answer(self.path))
 
         def _refuse(self) -> None:
             self.close_connection = True
             self._send(405, _TEXT, b"only GET and HEAD\n")
 
-        do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _refuse
+        def __getattr__(self, name: str) -> Callable[[], None]:
+            # The standard library looks for a method named after the request's and answers 501 where it finds none.
+            if name.startswith("do_"):
+                return self._refuse
+            raise AttributeError(name)
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

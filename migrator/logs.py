@@ -28,10 +28,12 @@ _SECRET_KEY = re.compile(
 )
 _URL_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@]*):([^\s/]*)@")
 _PAIR = re.compile(
-    r"(?<![A-Za-z])(pwd|password|passwd|api[_-]?key|(?:access[_-]?|auth[_-]?)?token|secret)(\s*(?:=|%3D)\s*)"
-    r"(\{(?:[^}]|\}\})*\}|\"[^\"]*\"|'[^']*'|[^;&\s\"']+?(?=%3B|[;&\s\"']|$))",
+    r"(?:(?<![A-Za-z])|(?<=%3B))(pwd|password|passwd|api[_-]?key|(?:access[_-]?|auth[_-]?)?token|secret)(\s*(?:=|%3D)\s*)"
+    r"(\{(?:[^}]|\}\})*\}|%7B.*?%7D|\"[^\"]*\"|'[^']*'|[^;&\s\"']+?(?=%3B|[;&\s\"']|$))",
     re.IGNORECASE,
 )
+# After a semicolon it is surely ODBC, where an unquoted value goes on to the next one, blanks and all.
+_ODBC_PAIR = re.compile(r"((?:^|;)\s*(?:pwd|password)\s*=\s*)(\{(?:[^}]|\}\})*\}|[^;\n{][^;\n]*)", re.IGNORECASE)
 _PRIORITY = {"critical": 2, "exception": 3, "error": 3, "warning": 4, "warn": 4, "info": 6, "debug": 7}
 
 
@@ -39,7 +41,8 @@ def redact_text(text: str) -> str:
     """
     Return *text* with the passwords of its URLs and connection strings replaced by ``***``.
     """
-    return _PAIR.sub(rf"\1\2{MASK}", _URL_PASSWORD.sub(rf"\1:{MASK}@", text))
+    text = _ODBC_PAIR.sub(rf"\1{MASK}", _URL_PASSWORD.sub(rf"\1:{MASK}@", text))
+    return _PAIR.sub(rf"\1\2{MASK}", text)
 
 
 def redact(value: Any) -> Any:
