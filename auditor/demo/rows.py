@@ -155,6 +155,8 @@ def table_of(id_: str) -> str | None:
     """
     Return the table that holds *id_*, judged by its prefix, or ``None``.
     """
+    if "/" in id_:
+        return None  # a tag: it lives inside its set
     prefix = id_.partition("-")[0].lower()
     return "Account" if prefix in _ACCOUNT_SLUGS else TABLE_OF_PREFIX.get(prefix)
 
