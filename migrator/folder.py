@@ -60,7 +60,7 @@ class FolderSink:
         Raises:
             OperatorError: the disk is full or refuses; two files would be one on a case-blind file system.
         """
-        other = self._seen.setdefault(file.path.lower(), file.path)
+        other = self._seen.setdefault(file.path.casefold(), file.path)
         if other != file.path or (other is not file.path and self._is_staged(file.path)):
             raise OperatorError(f"two documents would be the same file {file.path}; rename one of them on the server")
         with folder_errors(self.directory):
@@ -78,7 +78,7 @@ class FolderSink:
         Returns how many files stand in the directory that are not part of this export.
         """
         with folder_errors(self.directory):
-            strangers = [path for path in self._present() if path.lower() not in self._seen and path != metadata.path]
+            strangers = [path for path in self._present() if path.casefold() not in self._seen and path != metadata.path]
             if self._clean:
                 for path in strangers:
                     if not keep(path):

@@ -48,18 +48,13 @@ def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[
     safe = safe.strip(" ").rstrip(". ")
     if safe.startswith(".") or _DEVICE.match(safe):
         safe = "_" + safe.lstrip(".")
-    lossy = safe != name or not safe or _ENDS_LIKE_ID.search(safe) is not None or _folds_oddly(safe)
+    lossy = safe != name or not safe or _ENDS_LIKE_ID.search(safe) is not None
     lossy = lossy or any(safe.lower().endswith(ending) for ending in reserved)
     too_long = len(safe) > NAME_CHARACTERS or len(safe.encode()) > NAME_BYTES
     if unique and not lossy and not too_long:
         return safe
     suffix = f" [{safe_id(identity)}]"
     return _cut(safe, NAME_CHARACTERS - len(suffix), NAME_BYTES - len(suffix.encode())) + suffix
-
-
-def _folds_oddly(name: str) -> bool:
-    # Where case folding does more than a change of case, file systems disagree on what is equal.
-    return not name.isascii() and name.casefold() != name.lower()
 
 
 def _cut(text: str, characters: int, size: int) -> str:

@@ -1,0 +1,74 @@
+"""
+A tree as an import sees it: documents with their secrets opened and their scripts put back, and what is wrong with it.
+
+Only the shapes are here; reading is in ``tree_reader`` and where files come from in ``tree_files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from migrator.document import Body
+from migrator.document_map import DocumentMap
+
+
+class TreeFiles(Protocol):
+    """
+    Where a tree's files are: a folder, or a commit of a repository.
+    """
+
+    def paths(self) -> Iterable[str]:
+        """
+        Yield the path of every file, relative to the root, with slashes.
+        """
+        ...
+
+    def read(self, path: str) -> bytes:
+        """
+        Return a file's content.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    Something in a file that an import cannot accept.
+    """
+
+    file: str
+    place: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TreeDocument:
+    """
+    One document of a tree.
+
+    ``origin`` tells the servers apart whose exports were put together; ``space`` is the name of the space's folder
+    (``None``: of the whole server); ``edited_scripts`` are script files that differ from the body's copy and won.
+    """
+
+    map: DocumentMap
+    id: str
+    body: Body
+    file: str
+    origin: str = ""
+    space: str | None = None
+    edited_scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tree:
+    """
+    All documents of a tree; ``versions`` gives each origin's database version.
+    """
+
+    documents: tuple[TreeDocument, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    format: str = "native"
