@@ -1,8 +1,9 @@
 """
-One function for each way of telling people: webhook, Slack, mail, command, ping.
+Telling people over HTTP: webhook, Slack, ping; and what all channels share.
 
 Each raises ``Undelivered`` with a sentence that names the host at most: a URL may be a secret, and so may what a
-library says about it. The one home of smtplib, and of httpx for notifications. Not here: when and what to send.
+library says about it. The home of httpx for notifications. Not here: mail (notification_mail.py), when
+and what to send.
 """
 
 from __future__ import annotations
@@ -11,15 +12,11 @@ import hashlib
 import hmac
 import json
 import logging
-import smtplib
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid, parseaddr
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import structlog
@@ -27,7 +24,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from auditor.notification_message import Message
 from auditor.notification_settings import (
-    EmailSettings,
     NotifySettings,
     PingSettings,
     SlackSettings,
@@ -36,9 +32,6 @@ from auditor.notification_settings import (
 )
 from auditor.run_log import Log
 from migrator.credentials import Secret, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ATTEMPTS = 4
 LONGEST_PAUSE = 20
@@ -61,7 +54,7 @@ def http_client(settings: NotifySettings) -> httpx.Client:
     Return a client that trusts the system's certificates and ``ca_file``, and honours proxies of the environment.
 
     Raises:
-        OSError: ``ca_file`` cannot be read.
+        Undelivered: ``ca_file`` holds no certificates that can be read.
     """
     # httpx writes each whole URL to its log at level info, whoever configures logging.
     for name in ("httpx", "httpcore"):
@@ -74,11 +67,16 @@ def tls_context(settings: NotifySettings) -> ssl.SSLContext:
     Return a context that verifies certificates and host names.
 
     Raises:
-        OSError: ``ca_file`` cannot be read.
+        Undelivered: ``ca_file`` holds no certificates that can be read.
     """
     context = ssl.create_default_context()
     if settings.ca_file is not None:
-        context.load_verify_locations(settings.ca_file)
+        try:
+            context.load_verify_locations(settings.ca_file)
+        except OSError as error:
+            # TLS's own errors are OSErrors with a jumble of a text.
+            reason = "not PEM" if isinstance(error, ssl.SSLError) else error.strerror
+            raise Undelivered(f"ca_file {settings.ca_file} holds no certificates that can be read ({reason})") from None
     return context
 
 
@@ -179,56 +177,6 @@ def _ping_address(ping: PingSettings, event: str, tools: Tools) -> httpx.URL | N
         return None
     url = address(ping.url, tools)
     return url if event == "success" else url.copy_with(path=f"{url.path.rstrip('/')}/{event}")
-
-
-def send_email(email: EmailSettings, content: Message, settings: NotifySettings, tools: Tools) -> None:
-    """
-    Send the text as a plain mail. Not repeated: a mail relay does that itself, and a second mail is noise.
-    """
-    mail = EmailMessage()
-    mail["Subject"] = f"[octopus-auditor] {content.title}"
-    mail["From"] = email.sender
-    mail["To"] = ", ".join(email.recipients)
-    mail["Date"] = formatdate(tools.clock())
-    mail["Message-ID"] = make_msgid(domain=parseaddr(email.sender)[1].rpartition("@")[2] or "localhost")
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(content.text)
-    with mail_session(email, settings, tools) as session:
-        refused = session.send_message(mail)
-    if refused:
-        raise Undelivered(f"{email.host} refused {len(refused)} of {len(email.recipients)} recipients")
-
-
-@contextmanager
-def mail_session(email: EmailSettings, settings: NotifySettings, tools: Tools) -> Iterator[smtplib.SMTP]:
-    """
-    Yield a session with the mail server, encrypted and logged in as the settings say.
-
-    Raises:
-        Undelivered: the server cannot be reached, has no trusted TLS, or refuses.
-        UsageError: the password cannot be resolved.
-    """
-    password = tools.resolve(email.password) if email.password else None
-    place = f"{email.host}:{email.port}"
-    try:
-        with smtplib.SMTP(email.host, email.port, timeout=settings.timeout) as session:
-            if email.starttls:
-                session.starttls(context=tls_context(settings))
-            if email.username is not None and password is not None:
-                session.login(email.username, password.reveal())
-            yield session
-    except smtplib.SMTPResponseException as error:
-        # The server's words may repeat what was sent to it; the number is enough.
-        raise Undelivered(f"{place} refused with code {error.smtp_code}") from None
-    except smtplib.SMTPNotSupportedError:
-        wanted = "STARTTLS" if email.starttls else "the login"
-        raise Undelivered(f"{place} does not offer {wanted} as needed") from None
-    except smtplib.SMTPException as error:
-        raise Undelivered(f"{place} did not take the mail ({type(error).__name__})") from None
-    except ssl.SSLCertVerificationError as error:
-        raise Undelivered(f"the certificate of {place} is not trusted: {error.verify_message}") from None
-    except OSError as error:
-        raise Undelivered(f"{place} cannot be reached ({error.strerror or type(error).__name__})") from None
 
 
 def _request(method: str, url: httpx.URL, settings: NotifySettings, tools: Tools, extra: Mapping[str, Any]) -> None:

@@ -16,7 +16,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from auditor.notification_channels import Tools, Undelivered, address, mail_session, tls_context
+from auditor.notification_channels import Tools, Undelivered, address, tls_context
+from auditor.notification_mail import mail_session
 from auditor.notification_settings import CommandSettings, EmailSettings, NotifySettings
 from migrator.errors import OperatorError
 
@@ -81,10 +82,7 @@ def _resolve(reference: str, tools: Tools) -> None:
 
 
 def _read_ca_file(settings: NotifySettings) -> None:
-    try:
-        tls_context(settings)
-    except (OSError, ssl.SSLError) as error:
-        raise Undelivered(f"{settings.ca_file} holds no certificates that can be read ({error.strerror})") from None
+    tls_context(settings)
 
 
 def _reach(url: httpx.URL, settings: NotifySettings) -> None:

@@ -35,7 +35,8 @@ class Message:
 
 def states_of(result: AuditResult, previous_outcome: str | None) -> set[str]:
     """
-    Return what a run is worth telling as; *previous_outcome* is that of the server's run before, if known.
+    Return what a run is worth telling as; *previous_outcome* is that of the server's run before, if known;
+    "failed" if that run was told as failed.
 
     A run whose commits did not reach the remote counts as failed, whatever else it did. A skipped run is nothing,
     save for a window that is stuck.

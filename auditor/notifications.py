@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from auditor.notification_channels import Tools, Undelivered, send_email, send_ping, send_slack, send_webhook
+from auditor.notification_channels import Tools, Undelivered, send_ping, send_slack, send_webhook
 from auditor.notification_command import hook_environment, run_hook
+from auditor.notification_mail import send_email
 from auditor.notification_message import Message, link_of, message, states_of
 from auditor.notification_settings import CommandSettings, NotifySettings
 from auditor.result import AuditResult
@@ -121,7 +122,7 @@ def _attempt(kind: str, send: Callable[[], None]) -> NotificationWarning | None:
     try:
         send()
     except (Undelivered, OperatorError) as error:
-        return NotificationWarning(kind, f"the {kind} notification was not delivered: {error}.")
+        return NotificationWarning(kind, f"the {kind} notification was not delivered: {str(error).rstrip('.')}.")
     except Exception as error:
         # Even a bug here must not cost a run that worked; its text is not shown, since it may hold an address.
         return NotificationWarning(kind, f"the {kind} notification was not delivered: {type(error).__name__}.")

@@ -10,6 +10,8 @@ import pytest
 from auditor.notification_channels import Tools
 from auditor.notification_checks import Probe, check
 from auditor.notification_settings import NotifySettings
+from auditor.notifications import Notifier
+from auditor.result import AuditResult
 from migrator.credentials import resolve
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub
 
@@ -132,3 +134,17 @@ def test_behind_a_proxy_only_the_proxy_is_tried(monkeypatch: pytest.MonkeyPatch)
 
     assert found["notify.webhook.url"].ok
     assert stub.requests == []
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_ca_file_without_certificates_is_named(tmp_path: Path, text: str | None) -> None:
+    """A wrong ca_file is told as such by the check, and by each delivery that it spoils."""
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    table = {"webhook": {"url": "https://127.0.0.1:9/x"}, "ca_file": str(path)}
+
+    (warning,) = Notifier(NotifySettings.model_validate(table)).finish(AuditResult("r1", "prod", "", "changed"))
+
+    assert str(path) in probes(table)["notify.ca_file"].remedy
+    assert str(path) in warning.message
