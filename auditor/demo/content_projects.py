@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.demo import content_steps as steps
-from auditor.demo.builder import Builder, known_ids
+from auditor.demo.builder import Builder, guid, known_ids
 from auditor.demo.content_library import GROUPS, LIFECYCLES
 from auditor.demo.content_sets import LIBRARY_SETS, MODULES, template
 from auditor.demo.content_variables import add_variables
@@ -149,7 +149,7 @@ def _add_project(build: Builder, number: int, id_: str, named: tuple[str, str], 
 def _add_channels(build: Builder, project: str, ids: list[str], action: str | None) -> None:
     for number, id_ in enumerate(ids):
         rule = {
-            "Id": f"{project.lower()}-rule-1",
+            "Id": guid(f"rule {project}"),
             "VersionRange": "[2.0,3.0)",
             "Tag": "^beta",
             "Actions": [action] if action else [],

@@ -13,7 +13,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 TABLE_OF_PREFIX: Mapping[str, str] = {
@@ -84,7 +84,7 @@ def insert(connection: sqlite3.Connection, table: str, document: Mapping[str, An
     Raises:
         sqlite3.IntegrityError: the id or the natural key is taken, or a needed column is missing.
     """
-    row = _row(connection, table, document, blob)
+    row = row_of(columns_of(connection, table), document, blob=blob)
     connection.execute(
         f'INSERT INTO "{table}" ({", ".join(_quoted(row))}) VALUES ({", ".join("?" for _ in row)})',
         list(row.values()),
@@ -100,7 +100,7 @@ def update(connection: sqlite3.Connection, table: str, document: Mapping[str, An
     Raises:
         KeyError: there is no such row.
     """
-    row = _row(connection, table, document, blob)
+    row = row_of(columns_of(connection, table), document, blob=blob)
     changed = connection.execute(
         f'UPDATE "{table}" SET {", ".join(f"{name} = ?" for name in _quoted(row))} WHERE Id = ?',
         [*row.values(), document["Id"]],
@@ -168,24 +168,32 @@ def compressed(body: str) -> bytes:
     return gzip.compress(body.encode("utf-16-le"), mtime=0)
 
 
-def _row(connection: sqlite3.Connection, table: str, document: Mapping[str, Any], blob: bool) -> dict[str, Any]:
-    names = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    """
+    Return the column names of *table*, in order.
+    """
+    return [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
+
+
+def row_of(names: Sequence[str], document: Mapping[str, Any], *, blob: bool = False) -> dict[str, Any]:
+    """
+    Return *document* as the row of a table with the columns *names*: values by column, the rest as the body.
+
+    Raises:
+        ValueError: there is no body column and something is left over.
+    """
     row = {name: _to_column(document[name]) for name in names if name in document and name not in _BODIES}
     if "SpaceId" in names and "SpaceId" not in document:
         row["SpaceId"] = "Spaces-1"
     rest = {name: value for name, value in document.items() if name not in names}
+    bodies = [name for name in _BODIES if name in names]
+    if not bodies:
+        if rest:
+            raise ValueError(f"{document['Id']}: no column for {', '.join(rest)}")
+        return row
     body = json.dumps(rest, ensure_ascii=False, separators=(",", ":"))
-    if "JSONBlob" in names and (blob or "JSON" not in names):
-        row["JSONBlob"] = compressed(body)
-        if "JSON" in names:
-            row["JSON"] = None
-    elif "JSON" in names:
-        row["JSON"] = body
-        if "JSONBlob" in names:
-            row["JSONBlob"] = None
-    elif rest:
-        raise ValueError(f"{table} has no column for {', '.join(rest)}")
-    return row
+    chosen = "JSONBlob" if "JSONBlob" in bodies and (blob or "JSON" not in bodies) else "JSON"
+    return row | dict.fromkeys(bodies) | {chosen: compressed(body) if chosen == "JSONBlob" else body}
 
 
 def _to_column(value: Any) -> Any:

@@ -1,0 +1,3 @@
+"""
+Generators and benchmarks; run by hand, never a part of the programs.
+"""
