@@ -194,7 +194,7 @@ class PasswordCipher:
             sealed = base64.b64decode(text, validate=True)
             return self._seal.decrypt(sealed, _context(context)).decode("utf-8", "surrogatepass")[1:]
         except (InvalidTag, binascii.Error, ValueError):
-            raise SecretError("the sealed value does not open: it was changed, or moved here from another place") from None
+            raise SecretError("the sealed value does not open: it was changed or moved here from elsewhere") from None
 
     def fingerprint(self, plain: str, context: Sequence[str]) -> str:
         """

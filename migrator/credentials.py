@@ -106,7 +106,13 @@ def _from_command(command: str, environ: Mapping[str, str]) -> str:
     try:
         # The operator's own command line, from a file that only the operator can write.
         done = subprocess.run(  # noqa: S602
-            command, shell=True, env=dict(environ), capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False
+            command,
+            shell=True,
+            env=dict(environ),
+            capture_output=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise UsageError("a secret's command gave no answer within 60 seconds") from None

@@ -133,7 +133,8 @@ def element_names(items: list[Any]) -> list[str]:
     if not any(ids):
         return [str(index) for index in range(len(items))]
     return [
-        f"[{own}]" if isinstance(own, str) and own and ids.count(own) == 1 else str(index) for index, own in enumerate(ids)
+        f"[{own}]" if isinstance(own, str) and own and ids.count(own) == 1 else str(index)
+        for index, own in enumerate(ids)
     ]
 
 

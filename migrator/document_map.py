@@ -71,7 +71,10 @@ class Reference:
     target: str
     meaning: Meaning = Meaning.REQUIRED
     form: str = "id"
-    """``id``; ``csv`` (ids joined by commas); ``json`` (``FeedId`` in a text of JSON); ``known`` (an id only where it is exactly one that is known)."""
+    """
+    ``id``; ``csv`` (ids joined by commas); ``json`` (``FeedId`` in a text of JSON); ``known`` (an id only where it is
+    exactly one that is known).
+    """
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -185,7 +188,8 @@ class DocumentMap:
         """
         low = document_id.lower()
         return any(
-            low.startswith(fixed[:-1].lower()) if fixed.endswith("*") else low == fixed.lower() for fixed in self.fixed_ids
+            low.startswith(fixed[:-1].lower()) if fixed.endswith("*") else low == fixed.lower()
+            for fixed in self.fixed_ids
         )
 
     def exclusion(self, document_id: str) -> str | None:

@@ -74,7 +74,7 @@ class Metadata:
             if value["Format"] != FORMAT:
                 raise KeyError("Format")
             if value["FormatVersion"] > VERSION:
-                raise OperatorError(f"{NAME} is of a newer format ({value['FormatVersion']}); use a newer version of this program")
+                raise OperatorError(f"{NAME} is of a newer format ({value['FormatVersion']}); use a newer program")
             secrets = value["Secrets"]
             return cls(
                 value["DatabaseVersion"],
@@ -106,7 +106,10 @@ class Metadata:
 def _derivation(secrets: dict[str, Any]) -> KeyDerivation | None:
     if "Salt" not in secrets:
         return None
-    derivation = KeyDerivation(base64.b64decode(secrets["Salt"], validate=True), secrets["N"], secrets["R"], secrets["P"])
-    if not 2 <= derivation.cost <= _LARGEST_COST or not 1 <= derivation.block <= 32 or not 1 <= derivation.parallel <= 16:
+    derivation = KeyDerivation(
+        base64.b64decode(secrets["Salt"], validate=True), secrets["N"], secrets["R"], secrets["P"]
+    )
+    parameters_fit = 1 <= derivation.block <= 32 and 1 <= derivation.parallel <= 16
+    if not parameters_fit or not 2 <= derivation.cost <= _LARGEST_COST:
         raise ValueError("cost out of range")
     return derivation

@@ -43,7 +43,9 @@ def look_at(address: str, *, history: bool = False) -> Server:
     return Server(engine, schema, clashing_names(engine, schema))
 
 
-def read_rows(server: Server, spool: Spool, progress: Callable[[str, int], None] = lambda table, rows: None) -> ServerFacts:
+def read_rows(
+    server: Server, spool: Spool, progress: Callable[[str, int], None] = lambda table, rows: None
+) -> ServerFacts:
     """
     Copy every row to *spool* in one read transaction, check the counts in it, and return the server's facts.
 
@@ -63,8 +65,8 @@ def read_rows(server: Server, spool: Spool, progress: Callable[[str, int], None]
             expected = reader.count(table)
             if spooled.count != expected:
                 raise DatabaseError(
-                    f"the table {table.name} was changed during the read ({spooled.count} rows read, {expected} counted); "
-                    "try again, or allow snapshot isolation on the database"
+                    f"the table {table.name} was changed during the read ({spooled.count} rows came of {expected})"
+                    "; try again, or allow snapshot isolation on the database"
                 )
     return facts
 

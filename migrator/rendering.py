@@ -110,7 +110,9 @@ class Renderer:
             self.on_plaintexts(found)
         return self.render_opened(table.map, identity, body, with_secrets=bool(found) or thorough)
 
-    def render_opened(self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True) -> Rendered:
+    def render_opened(
+        self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True
+    ) -> Rendered:
         """
         Return the files of a document whose secrets are opened.
         """

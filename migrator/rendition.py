@@ -117,8 +117,8 @@ class Rendition:
         for file in files:
             if self._guard is not None and self._guard.finds(file.content):
                 raise PlaintextFound(
-                    f"{identity.type} {identity.id}: the plaintext of a secret stands in clear in {file.path}; nothing was "
-                    "written. Take it out of the document (a sensitive variable fits), or give the secret another value"
+                    f"{identity.type} {identity.id}: the plaintext of a secret stands in clear in {file.path}; nothing "
+                    "was written. Take it out of the document (use a sensitive variable), or change the secret"
                 )
 
     def _met(self, found: list[str]) -> None:

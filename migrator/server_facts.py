@@ -61,7 +61,9 @@ def read_facts(reader: Reader) -> ServerFacts:
     ordered = sorted(history, key=lambda row: (str(row[0]), str(row[1])))
     newest = str(ordered[-1][3] or "") if ordered else ""
     oldest = repr(tuple(str(value) for value in ordered[0][1:])) if ordered else "no installation history"
-    identity = hashlib.blake2b(oldest.encode("utf-8", "surrogatepass"), digest_size=16, person=b"octopus-server").digest()
+    identity = hashlib.blake2b(
+        oldest.encode("utf-8", "surrogatepass"), digest_size=16, person=b"octopus-server"
+    ).digest()
     return ServerFacts(newest, identity, _certificate(reader))
 
 

@@ -69,7 +69,5 @@ class Registry:
         return (_OWNERS_FIRST.index(table) if self.owns(table) else len(_OWNERS_FIRST)), table
 
 
-REGISTRY = Registry(
-    (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS), EXCLUDED_TABLES
-)
+REGISTRY = Registry((*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS), EXCLUDED_TABLES)
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

@@ -50,10 +50,9 @@ ACCESS_MAPS = (
         table="Team",
         file="Teams/{name}",
         id_prefix="Teams-",
-        columns={
-            name: Column.IDS
-            for name in ("MemberUserIds", "ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds", "TenantTags")
-        },
+        columns=dict.fromkeys(
+            ("MemberUserIds", "ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds", "TenantTags"), Column.IDS
+        ),
         references=(
             Reference("MemberUserIds/*", "User", Meaning.LINK),
             Reference("UserRoleIds/*", "UserRole", Meaning.LINK),
@@ -82,9 +81,7 @@ ACCESS_MAPS = (
         key=("Id",),
         name_property="",
         owner=None,
-        columns={
-            name: IDS for name in ("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds")
-        },
+        columns=dict.fromkeys(("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds"), IDS),
         references=(
             Reference("TeamId", "Team"),
             Reference("UserRoleId", "UserRole"),

@@ -76,7 +76,10 @@ PROJECT_MAPS = (
         owner="OwnerId",
         columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
         references=(Reference("OwnerId", "Project", _OWNER), *PROCESS_REFERENCES),
-        sensitive=(Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"), Sensitive("Steps/*/Properties/*/SensitiveValue")),
+        sensitive=(
+            Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
+            Sensitive("Steps/*/Properties/*/SensitiveValue"),
+        ),
         sets=PROCESS_SETS,
         scripts=PROCESS_SCRIPTS,
         embedded=PROCESS_EMBEDDED,
@@ -128,7 +131,10 @@ PROJECT_MAPS = (
             Reference("ProjectId", "Project", _OWNER),
             *PROCESS_REFERENCES,
         ),
-        sensitive=(Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"), Sensitive("Steps/*/Properties/*/SensitiveValue")),
+        sensitive=(
+            Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
+            Sensitive("Steps/*/Properties/*/SensitiveValue"),
+        ),
         sets=PROCESS_SETS,
         scripts=PROCESS_SCRIPTS,
         embedded=PROCESS_EMBEDDED,

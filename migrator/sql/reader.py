@@ -136,7 +136,9 @@ class Reader:
         """
         Yield a table's rows in lists of up to 500 plain tuples; frozen rows are left out in SQL.
         """
-        result = self._connection.execution_options(yield_per=BATCH).execute(self.statement(source, live_only=live_only))
+        result = self._connection.execution_options(yield_per=BATCH).execute(
+            self.statement(source, live_only=live_only)
+        )
         convert = _converter(source, self.schema)
         with result:
             for rows in result.partitions():
@@ -147,7 +149,8 @@ class Reader:
         Return the SELECT for a table's rows.
         """
         columns = [_selected(source, name, self.schema) for name in source.columns]
-        return _filtered(select(*columns).select_from(_named(source.name)), source, live_only)
+        statement: Select[Any] = _filtered(select(*columns).select_from(_named(source.name)), source, live_only)
+        return statement
 
     def count(self, source: Table, *, live_only: bool = True) -> int:
         """
@@ -252,7 +255,8 @@ def clashing_names(engine: Engine, schema: Schema) -> frozenset[tuple[str, str]]
     with database_errors(engine), engine.connect() as connection:
         for source in schema.tables:
             name = source.position(source.map.name_property)
-            if not source.map.known or not source.map.unique_name or name is None or source.position(FROZEN) is not None:
+            has_names = source.map.known and source.map.unique_name
+            if name is None or not has_names or source.position(FROZEN) is not None:
                 continue
             low = func.lower(_column(source.columns[name]))
             groups = [low, *(_column(source.columns[at]) for at in _group_positions(source))]

@@ -91,7 +91,9 @@ def body_text(table: Table, row: Row) -> str:
         try:
             return gzip.decompress(blob).decode("utf-16-le", "surrogatepass")
         except (OSError, EOFError, zlib.error, UnicodeDecodeError):
-            raise UnreadableDocument(str(row[table.id_position]), "JSONBlob", "the compressed body is damaged") from None
+            raise UnreadableDocument(
+                str(row[table.id_position]), "JSONBlob", "the compressed body is damaged"
+            ) from None
     text_at = table.position(JSON_COLUMN)
     text = row[text_at] if text_at is not None else None
     return text or ""
