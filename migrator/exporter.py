@@ -5,7 +5,7 @@ The story of an export: look at the server, copy its rows, render them, hand the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,12 +24,14 @@ from migrator.rendition import Rendition
 from migrator.sensitive_values import SecretsMode, sealer
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
+from migrator.task_logs import copy_task_logs, is_task_log
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """
-    How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's).
+    How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's);
+    ``task_logs`` is the server's folder of task logs, if they are to be copied too.
     """
 
     password: Secret | None = None
@@ -38,6 +40,7 @@ class ExportOptions:
     render: RenderOptions = field(default_factory=RenderOptions)
     history: bool = False
     spool_directory: Path | None = None
+    task_logs: Path | None = None
 
     def master_cipher(self) -> MasterKeyCipher | None:
         """
@@ -113,7 +116,9 @@ def _silent(table: str, rows: int) -> None:
     """
 
 
-def export(address: str, directory: Path, options: ExportOptions, *, clean: bool = False, progress: Progress = _silent) -> Report:
+def export(
+    address: str, directory: Path, options: ExportOptions, *, clean: bool = False, progress: Progress = _silent
+) -> Report:
     """
     Export a whole server into *directory*; the same server state always gives the same bytes.
 
@@ -138,10 +143,19 @@ def export(address: str, directory: Path, options: ExportOptions, *, clean: bool
                     sink.add(file)
             kept = {item.files: item.files.removesuffix(".json") + " - " for item in rendition.unreadable}
             metadata = metadata_of(options, facts, cipher.result())
-        strangers = sink.finish(
-            File(NAME, metadata.to_bytes()), lambda path: path in kept or path.startswith(tuple(kept.values()))
-        )
+        strangers = sink.finish(File(NAME, metadata.to_bytes()), lambda path: _stays(path, kept, options))
+    if options.task_logs is not None:
+        copy_task_logs(options.task_logs, directory, clean=clean)
     return _report(rendition, server, strangers, time.monotonic() - started)
+
+
+def _stays(path: str, kept: Mapping[str, str], options: ExportOptions) -> bool:
+    """
+    Return whether a file that this run did not write belongs to the tree all the same.
+    """
+    if options.task_logs is not None and is_task_log(path):
+        return True
+    return path in kept or path.startswith(tuple(kept.values()))
 
 
 @contextmanager
@@ -196,6 +210,8 @@ def _report(rendition: Rendition, server: Server, strangers: int, seconds: float
         warnings.append(ReportedWarning(item.identity.id, item.path, f"{item.message}; its previous file was kept"))
     if strangers:
         warnings.append(
-            ReportedWarning("", "", f"{strangers} files in the directory are not part of this export; --clean removes them")
+            ReportedWarning(
+                "", "", f"{strangers} files in the directory are no part of this export; --clean removes them"
+            )
         )
     return Report(counts, tuple(warnings), {}, seconds, incomplete=bool(rendition.unreadable))

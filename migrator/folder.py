@@ -78,11 +78,11 @@ class FolderSink:
         Returns how many files stand in the directory that are not part of this export.
         """
         with folder_errors(self.directory):
-            strangers = [path for path in self._present() if path.casefold() not in self._seen and path != metadata.path]
+            present = [path for path in self._present() if path.casefold() not in self._seen and path != metadata.path]
+            strangers = [path for path in present if not keep(path)]
             if self._clean:
                 for path in strangers:
-                    if not keep(path):
-                        (self.directory / path).unlink()
+                    (self.directory / path).unlink()
             for path in self._staged:
                 target = self.directory / path
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,8 @@ def _content(path: Path) -> bytes | None:
 def _remove_empty(directory: Path) -> None:
     for folder, _, _ in os.walk(directory, topdown=False):
         path = Path(folder)
-        if path != directory and path.relative_to(directory).parts[0] not in KEPT and not path.name.startswith(".migrator-"):
+        is_ours = path == directory or path.name.startswith(".migrator-")
+        if not is_ours and path.relative_to(directory).parts[0] not in KEPT:
             try:
                 path.rmdir()
             except OSError as error:
@@ -174,4 +175,4 @@ def folder_errors(directory: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OperatorError(f"the disk of {directory} is full; the directory was left as it was") from None
         place = error.filename or directory
-        raise OperatorError(f"{place} cannot be written or read: {error.strerror}; check the rights and the path") from None
+        raise OperatorError(f"{place} cannot be written or read: {error.strerror}; check path and rights") from None

@@ -114,6 +114,17 @@ def snapshot_allowed(connection: Connection) -> bool:
     return state == 1
 
 
+def odbc_drivers() -> list[str] | None:
+    """
+    Return the names of the installed ODBC drivers, ``None`` without a driver manager.
+    """
+    try:
+        import pyodbc
+    except ImportError:
+        return None
+    return sorted(pyodbc.drivers())
+
+
 @contextmanager
 def read_connection(engine: Engine) -> Iterator[Connection]:
     """
@@ -159,8 +170,10 @@ _KNOWN = (
     (("deadlock", "40001"), "it chose this read as a deadlock's victim; try again"),
     (("permission was denied", "42000"), "the login lacks a right; grant SELECT on the schema dbo"),
     (("disk i/o error", "disk is full"), "its disk gave an error or is full"),
-    (("hyt00", "hyt01", "08001", "08s01", "timeout", "unable to open", "server is not found", "unable to connect"),
-     "it cannot be reached; check the server's name, the network and that it is running"),
+    (
+        ("hyt00", "hyt01", "08001", "08s01", "timeout", "unable to open", "server is not found", "unable to connect"),
+        "it cannot be reached; check the server's name, the network and that it is running",
+    ),
 )
 
 
