@@ -9,7 +9,7 @@ lone surrogates survive as escapes. Not here: what a document means.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -67,6 +67,19 @@ def encode(value: Any, first: Sequence[str] = ()) -> bytes:
     return _encode(value) + b"\n"
 
 
+def encode_ordered(value: Any) -> bytes:
+    """
+    Return the bytes of *value* with its keys in the order they have, and no line end at the end.
+
+    Raises:
+        TypeError: another kind of value than ``encode`` takes.
+    """
+    try:
+        return orjson.dumps(value, default=_fragment, option=_OPTIONS & ~orjson.OPT_SORT_KEYS)
+    except (TypeError, orjson.JSONEncodeError):
+        return _to_bytes("".join(_written(value, "\n", list)))
+
+
 def _spliced(head: dict[str, Any], rest: dict[str, Any]) -> bytes:
     lines = b",\n".join(b"  " + _encode({key: item})[4:-2] for key, item in head.items())
     if not rest:
@@ -95,24 +108,24 @@ def _to_bytes(text: str) -> bytes:
         return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode("utf-8")
 
 
-def _written(value: Any, newline: str) -> list[str]:
+def _written(value: Any, newline: str, order: Callable[[Iterable[str]], list[str]] = sorted) -> list[str]:
     """
     Return the pieces of *value*'s text, byte for byte as the fast encoder would write them.
     """
     if isinstance(value, dict):
-        return _object(value, newline)
+        return _object(value, newline, order)
     if isinstance(value, list):
         inner = newline + "  "
-        items = [piece for item in value for piece in ("," + inner, *_written(item, inner))]
+        items = [piece for item in value for piece in ("," + inner, *_written(item, inner, order))]
         return ["[" + inner, *items[1:], newline + "]"] if items else ["[]"]
     return [_scalar(value)]
 
 
-def _object(value: dict[str, Any], newline: str) -> list[str]:
+def _object(value: dict[str, Any], newline: str, order: Callable[[Iterable[str]], list[str]]) -> list[str]:
     inner = newline + "  "
     pieces: list[str] = []
-    for key in sorted(value):
-        pieces += ("," + inner, encode_basestring(key), ": ", *_written(value[key], inner))
+    for key in order(value):
+        pieces += ("," + inner, encode_basestring(key), ": ", *_written(value[key], inner, order))
     return ["{" + inner, *pieces[1:], newline + "}"] if pieces else ["{}"]
 
 

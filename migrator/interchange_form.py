@@ -1,0 +1,257 @@
+"""
+Documents in the original tool's own form: to bytes and back. Pure.
+
+The form: ``$type`` first, properties in the order of their class, nulls and empty lists written, no line end at the
+end, secrets as ``base64|IV`` under a key of the password alone. Its weaknesses are the ``InterchangeCipher``'s; it is
+there for exchange with that tool. Not here: where a file stands.
+
+Sources: exports of Octopus.Migrator 3.4 to 3.15.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from migrator.canonical_json import decode, encode_ordered
+from migrator.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
+from migrator.document import Body, element_names, places, spelled
+from migrator.document_map import Column, DocumentMap
+from migrator.errors import OperatorError, SecretError
+from migrator.interchange_types import (
+    ACCOUNT_CLASS,
+    ASSEMBLY,
+    CLASSES,
+    CONFIGURATION_CLASSES,
+    FEED_CLASSES,
+    LEADING,
+    METADATA_TYPES,
+    NAMESPACE,
+    OMITTED,
+    TRAILING,
+    TYPE,
+)
+from migrator.sensitive_values import ESCAPED, MixedText, SecretText
+
+HELLO = "Hello"
+
+
+@dataclass(frozen=True)
+class OctopusMetadata:
+    """
+    The head of a tree in the original's form; ``hello`` is the word Hello, sealed, and checks the password.
+    """
+
+    name: str
+    created: str
+    database_version: str
+    hello: str
+
+    def to_bytes(self) -> bytes:
+        """
+        Return the file's content.
+        """
+        value = {
+            TYPE: METADATA_TYPES[0],
+            "Id": self.name,
+            "Name": self.name,
+            "Created": self.created,
+            "DatabaseVersion": self.database_version,
+            HELLO: self.hello,
+        }
+        return encode_ordered(value)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> OctopusMetadata:
+        """
+        Read a metadata.json of the original's form, whatever edition wrote it.
+
+        Raises:
+            OperatorError: it is none.
+        """
+        try:
+            value = decode(content.decode("utf-8-sig"))
+            hello = value[HELLO]
+            name = value.get("Name") or value.get("Id") or ""
+            if not isinstance(hello, str):
+                raise TypeError(HELLO)
+            return cls(str(name), str(value.get("Created") or ""), str(value.get("DatabaseVersion") or ""), hello)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise OperatorError("metadata.json was not written by Octopus.Migrator, or was changed") from None
+
+    def open_with(self, password: str) -> InterchangeCipher:
+        """
+        Return the cipher that opens the tree's secrets.
+
+        Raises:
+            SecretError: the password is another.
+        """
+        cipher = InterchangeCipher.from_password(password)
+        try:
+            fits = cipher.open(self.hello) == HELLO
+        except SecretError:
+            fits = False
+        if not fits:
+            raise SecretError("the password does not fit this export; give the one it was written with")
+        return cipher
+
+
+def octopus_metadata(name: str, version: str, cipher: InterchangeCipher, created: datetime) -> OctopusMetadata:
+    """
+    Return the head of a tree that is written now; *created* is with an offset.
+    """
+    stamp = f"{created:%Y-%m-%dT%H:%M:%S}.{created.microsecond:06d}0{_offset(created)}"
+    return OctopusMetadata(name, stamp, version, cipher.seal(HELLO))
+
+
+def _offset(moment: datetime) -> str:
+    text = f"{moment:%z}" or "+0000"
+    return f"{text[:3]}:{text[3:5]}"
+
+
+def as_stored(document_map: DocumentMap) -> DocumentMap:
+    """
+    Return the map by which rows are read for this form: nothing left out, nothing sorted, hashes as they stand.
+    """
+    return replace(document_map, confidential=(), sets=(), volatile=(), catalogue="")
+
+
+def class_name(document_map: DocumentMap, body: Body) -> str | None:
+    """
+    Return a document's ``$type``, ``None`` where it is not known.
+    """
+    name = CLASSES.get(document_map.type)
+    if document_map.type == "Account":
+        name = ACCOUNT_CLASS.format(body.get("AccountType"))
+    elif document_map.type == "Feed":
+        kind = str(body.get("FeedType") or "NuGet")
+        name = FEED_CLASSES.get(kind, f"{kind}.{kind}Feed")
+    elif document_map.type == "Configuration":
+        name = CONFIGURATION_CLASSES.get(str(body.get("Id")).lower())
+    return f"{NAMESPACE}{name}{ASSEMBLY}" if name else None
+
+
+def write_document(document_map: DocumentMap, body: Body, cipher: InterchangeCipher) -> bytes:
+    """
+    Return the file of a document whose secrets are opened; the same document always gives the same bytes.
+    """
+    as_they_stand = _confidential(document_map, body)
+
+    def written(value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, SecretText):
+            return value.plain if not value.encrypted and path in as_they_stand else cipher.seal(value.plain)
+        if isinstance(value, MixedText):
+            return "".join(part if isinstance(part, str) else cipher.seal(part.plain) for part in value.parts)
+        if isinstance(value, dict):
+            if len(value) == 1 and isinstance(value.get(ESCAPED), dict):
+                return written(value[ESCAPED], path)
+            return {key: written(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [written(item, (*path, name)) for item, name in zip(value, element_names(value), strict=True)]
+        return value
+
+    return encode_ordered(_ordered(document_map, _without_defaults(document_map, written(body, ()))))
+
+
+def _without_defaults(document_map: DocumentMap, body: Body) -> Body:
+    lists = {name for name, form in document_map.columns.items() if form is Column.IDS}
+    omitted = OMITTED.get(document_map.type, {})
+    kept = {
+        key: [] if value is None and key in lists else value
+        for key, value in body.items()
+        if not (key in omitted and (value is None or value == omitted[key]))
+    }
+    if document_map.type == "VariableSet" and isinstance(kept.get("Variables"), list):
+        kept["Variables"] = [_without_empty_scope(variable) for variable in kept["Variables"]]
+    return kept
+
+
+def _without_empty_scope(variable: Any) -> Any:
+    if isinstance(variable, dict) and "Scope" in variable and not variable["Scope"]:
+        return {key: value for key, value in variable.items() if key != "Scope"}
+    return variable
+
+
+def _ordered(document_map: DocumentMap, body: Body) -> Body:
+    name = body.get(TYPE) or class_name(document_map, body)
+    leading = LEADING.get(document_map.type, "" if document_map.type in TRAILING else "Id Name").split()
+    trailing = TRAILING.get(document_map.type, "").split()
+    named = {TYPE, *leading, *trailing}
+    rest = [key for key in body if key not in named]
+    head: Body = {TYPE: name} if name else {}
+    return head | {key: body[key] for key in (*leading, *rest, *trailing) if key in body}
+
+
+def open_document(
+    document_map: DocumentMap, body: Body, cipher: InterchangeCipher
+) -> tuple[Body, list[tuple[str, str]]]:
+    """
+    Return a document of a tree with its secrets opened, and what is wrong with it as (place, message).
+
+    The root's ``$type`` goes where the type is known, since the stored JSON has none; others are kept.
+    """
+    declared = frozenset(
+        place.path
+        for item in document_map.sensitive
+        for place in places(body, item.path)
+        if not item.when or any(place.container.get(name) == value for name, value in item.when)
+    )
+    opener = _Opener(cipher, declared, _confidential(document_map, body))
+    result: Body = opener.value(body, ())
+    if document_map.known:
+        result.pop(TYPE, None)
+    return result, opener.wrong
+
+
+def _confidential(document_map: DocumentMap, body: Body) -> frozenset[tuple[str, ...]]:
+    return frozenset(place.path for pattern in document_map.confidential for place in places(body, pattern))
+
+
+@dataclass
+class _Opener:
+    """
+    Opens the secrets of one document; ``wrong`` collects what does not open.
+    """
+
+    cipher: InterchangeCipher
+    declared: frozenset[tuple[str, ...]]
+    confidential: frozenset[tuple[str, ...]]
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+    def value(self, value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, str):
+            return self._text(value, path)
+        if isinstance(value, dict):
+            return {key: self.value(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, (*path, name)) for item, name in zip(value, element_names(value), strict=True)]
+        return value
+
+    def _text(self, text: str, path: tuple[str, ...]) -> Any:
+        if is_ciphertext(text):
+            try:
+                return SecretText(self.cipher.open(text))
+            except SecretError:
+                self.wrong.append((spelled(path), "the sealed value does not open under this export's password"))
+        elif text and path in self.confidential:
+            return SecretText(text, encrypted=False)
+        elif text and path in self.declared:
+            self.wrong.append(
+                (spelled(path), "a sealed secret was expected, but this text is none; seal it, or write null")
+            )
+        elif "|" in text and "==" in text:
+            return self._mixed(text)
+        return text
+
+    def _mixed(self, text: str) -> Any:
+        parts: list[str | SecretText] = []
+        end = 0
+        for start, stop in find_ciphertexts(text):
+            try:
+                secret = SecretText(self.cipher.open(text[start:stop]))
+            except SecretError:
+                continue  # It only looks like one; what the password does not open is no secret of this export.
+            parts += (text[end:start], secret)
+            end = stop
+        return MixedText((*parts, text[end:])) if parts else text
