@@ -1,0 +1,208 @@
+"""
+Where the files of a tree come from: a folder, or a commit of a repository.
+
+Links are never followed. Nothing here knows what a file means.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import git
+
+from migrator.errors import OperatorError
+
+LARGEST = 256 << 20
+"""Bytes of the largest file that is read; the server's largest documents are far below it."""
+_LINK, _SUBMODULE = "120000", "160000"
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """
+    A source of files that noticed something on its way.
+    """
+
+    warnings: list[str]
+
+
+@dataclass
+class FolderFiles:
+    """
+    The files below a directory, ``.git`` left out. ``limit`` is the size in bytes above which a file is refused.
+    """
+
+    directory: Path
+    limit: int = LARGEST
+    warnings: list[str] = field(default_factory=list)
+
+    def paths(self) -> Iterator[str]:
+        """
+        Yield every file's path, sorted; links and devices are left out with a warning.
+
+        Raises:
+            OperatorError: no such directory, it cannot be read, or a link in it leads out of it.
+        """
+        self.warnings.clear()
+        if not self.directory.is_dir():
+            raise OperatorError(f"{self.directory} is not a directory; name the directory of an export")
+        root = Path(os.path.realpath(self.directory))
+        for folder, folders, files in os.walk(root, onerror=_refuse):
+            here = Path(folder)
+            folders[:] = sorted(name for name in folders if name != ".git" and not self._is_link(root, here / name))
+            for name in sorted(files):
+                if name != ".git" and not self._is_link(root, here / name):
+                    yield (here / name).relative_to(root).as_posix()
+
+    def _is_link(self, root: Path, path: Path) -> bool:
+        if not path.is_symlink():
+            return False
+        shown = path.relative_to(root).as_posix()
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise OperatorError(_leads_out(shown))
+        self.warnings.append(_ignored(shown))
+        return True
+
+    def read(self, path: str) -> bytes:
+        """
+        Return a file's content.
+
+        Raises:
+            OperatorError: it is too large, no plain file, or cannot be read.
+        """
+        try:
+            # Neither a link nor a pipe put there meanwhile is followed or waited for.
+            handle = os.open(self.directory / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                about = os.fstat(handle)
+                if not stat.S_ISREG(about.st_mode):
+                    raise OperatorError(f"{path} is not a plain file; remove it")
+                _check_size(path, about.st_size, self.limit)
+                return file.read()
+        except OSError as error:
+            raise OperatorError(f"{path} cannot be read: {error.strerror}; check its rights") from None
+
+
+class RevisionFiles:
+    """
+    The files of one commit of a repository, bare or not; use it in a ``with`` block.
+
+    Raises (at the start of the block):
+        OperatorError: no such repository or revision.
+    """
+
+    def __init__(self, repository: Path, revision: str, limit: int = LARGEST) -> None:
+        self._place = repository
+        self._revision = revision
+        self._limit = limit
+        self.warnings: list[str] = []
+        self._blobs: dict[str, tuple[str, int]] = {}
+        self._git: git.Git | None = None
+        self._reader: Any = None
+
+    def __enter__(self) -> RevisionFiles:
+        if not self._revision or self._revision.startswith("-"):
+            raise OperatorError(f"{self._revision!r} is not a revision; give a commit, a tag or a branch")
+        try:
+            with git.Repo(self._place) as repository:
+                directory = str(repository.git_dir)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+            raise OperatorError(f"{self._place} is not a git repository; check the path") from None
+        self._git = git.Git(directory)
+        try:
+            tree = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{self._revision}^{{tree}}")
+        except git.GitCommandError:
+            raise OperatorError(
+                f"{self._place} has no revision {self._revision}; check its name, or fetch it"
+            ) from None
+        self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree.strip()))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._reader is not None:
+            self._reader.stdin.close()
+            self._reader.stdout.close()
+            self._reader.wait()
+            self._reader = None
+
+    def _command(self, *arguments: str) -> list[str]:
+        assert self._git is not None
+        # The directory is named, so that a GIT_DIR in the environment cannot lead elsewhere.
+        return ["git", "--git-dir", str(self._git.working_dir), *arguments]
+
+    def _run(self, *arguments: str) -> str:
+        assert self._git is not None
+        out: Any = self._git.execute(self._command(*arguments), stdout_as_string=False)
+        return os.fsdecode(out)
+
+    def _list(self, listing: str) -> None:
+        for line in filter(None, listing.split("\0")):
+            about, _, path = line.partition("\t")
+            mode, _, blob, size = about.split()
+            if mode == _SUBMODULE:
+                self.warnings.append(f"{path} is a submodule and was ignored")
+            elif mode == _LINK:
+                self._meet_link(path, blob)
+            else:
+                self._blobs[path] = (blob, int(size))
+
+    def _meet_link(self, path: str, blob: str) -> None:
+        target = os.fsdecode(self._content(blob))
+        place = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120
+        if place.startswith(("/", "..")):
+            raise OperatorError(_leads_out(path))
+        self.warnings.append(_ignored(path))
+
+    def paths(self) -> Iterator[str]:
+        """
+        Yield every file's path, sorted; links and submodules are left out with a warning.
+        """
+        yield from sorted(self._blobs)
+
+    def read(self, path: str) -> bytes:
+        """
+        Return a file's content.
+
+        Raises:
+            OperatorError: it is too large.
+        """
+        blob, size = self._blobs[path]
+        _check_size(path, size, self._limit)
+        return self._content(blob)
+
+    def _content(self, blob: str) -> bytes:
+        assert self._git is not None
+        if self._reader is None:
+            self._reader = self._git.execute(self._command("cat-file", "--batch"), as_process=True, istream=-1)
+        self._reader.stdin.write(blob.encode() + b"\n")
+        self._reader.stdin.flush()
+        header = self._reader.stdout.readline().split()
+        if len(header) != 3:
+            raise OperatorError(f"the repository {self._place} is damaged: {blob} is missing; run `git fsck` there")
+        content: bytes = self._reader.stdout.read(int(header[2]))
+        self._reader.stdout.read(1)
+        return content
+
+
+def _refuse(error: OSError) -> None:
+    raise OperatorError(f"{error.filename} cannot be read: {error.strerror}; check its rights") from None
+
+
+def _check_size(path: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise OperatorError(
+            f"{path} has {size >> 20} MB, but files above {limit >> 20} MB are not read; no document is that large"
+        )
+
+
+def _leads_out(path: str) -> str:
+    return f"{path} is a link that leads out of the tree; put the file itself there, or remove the link"
+
+
+def _ignored(path: str) -> str:
+    return f"{path} is a link and was ignored"

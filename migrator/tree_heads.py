@@ -1,0 +1,113 @@
+"""
+The heads of a tree: which exports stand in it, in which form, and whether the password opens them.
+
+Several exports may be put together in one directory, each in a sub-directory of its own. Not here: documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from migrator.canonical_json import decode
+from migrator.credentials import Secret
+from migrator.document import Body
+from migrator.document_map import DocumentMap
+from migrator.errors import OperatorError, SecretError, UnreadableDocument
+from migrator.interchange_form import OctopusMetadata, open_document
+from migrator.metadata import NAME, Metadata
+from migrator.sensitive_values import SecretsMode, open_from_tree
+from migrator.tree import TreeFiles
+
+NATIVE, OCTOPUS, MIXED = "native", "octopus", "mixed"
+
+Opener = Callable[[DocumentMap, str, Body], tuple[Body, list[tuple[str, str]]]]
+"""Opens the secrets of a document; gives it back with what is wrong with it as (place, message)."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """
+    One export of a tree: its directory (``""``: the root), its form, its database's version, how its secrets open.
+    """
+
+    origin: str
+    form: str
+    version: str
+    open: Opener
+
+    @property
+    def root(self) -> str:
+        """
+        Return what its files' paths begin with.
+        """
+        return f"{self.origin}/" if self.origin else ""
+
+
+def read_heads(files: TreeFiles, paths: Sequence[str], password: Secret | None, folders: frozenset[str]) -> list[Head]:
+    """
+    Return the exports of a tree; *folders* are the names that hold documents, and so no exports.
+
+    Raises:
+        OperatorError: there is no export, or it is of an unknown form.
+        SecretError: the password does not open it.
+    """
+    origins = [""] if NAME in paths else [path.removesuffix(f"/{NAME}") for path in paths if _is_head(path, folders)]
+    if not origins:
+        raise OperatorError(f"there is no {NAME}, so this is not an export; name the directory that holds it")
+    return [_head(origin, files.read(f"{origin}/{NAME}" if origin else NAME), password) for origin in origins]
+
+
+def _is_head(path: str, folders: frozenset[str]) -> bool:
+    folder, _, file = path.partition("/")
+    return file == NAME and folder.lower() not in folders and not folder.startswith(".")
+
+
+def _head(origin: str, content: bytes, password: Secret | None) -> Head:
+    try:
+        value = decode(content.decode("utf-8-sig"))
+    except ValueError:
+        raise OperatorError(f"{_shown(origin)} is not JSON; take it from the export again") from None
+    keys = value if isinstance(value, dict) else {}
+    try:
+        if "Hello" in keys and "Format" not in keys:
+            return _octopus_head(origin, OctopusMetadata.from_bytes(content), password)
+        return _native_head(origin, Metadata.from_bytes(content), password)
+    except SecretError as error:
+        raise SecretError(f"{_shown(origin)}: {error}") from None
+
+
+def _shown(origin: str) -> str:
+    return f"{origin}/{NAME}" if origin else NAME
+
+
+def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> Head:
+    cipher = None
+    if metadata.derivation is not None and (password is not None or metadata.secrets is SecretsMode.ENCRYPT):
+        cipher = metadata.open_with(_revealed(password))
+
+    def opened(document_map: DocumentMap, identity: str, body: Body) -> tuple[Body, list[tuple[str, str]]]:
+        try:
+            return open_from_tree(document_map, identity, body, cipher), []
+        except UnreadableDocument as error:
+            return body, [(error.path, error.message)]
+
+    return Head(origin, NATIVE, metadata.database_version, opened)
+
+
+def _octopus_head(origin: str, metadata: OctopusMetadata, password: Secret | None) -> Head:
+    cipher = metadata.open_with(_revealed(password))
+    return Head(
+        origin,
+        OCTOPUS,
+        metadata.database_version,
+        lambda document_map, identity, body: open_document(document_map, body, cipher),
+    )
+
+
+def _revealed(password: Secret | None) -> str:
+    if password is None:
+        raise SecretError(
+            "the export's secrets are sealed; give its password with --password-file or MIGRATOR_PASSWORD"
+        )
+    return password.reveal()
