@@ -143,13 +143,13 @@ def export(
                     sink.add(file)
             kept = {item.files: item.files.removesuffix(".json") + " - " for item in rendition.unreadable}
             metadata = metadata_of(options, facts, cipher.result())
-        strangers = sink.finish(File(NAME, metadata.to_bytes()), lambda path: _stays(path, kept, options))
+        strangers = sink.finish(File(NAME, metadata.to_bytes()), lambda path: stays(path, kept, options))
     if options.task_logs is not None:
         copy_task_logs(options.task_logs, directory, clean=clean)
-    return _report(rendition, server, strangers, time.monotonic() - started)
+    return report_of(rendition, server, strangers, time.monotonic() - started)
 
 
-def _stays(path: str, kept: Mapping[str, str], options: ExportOptions) -> bool:
+def stays(path: str, kept: Mapping[str, str], options: ExportOptions) -> bool:
     """
     Return whether a file that this run did not write belongs to the tree all the same.
     """
@@ -201,7 +201,10 @@ def metadata_of(options: ExportOptions, facts: ServerFacts, cipher: PasswordCiph
     )
 
 
-def _report(rendition: Rendition, server: Server, strangers: int, seconds: float) -> Report:
+def report_of(rendition: Rendition, server: Server, strangers: int, seconds: float) -> Report:
+    """
+    Return what an export did; *strangers* is how many files of the directory are no part of it.
+    """
     counts = {name: {"Exported": count} for name, count in sorted(rendition.counts.items())}
     warnings = [ReportedWarning("", "", text) for text in server.schema.warnings]
     for item in rendition.unreadable:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
+from migrator.interchange_form import is_octopus
 from migrator.metadata import NAME as METADATA
 from migrator.metadata import Metadata
 from migrator.rendering import File
@@ -78,8 +79,7 @@ class FolderSink:
         Returns how many files stand in the directory that are not part of this export.
         """
         with folder_errors(self.directory):
-            present = [path for path in self._present() if path.casefold() not in self._seen and path != metadata.path]
-            strangers = [path for path in present if not keep(path)]
+            strangers = self._strangers(keep)
             if self._clean:
                 for path in strangers:
                     (self.directory / path).unlink()
@@ -91,6 +91,17 @@ class FolderSink:
                 _remove_empty(self.directory)
             self._replace(metadata)
         return 0 if self._clean else len(strangers)
+
+    def changes(self, keep: Callable[[str], bool]) -> bool:
+        """
+        Return whether ``finish`` would change or remove any file besides metadata.json.
+        """
+        with folder_errors(self.directory):
+            return bool(self._staged) or (self._clean and bool(self._strangers(keep)))
+
+    def _strangers(self, keep: Callable[[str], bool]) -> list[str]:
+        present = [path for path in self._present() if path.casefold() not in self._seen and path != METADATA]
+        return [path for path in present if not keep(path)]
 
     def _replace(self, file: File) -> None:
         if _content(self.directory / file.path) != file.content:
@@ -137,7 +148,9 @@ def check_clean(directory: Path) -> None:
     try:
         if directory.is_symlink() or metadata.is_symlink():
             raise OperatorError("a link")
-        Metadata.from_bytes(metadata.read_bytes())
+        content = metadata.read_bytes()
+        if not is_octopus(content):
+            Metadata.from_bytes(content)
     except (OSError, OperatorError):
         raise UsageError(
             f"--clean would delete everything in {directory}, which is not an export of this program "

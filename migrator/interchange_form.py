@@ -32,7 +32,7 @@ from migrator.interchange_types import (
     TRAILING,
     TYPE,
 )
-from migrator.sensitive_values import ESCAPED, MixedText, SecretText
+from migrator.sensitive_values import ESCAPED, SECRET, MixedText, SecretText
 
 HELLO = "Hello"
 
@@ -74,7 +74,7 @@ class OctopusMetadata:
             value = decode(content.decode("utf-8-sig"))
             hello = value[HELLO]
             name = value.get("Name") or value.get("Id") or ""
-            if not isinstance(hello, str):
+            if not isinstance(hello, str) or ".ServerMetadata," not in value[TYPE]:
                 raise TypeError(HELLO)
             return cls(str(name), str(value.get("Created") or ""), str(value.get("DatabaseVersion") or ""), hello)
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -95,6 +95,17 @@ class OctopusMetadata:
         if not fits:
             raise SecretError("the password does not fit this export; give the one it was written with")
         return cipher
+
+
+def is_octopus(content: bytes) -> bool:
+    """
+    Return whether a metadata.json is of the original's form.
+    """
+    try:
+        OctopusMetadata.from_bytes(content)
+    except OperatorError:
+        return False
+    return True
 
 
 def octopus_metadata(name: str, version: str, cipher: InterchangeCipher, created: datetime) -> OctopusMetadata:
@@ -223,6 +234,10 @@ class _Opener:
         if isinstance(value, str):
             return self._text(value, path)
         if isinstance(value, dict):
+            if path in self.declared and SECRET in value:
+                self.wrong.append(
+                    (spelled(path), "this secret is sealed in another format; export again into an empty directory")
+                )
             return {key: self.value(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.value(item, (*path, name)) for item, name in zip(value, element_names(value), strict=True)]

@@ -73,6 +73,8 @@ class Renderer:
     master: MasterKeyCipher | None
     seal: Sealer
     on_plaintexts: Callable[[list[str]], None] = field(default=lambda found: None, repr=False)
+    write: Callable[[DocumentMap, Body], bytes] | None = field(default=None, repr=False)
+    """Makes the file of an opened document in a foreign form, secrets and all; ``None``: the native form."""
 
     def learn(self, table: Table, head: Head) -> None:
         """
@@ -122,9 +124,12 @@ class Renderer:
         _quieten(document_map, body, self.options.noise)
         _sort_sets(document_map, body)
         scripts = self._scripts(document_map, body, path)
-        if with_secrets:
-            body = seal_for_tree(document_map, identity, body, self.seal)
-        files = (File(path, encode(body, document_map.first)), *scripts)
+        if self.write is not None:
+            content = self.write(document_map, body)
+        else:
+            sealed = seal_for_tree(document_map, identity, body, self.seal) if with_secrets else body
+            content = encode(sealed, document_map.first)
+        files = (File(path, content), *scripts)
         return Rendered(DocumentId(document_map.type, identity), name, owner if isinstance(owner, str) else None, files)
 
     def _scripts(self, document_map: DocumentMap, body: Body, path: str) -> list[File]:
