@@ -13,6 +13,7 @@ from migrator.cli_server import ServerChoice, choose_server
 from migrator.document_map import Noise
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Report, export
+from migrator.interchange import export_octopus
 from migrator.rendering import RenderOptions
 from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode
@@ -29,13 +30,12 @@ def run_export(values: Values) -> int:
     directory = Path(values.text("directory"))
     report_path = report_file(values)
     mode = SecretsMode(values.text("secrets"))
-    if values.text("format") != "native":
-        raise UsageError("--format octopus is not there yet; leave it out")
     task_logs = task_logs_source(values, directory)
     server = choose_server(values, master_key=mode is not SecretsMode.OMIT, password=mode is not SecretsMode.OMIT)
     options = export_options(values, server, mode, task_logs)
     with progress(values.has("quiet")) as tick:
-        report = export(server.address, directory, options, clean=values.has("clean"), progress=tick)
+        run = export_octopus if values.text("format") == "octopus" else export
+        report = run(server.address, directory, options, clean=values.has("clean"), progress=tick)
     return show_result(values, report, report_path, directory)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from migrator.ciphers import InterchangeCipher
 from migrator.document import Body
@@ -30,7 +31,7 @@ from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer
 from migrator.rendition import Rendition
 from migrator.scripts import InlineScripts
-from migrator.sensitive_values import SecretsMode, sealer
+from migrator.sensitive_values import SecretsMode, SecretText
 from migrator.spool import Spool
 from migrator.task_logs import copy_task_logs
 
@@ -88,7 +89,7 @@ def export_octopus(
         facts = read_rows(server, spool, progress)
         facts.check_master_key(master)
         render = replace(options.render, noise=Noise.RAW)
-        renderer = Renderer(render, OctopusLayout(server.clashes), master, sealer(SecretsMode.OMIT, None))
+        renderer = Renderer(render, OctopusLayout(server.clashes), master, _unused)
         renderer.write = lambda document_map, body: write_document(document_map, body, cipher)
         rendition = Rendition(spool, renderer)
         rendition.learn_owners()
@@ -121,6 +122,13 @@ def _cipher(options: ExportOptions) -> InterchangeCipher:
     options.check()
     assert options.password is not None
     return InterchangeCipher.from_password(options.password.reveal())
+
+
+def _unused(secret: SecretText, context: tuple[str, str, str]) -> dict[str, Any]:
+    """
+    Refuse to seal in the native form: the renderer's ``write`` seals.
+    """
+    raise AssertionError(f"a secret of {context} was to be sealed in another format")
 
 
 def _as_stored(server: Server) -> Server:

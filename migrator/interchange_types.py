@@ -79,6 +79,7 @@ LEADING = {
     "ActionTemplate": "Id Name Description Version ActionType CommunityActionTemplateId Properties Parameters",
     "ApiKey": "Id Purpose UserId ApiKeyHashed Created",
     "Channel": "Id Name Description ProjectId LifecycleId IsDefault TenantTags Rules",
+    "Configuration": "Id",
     "DeploymentEnvironment": "Id Name Description SortOrder UseGuidedFailure",
     "DeploymentProcess": "Id OwnerId Version IsFrozen Steps RelatedDocumentIds",
     "LibraryVariableSet": "Id Name Description VariableSetId ContentType Templates",
