@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Warning_:
+class RunWarning:
     """
     Something a person should look at; the run went on.
     """
@@ -68,7 +68,7 @@ class AuditResult:
     pushed: bool | None = None
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[RunWarning, ...] = ()
     error: str | None = None
 
     @property

@@ -142,7 +142,7 @@ def _scalar(value: Any) -> str:
 
 
 def _integer(text: str) -> int | Number:
-    return int(text) if len(text) < 4000 else Number(text)
+    return int(text) if len(text) < 4000 and text != "-0" else Number(text)
 
 
 def _refuse(text: str) -> Any:

@@ -51,11 +51,15 @@ def find_ciphertexts(text: str) -> list[tuple[int, int]]:
     Return start and end of everything in *text* that has the shape of a stored secret; linear in its length.
     """
     found: list[tuple[int, int]] = []
+    floor = 0
     for match in _VECTOR.finditer(text):
-        before = text[found[-1][1] if found else 0 : match.start()]
+        before = text[floor : match.start()]
+        # A body holds no bar, so the next one begins behind this one, whether or not this is a secret.
+        floor = match.start() + 1
         start = match.start() - (len(before) - len(before.rstrip("=").rstrip(_ALPHABET)))
         if start < match.start() and _is_blocks(text[start : match.start()]):
             found.append((start, match.end()))
+            floor = match.end()
     return found
 
 
@@ -166,7 +170,7 @@ class PasswordCipher:
             n=derivation.cost,
             r=derivation.block,
             p=derivation.parallel,
-            maxmem=256 * derivation.cost * derivation.block,
+            maxmem=256 * derivation.block * (derivation.cost + derivation.parallel + 2),
             dklen=64,
         )
         check = hmac.digest(_expand(root, "check", 32), b"octopus export", "sha256")

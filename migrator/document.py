@@ -10,6 +10,7 @@ named by its own ``Id`` where it has one, so that it stays the same when its nei
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,12 +131,8 @@ def element_names(items: list[Any]) -> list[str]:
     Return a stable name for each element of a list: its own ``Id`` where that is unique in the list, else its index.
     """
     ids = [item.get("Id") if isinstance(item, dict) else None for item in items]
-    if not any(ids):
-        return [str(index) for index in range(len(items))]
-    return [
-        f"[{own}]" if isinstance(own, str) and own and ids.count(own) == 1 else str(index)
-        for index, own in enumerate(ids)
-    ]
+    often = Counter(own for own in ids if isinstance(own, str) and own)
+    return [f"[{own}]" if isinstance(own, str) and often[own] == 1 else str(index) for index, own in enumerate(ids)]
 
 
 def rewrite_leaves(value: Any, change: Callable[[str, tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:

@@ -136,7 +136,7 @@ def export(
         facts = read_rows(server, spool, progress)
         facts.check_master_key(master)
         with key_derivation(options, facts) as cipher:
-            rendition = Rendition(spool, renderer_of(options, server, master, cipher.result()))
+            rendition = Rendition(spool, renderer_of(options, server, master, cipher.result))
             rendition.learn_owners()
             for document in rendition.documents():
                 for file in document.files:
@@ -178,10 +178,13 @@ def derive(options: ExportOptions, facts: ServerFacts, pool: ThreadPoolExecutor)
 
 
 def renderer_of(
-    options: ExportOptions, server: Server, master: MasterKeyCipher | None, cipher: PasswordCipher | None
+    options: ExportOptions,
+    server: Server,
+    master: MasterKeyCipher | None,
+    cipher: Callable[[], PasswordCipher | None],
 ) -> Renderer:
     """
-    Return the renderer for one server and one set of options.
+    Return the renderer for one server and one set of options; *cipher* is asked at the first secret.
     """
     return Renderer(options.render, Layout(server.clashes), master, sealer(options.secrets, cipher))
 

@@ -29,11 +29,12 @@ _ENDS_LIKE_ID = re.compile(r"\[[^\[\]]*\]$")
 @dataclass(frozen=True)
 class OwnerPlace:
     """
-    Where an owner's files are: its folder below the root, and its name as a file.
+    Where an owner's files are: its folder below the root, its name as a file, and what people call it.
     """
 
     directory: str
     name: str
+    title: str = ""
 
 
 def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[str, ...] = ()) -> str:
@@ -103,7 +104,8 @@ class Layout:
         name = body.get(document_map.name_property)
         text = name if isinstance(name, str) else None
         path = self.path(document_map, identity, body)
-        self._owners[identity.lower()] = OwnerPlace(path.rpartition("/")[0], self.base(document_map, identity, text))
+        place = OwnerPlace(path.rpartition("/")[0], self.base(document_map, identity, text), text or identity)
+        self._owners[identity.lower()] = place
         if document_map.table == "Space":
             self._spaces[identity.lower()] = self.base(document_map, identity, text)
 

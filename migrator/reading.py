@@ -71,6 +71,17 @@ def read_rows(
     return facts
 
 
+def probe(server: Server) -> dict[str, str]:
+    """
+    Return a cheap sign of each table's state, to see whether anything moved since.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    with reader_of(server) as reader:
+        return reader.probe()
+
+
 @contextmanager
 def reader_of(server: Server) -> Iterator[Reader]:
     """

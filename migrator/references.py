@@ -298,9 +298,8 @@ def _variables(body: Body, controls: Controls) -> Iterator[Slot]:
             # A type that is not known may hold an id; it is one only if that id exists.
             target = controls.known.get(variable["Value"].lower())
         if target:
-            yield _scalar_slot(
-                Reference("Variables/*/Value", target), Place(variable, "Value", path), variable["Value"]
-            )
+            place = Place(variable, "Value", path)
+            yield _scalar_slot(Reference("Variables/*/Value", target), place, variable["Value"])
 
 
 def _defaults(body: Body, name: str) -> Iterator[Slot]:
@@ -337,8 +336,8 @@ def _properties(holder: Place, controls: Controls) -> Iterator[Slot]:
         target = declared.get(name) or controls.known.get(text.lower())
         if target:
             path = (*holder.path, name)
-            meaning = Meaning.REQUIRED if name in declared else Meaning.LINK
-            yield _scalar_slot(Reference("/".join(path), target, meaning), Place(properties, name, path), text)
+            form = "id" if name in declared else "known"
+            yield _scalar_slot(Reference("/".join(path), target, form=form), Place(properties, name, path), text)
 
 
 def _is_id(value: Any) -> bool:

@@ -7,6 +7,7 @@ real exports.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -27,6 +28,8 @@ EXTENSIONS = {
     "fsharp": "fsx",
 }
 LINK = "$file"
+_EXTENSION = re.compile(r"(?!json$)[a-z0-9]{1,8}", re.IGNORECASE)
+"""What a property's name may end in; documents alone are ``.json``."""
 
 
 class InlineScripts(Enum):
@@ -94,9 +97,12 @@ def _scripts_of(body: Body, holder: Place, owner: str, taken: set[str]) -> Itera
         if kind is None or not isinstance(text, str) or not text or not _is_utf8(text):
             continue
         file = bounded_segment([owner, *names, kind[0]], identity, f".{kind[1]}")
-        if file.lower() in taken:
+        number = 0
+        while file.lower() in taken:
             # Two steps of one name: each file says which action it is of.
-            file = bounded_segment([owner, *names, f"{kind[0]} [{identity}]"], f"{identity} {key}", f".{kind[1]}")
+            number += 1
+            unique = f"{identity} {key}" + (f" {number}" if number > 1 else "")
+            file = bounded_segment([owner, *names, f"{kind[0]} [{identity}]"], unique, f".{kind[1]}")
         taken.add(file.lower())
         yield Script(Place(properties, key, (*holder.path, key)), file)
 
@@ -106,7 +112,7 @@ def _kind(key: str, properties: dict[str, Any]) -> tuple[str, str] | None:
         return "Script", EXTENSIONS.get(str(properties.get(SYNTAX) or "PowerShell").lower(), "txt")
     if key.startswith(CUSTOM):
         name, dot, extension = key[len(CUSTOM) :].rpartition(".")
-        return (name, extension) if dot and extension.isalnum() else (key[len(CUSTOM) :], "txt")
+        return (name, extension) if dot and _EXTENSION.fullmatch(extension) else (key[len(CUSTOM) :], "txt")
     return None
 
 

@@ -7,7 +7,7 @@ map; besides, any text that has the shape of the server's ciphertext is one, whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -169,20 +169,24 @@ def plaintexts(value: Any) -> list[str]:
     return []
 
 
-def sealer(mode: SecretsMode, cipher: PasswordCipher | None) -> Sealer:
+def sealer(mode: SecretsMode, cipher: Callable[[], PasswordCipher | None]) -> Sealer:
     """
-    Return what makes a tree's form of a secret.
+    Return what makes a tree's form of a secret; *cipher* is asked at the first one.
 
-    Raises:
-        SecretError: the mode needs a password and there is none.
+    The sealer raises ``SecretError`` where the mode needs a password and there is none.
     """
     if mode is SecretsMode.OMIT:
         return lambda secret, context: {OMITTED: True}
-    if cipher is None:
-        raise SecretError("an export with secrets needs a password; give one, or leave the secrets out")
-    if mode is SecretsMode.FINGERPRINT:
-        return lambda secret, context: {DIGEST: cipher.fingerprint(_marked(secret), context)}
-    return lambda secret, context: {SECRET: cipher.seal(_marked(secret), context)}
+
+    def sealed(secret: SecretText, context: tuple[str, str, str]) -> dict[str, Any]:
+        known = cipher()
+        if known is None:
+            raise SecretError("an export with secrets needs a password; give one, or leave the secrets out")
+        if mode is SecretsMode.FINGERPRINT:
+            return {DIGEST: known.fingerprint(_marked(secret), context)}
+        return {SECRET: known.seal(_marked(secret), context)}
+
+    return sealed
 
 
 def _marked(secret: SecretText) -> str:

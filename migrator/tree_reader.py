@@ -37,7 +37,8 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         SecretError: the password is missing or does not fit; nothing else was read.
         OperatorError: there is no export, or a link leads out of it.
     """
-    paths = list(files.paths())
+    found = list(files.paths())
+    paths = [path for path in found if _is_utf8(path)]
     types = Types()
     heads = read_heads(files, paths, password, types.folders)
     reading = _Reading(files, types, frozenset(paths))
@@ -48,6 +49,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         reading.read_export(head, mine)
     reading.strays.update(left)
     warnings = [*(files.warnings if isinstance(files, Noticing) else ()), *reading.all_warnings()]
+    warnings += [f"{ascii(path)} is a name that is not UTF-8, ignored" for path in found if not _is_utf8(path)]
     forms = {head.form for head in heads}
     return Tree(
         tuple(sorted(reading.documents, key=lambda item: (item.origin, item.file))),
@@ -112,7 +114,10 @@ class _Reading:
         elif head.form == OCTOPUS and body.get("IsFrozen") is True:
             self.frozen += 1
         elif self._is_new(head, document_map, identity, path):
-            self._add(head, document_map, identity, body, path, scripts)
+            try:
+                self._add(head, document_map, identity, body, path, scripts)
+            except RecursionError:
+                self._wrong(path, "", "the file is nested too deep to be a document")
 
     def _parse(self, path: str, folder: str) -> Body | None:
         """
@@ -177,6 +182,14 @@ class _Reading:
         if self.frozen:
             found.append(f"{_files(self.frozen)} with snapshots of releases, ignored: they are history")
         return found
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _files(count: int) -> str:

@@ -121,9 +121,9 @@ PROJECT_MAPS = (
         table="RunbookProcess",
         file="{dir}/{owner}-RunbookProcess",
         id_prefix="RunbookProcess-",
-        key=("RunbookId",),
+        key=("OwnerId",),
         name_property="",
-        owner="RunbookId",
+        owner="OwnerId",
         columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
         references=(
             Reference("RunbookId", "Runbook", _OWNER),

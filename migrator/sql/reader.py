@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, column, func, inspect, literal_column, select, table
+from sqlalchemy import Connection, Engine, Select, column, func, inspect, literal_column, not_, select, table
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import quoted_name
@@ -40,6 +40,8 @@ class Schema:
     all_tables: frozenset[str]
     typed: dict[tuple[str, str], str]
     """How to read a column that needs care: ``datetimeoffset``, ``uuid``, ``date`` or ``decimal``."""
+    rowversions: dict[str, str] = field(default_factory=dict)
+    """Which column of a table the server bumps at each change."""
 
     def find(self, name: str) -> Table | None:
         """
@@ -72,6 +74,7 @@ def _schema(reflected: dict[str, list[Any]], present: frozenset[str], history: b
     tables: list[Table] = []
     warnings: list[str] = []
     typed: dict[tuple[str, str], str] = {}
+    rowversions: dict[str, str] = {}
     for name, columns in reflected.items():
         found = _table(name, columns, history)
         if found is None:
@@ -79,6 +82,7 @@ def _schema(reflected: dict[str, list[Any]], present: frozenset[str], history: b
         tables.append(found)
         if not found.map.known:
             warnings.append(f"table {name} is not known to this version; its rows are exported as they are")
+        rowversions.update((name, item["name"]) for item in columns if _is_rowversion(item))
         typed |= {(found.name, item["name"]): care for item in columns if (care := _care(item["type"]))}
     warnings += [
         f"table {name} is missing, as on an older server; nothing of this type is exported"
@@ -86,7 +90,7 @@ def _schema(reflected: dict[str, list[Any]], present: frozenset[str], history: b
         if name.lower() not in present
     ]
     ordered = sorted(tables, key=lambda item: (REGISTRY.order(item.map.table), item.name))
-    return Schema(tuple(ordered), tuple(sorted(warnings)), present, typed)
+    return Schema(tuple(ordered), tuple(sorted(warnings)), present, typed, rowversions)
 
 
 _ALWAYS = (*CORE_TABLES, "Lifecycle", "ProjectGroup", "LibraryVariableSet", "Machine", "User", "Team", "UserRole")
@@ -102,15 +106,15 @@ def _table(name: str, columns: list[Any], history: bool) -> Table | None:
         document_map = default_map(name)
     elif document_map.kind is Kind.HISTORY and not history:
         return None
-    kept = tuple(i["name"] for i in columns if i["name"].lower() != _ROWVERSION and not _is_rowversion(i["type"]))
+    kept = tuple(item["name"] for item in columns if not _is_rowversion(item))
     flags = frozenset(i["name"] for i in columns if isinstance(i["type"], (mssql.BIT, sqltypes.Boolean)))
     if "id" not in low and document_map.kind is Kind.CONFIGURATION:
         raise DatabaseError(f"the table {name} has no column Id; this is not a schema that can be read")
     return Table(name, kept, document_map, flags)
 
 
-def _is_rowversion(kind: Any) -> bool:
-    return isinstance(kind, (mssql.TIMESTAMP, mssql.ROWVERSION))
+def _is_rowversion(item: Any) -> bool:
+    return item["name"].lower() == _ROWVERSION or isinstance(item["type"], (mssql.TIMESTAMP, mssql.ROWVERSION))
 
 
 def _care(kind: Any) -> str:
@@ -178,6 +182,30 @@ class Reader:
             return []
         statement = select(*[_column(name) for name in names]).select_from(_named(source))
         return [tuple(row) for row in self._connection.execute(statement)]
+
+    def probe(self) -> dict[str, str]:
+        """
+        Return a cheap sign of each table's state: equal signs mean that nothing moved that the server counts.
+
+        The highest rowversion where a table has one, else the count and the sum of the save counters; and the newest
+        audit event but for those of maintenance mode itself.
+        """
+        signs = {source.name: self._sign(source) for source in self.schema.tables}
+        if "event" in self.schema.all_tables:
+            newest = select(func.max(_column("AutoId"))).select_from(_named("Event"))
+            newest = newest.where(not_(_column("Message").like("%aintenance%")))
+            signs["Event"] = str(self._connection.execute(newest).scalar())
+        return signs
+
+    def _sign(self, source: Table) -> str:
+        counted: list[Any] = [func.count()]
+        if source.name in self.schema.rowversions:
+            counted.append(func.max(_column(self.schema.rowversions[source.name])))
+        elif source.position("Version") is not None and source.position(FROZEN) is not None:
+            counted.append(func.sum(_column("Version")))
+        statement = _filtered(select(*counted).select_from(_named(source.name)), source, True)
+        values = self._connection.execute(statement).one()
+        return " ".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)
 
 
 def _named(name: str) -> Any:

@@ -1,0 +1,3 @@
+"""
+The daemon: on a schedule, read a server's configuration and commit what really changed.
+"""

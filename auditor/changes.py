@@ -1,0 +1,127 @@
+"""
+What changed, in Octopus's own words: the subject and the body of a commit's message. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from migrator.maps import REGISTRY
+
+SUBJECT = 120
+_NAMES_SHOWN = 40
+_OF_OWNER = {
+    "VariableSet": "Variables of {}",
+    "DeploymentProcess": "Deployment process of {}",
+    "RunbookProcess": "Process of runbook {}",
+    "DeploymentSettings": "Settings of {}",
+}
+
+
+class Outcome(Enum):
+    """
+    What happened to a document.
+    """
+
+    ADDED = "added"
+    CHANGED = "changed"
+    RENAMED = "renamed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    One document that differs from the commit before; ``name`` is what people call it, or its owner.
+    """
+
+    type: str
+    name: str
+    outcome: Outcome
+
+
+def counts(changes: Iterable[Change]) -> dict[str, dict[str, int]]:
+    """
+    Return how many documents of each type had each outcome.
+    """
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for change in changes:
+        found[change.type][change.outcome.value] += 1
+    return {name: dict(sorted(outcomes.items())) for name, outcomes in sorted(found.items())}
+
+
+def subject(changes: Sequence[Change], *, first: bool = False) -> str:
+    """
+    Return one line of at most 120 characters that names what changed.
+    """
+    if first:
+        return _shortened([f"First export of {len(changes)} documents", *_phrases(changes)][:3], 0)
+    phrases = _phrases(changes)
+    return _shortened(phrases, len(phrases)) if phrases else "Files changed, no document did"
+
+
+def _phrases(changes: Iterable[Change]) -> list[str]:
+    groups: defaultdict[tuple[str, Outcome], list[str]] = defaultdict(list)
+    for change in changes:
+        groups[change.type, change.outcome].append(change.name)
+    ranked = sorted(groups.items(), key=lambda item: (_rank(item[0][0]), item[0][0], item[0][1].value))
+    return [_phrase(kind, names, outcome) for (kind, outcome), names in ranked]
+
+
+def _rank(kind: str) -> int:
+    order = ("Project", "VariableSet", "DeploymentProcess", "LibraryVariableSet", "Machine", "Tenant")
+    return order.index(kind) if kind in order else len(order)
+
+
+def _phrase(kind: str, names: list[str], outcome: Outcome) -> str:
+    if kind in _OF_OWNER:
+        shown = ", ".join(sorted(names)) if len(names) <= 2 else f"{len(names)} projects or sets"
+        return f"{_OF_OWNER[kind].format(shown)} {outcome.value}"
+    if len(names) == 1:
+        words = REGISTRY[kind].words
+        return f"{words[:1].upper()}{words[1:]} {names[0]} {outcome.value}"
+    return f"{len(names)} {REGISTRY[kind].plural or kind} {outcome.value}"
+
+
+def _shortened(phrases: list[str], total: int) -> str:
+    line = phrases[0]
+    used = 1
+    for phrase in phrases[1:]:
+        if len(line) + len(phrase) + 20 > SUBJECT:
+            break
+        line, used = f"{line}; {phrase}", used + 1
+    if total > used:
+        line = f"{line[: SUBJECT - 20]}; {total - used} more"
+    return " ".join(line.split())[:SUBJECT]
+
+
+def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
+    """
+    Return the documents by type and outcome, then *facts* as trailers.
+    """
+    groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for change in changes:
+        groups[change.type, change.outcome.value].append(" ".join(change.name.split()) or "(no name)")
+    lines: list[str] = []
+    for (kind, outcome), names in sorted(groups.items()):
+        lines.append(f"{kind} {outcome}: {len(names)}")
+        lines += [f"  {name}" for name in sorted(names)[:_NAMES_SHOWN]]
+        if len(names) > _NAMES_SHOWN:
+            lines.append(f"  and {len(names) - _NAMES_SHOWN} more")
+    trailers = [f"{name}: {value}" for name, value in facts]
+    return "\n".join([*lines, "", *trailers]).strip()
+
+
+def message(changes: Sequence[Change], facts: Sequence[tuple[str, str]], *, first: bool = False) -> str:
+    """
+    Return the whole message of a commit, small enough for a pipe's buffer.
+    """
+    text = f"{subject(changes, first=first)}\n\n{body(changes, facts)}\n"
+    return (
+        text
+        if len(text.encode("utf-8", "replace")) < 50_000
+        else text.encode("utf-8", "replace")[:50_000].decode("utf-8", "ignore")
+    )

@@ -1,0 +1,229 @@
+"""
+The maintenance window: remember what was there, switch on, and restore it whatever happens.
+
+The state found is the state restored: a server that was in maintenance mode stays in it. Failing to switch back is
+the loudest event there is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from auditor.journal import Entry, Journal
+from auditor.stopping import Stop, TooLong
+from migrator.errors import OperatorError
+
+
+class Switch(Protocol):
+    """
+    What can be switched; ``octopus_api.OctopusApi`` is one.
+    """
+
+    def in_maintenance(self) -> bool:
+        """
+        Return whether it is on.
+        """
+        ...
+
+    def switch_maintenance(self, on: bool) -> None:
+        """
+        Switch it.
+        """
+        ...
+
+    def running_tasks(self) -> int:
+        """
+        Return how many tasks run.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """
+    Limits in seconds: of the window, of waiting for tasks, of the attempts to switch back.
+    """
+
+    server: str
+    url: str
+    limit: float = 600
+    drain: float = 0
+    give_up_if_busy: bool = False
+    release_limit: float = 600
+
+
+@dataclass
+class Tools:
+    """
+    What the window needs from the world. ``log`` takes an event's name and fields; ``cancel`` breaks off the read.
+    """
+
+    stop: Stop
+    clock: Callable[[], float]
+    log: Any
+    cancel: Callable[[], None] = field(default=lambda: None)
+
+
+class WindowStuck(OperatorError):
+    """
+    Maintenance mode could not be switched back; the journal remembers it.
+    """
+
+
+class Window:
+    """
+    An open window; ``seconds`` is how long maintenance mode was on, ``None`` where it was not switched.
+    """
+
+    def __init__(self, api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> None:
+        self._api, self._journal, self._options, self._tools = api, journal, options, tools
+        self._lock = threading.Lock()
+        self._opened: float | None = None
+        self._expired = False
+        self.seconds: float | None = None
+
+    def check(self) -> None:
+        """
+        Raise if the window was closed because it took too long, or the process is to stop.
+        """
+        self._tools.stop.check()
+        if self._expired:
+            raise TooLong(
+                f"the window was open for {self._options.limit:g} seconds, which is its limit; it was closed and the run "
+                "abandoned. Raise maintenance.limit, or look why the database is slow"
+            )
+
+    def open(self) -> None:
+        """
+        Remember the state and switch on; does nothing where it is on already.
+
+        Raises:
+            OperatorError: it cannot be switched; then it is as it was.
+        """
+        if self._api.in_maintenance():
+            self._tools.log.warning("maintenance-already-on", server=self._options.server)
+            return
+        try:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            self._journal.write(Entry(self._options.server, self._options.url, now, os.getpid()))
+        except OSError as error:
+            raise OperatorError(
+                f"the journal {self._journal.path} cannot be written ({error.strerror}), so maintenance mode was not switched"
+            ) from None
+        self._opened = self._tools.clock()
+        self._api.switch_maintenance(True)
+        self._drain()
+
+    def _drain(self) -> None:
+        deadline = self._tools.clock() + self._options.drain
+        while self._options.drain and (running := self._api.running_tasks()):
+            if self._tools.clock() >= deadline:
+                self._tools.log.warning("tasks-still-running", server=self._options.server, tasks=running)
+                if self._options.give_up_if_busy:
+                    raise TooLong(
+                        f"{running} tasks were still running after {self._options.drain:g} seconds; nothing was read"
+                    )
+                return
+            self._tools.stop.sleep(min(1.0, self._options.drain))
+            self._tools.stop.check()
+
+    def expire(self) -> None:
+        """
+        Close the window from another thread because its limit is reached, and break off the read.
+        """
+        self._expired = True
+        with suppress(Exception):  # The read may have ended in this very moment.
+            self._tools.cancel()
+        with suppress(WindowStuck):
+            self.close()
+
+    def close(self) -> None:
+        """
+        Restore the state that was found, trying again with back-off.
+
+        Raises:
+            WindowStuck: it could not be done within the limit, or the process is to stop.
+        """
+        with self._lock:
+            if self._opened is None:
+                return
+            switch_back(self._api, self._options, self._tools)
+            self.seconds = self._tools.clock() - self._opened
+            self._opened = None
+            self._journal.clear()
+
+
+def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
+    """
+    Switch maintenance mode off, again and again until it works, the limit is reached, or the process is to stop.
+
+    Raises:
+        WindowStuck: it may still be on.
+    """
+    deadline = tools.clock() + options.release_limit
+    pause = 0.5
+    while True:
+        stopping = tools.stop.event.is_set()
+        try:
+            api.switch_maintenance(False)
+            return
+        except Exception as error:
+            reason = str(error) if isinstance(error, OperatorError) else type(error).__name__
+            tools.log.critical("maintenance-mode-stuck", server=options.server, reason=reason)
+        if tools.clock() >= deadline or (stopping and tools.stop.event.is_set()):
+            raise WindowStuck(
+                f"maintenance mode of {options.server} could not be switched off ({reason}); switch it off at {options.url}, "
+                "or run `auditor release` when the server answers again"
+            )
+        tools.stop.sleep(min(pause, 30.0))
+        pause *= 2
+
+
+@contextmanager
+def maintenance_window(api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> Iterator[Window]:
+    """
+    Open a window for the time of the block.
+
+    Raises:
+        WindowStuck: the window could not be closed; an error of the block itself goes first, with this as its note.
+    """
+    window = Window(api, journal, options, tools)
+    timer = threading.Timer(options.limit, window.expire)
+    timer.daemon = True
+    try:
+        window.open()
+        timer.start()
+        yield window
+        window.check()
+    except BaseException as error:
+        timer.cancel()
+        try:
+            window.close()
+        except WindowStuck as stuck:
+            raise stuck from error
+        raise
+    timer.cancel()
+    window.close()
+
+
+def release(api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> bool:
+    """
+    Restore what a killed run left on; return whether there was anything to restore.
+
+    Raises:
+        WindowStuck: it could not be done.
+    """
+    left = journal.read()
+    if left is None:
+        return False
+    tools.log.warning("window-left-open", server=options.server, opened=left.opened, pid=left.pid)
+    if api.in_maintenance():
+        switch_back(api, options, tools)
+    journal.clear()
+    return True

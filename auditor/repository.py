@@ -1,0 +1,285 @@
+"""
+The bare repository: its previous state is HEAD's tree; a new one is a commit on top. Git is called in ``git.py``.
+
+All writing happens under one lock that the kernel releases when the process dies, so that any lock file found while
+holding it is stale by definition.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from auditor.git import Git, GitError, GitOptions
+from migrator.errors import OperatorError
+
+_SETTINGS = {
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "receive.autogc": "false",
+    "core.fsync": "committed,reference",
+    "core.logAllRefUpdates": "false",
+    "pack.compression": "1",
+    "fastimport.unpackLimit": "20",
+    "http.postBuffer": "104857600",
+    "user.useConfigOnly": "false",
+}
+METADATA = "metadata.json"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """
+    Who a commit is by.
+    """
+
+    name: str
+    email: str
+
+    @classmethod
+    def parse(cls, text: str) -> Identity:
+        """
+        Read ``Name <mail>``.
+        """
+        name, _, rest = text.partition(" <")
+        return cls(name.strip(), rest.rstrip("> "))
+
+
+@dataclass(frozen=True)
+class RepositoryOptions:
+    """
+    Where and how a repository is kept.
+    """
+
+    path: Path
+    branch: str = "main"
+    committer: Identity = Identity("Octopus Auditor", "octopus-auditor@localhost")
+    git: GitOptions = GitOptions()
+    signing_key_file: Path | None = None
+
+
+class Busy(OperatorError):
+    """
+    Another process is at work on the same repository.
+    """
+
+
+class Repository:
+    """
+    One bare repository, opened for one run.
+    """
+
+    def __init__(self, options: RepositoryOptions) -> None:
+        self.options = options
+        self.path = options.path
+        self.git = Git(options.path, options.git)
+        self._listing_algorithm: str | None = None
+
+    @property
+    def ref(self) -> str:
+        """
+        Return the branch's full name.
+        """
+        return f"refs/heads/{self.options.branch}"
+
+    def head(self) -> str | None:
+        """
+        Return the branch's commit, ``None`` if there is none yet.
+        """
+        try:
+            return self.git.run("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}") or None
+        except GitError:
+            return None
+
+    def tree(self, commit: str) -> str:
+        """
+        Return the id of a commit's tree.
+        """
+        return self.git.run("rev-parse", "--verify", f"{commit}^{{tree}}")
+
+    @property
+    def algorithm(self) -> str:
+        """
+        Return the repository's hash, ``sha1`` or ``sha256``.
+        """
+        if self._listing_algorithm is None:
+            self._listing_algorithm = self.git.run("rev-parse", "--show-object-format")
+        return self._listing_algorithm
+
+    def read(self, path: str, commit: str) -> bytes | None:
+        """
+        Return a file of a commit, ``None`` if it is not there.
+        """
+        process = self.git.start("cat-file", "blob", f"{commit}:{path}")
+        content, _ = process.communicate()
+        return content if process.returncode == 0 else None
+
+    def listing(self, commit: str) -> dict[str, bytes]:
+        """
+        Return the blob id of every file of a commit.
+        """
+        found: dict[str, bytes] = {}
+        for line in self.git.lines("ls-tree", "-r", "-z", "--full-tree", commit):
+            if line:
+                meta, _, path = line.partition(b"\t")
+                found[path.decode("utf-8", "surrogateescape")] = bytes.fromhex(meta.split()[2].decode())
+        return found
+
+    def commit(self, tree: str, parents: list[str], message: str, when: int | None = None) -> str:
+        """
+        Make a commit object and return its id; no ref moves. *when* is in seconds since the epoch.
+        """
+        who = self.options.committer
+        date = f"{int(time.time()) if when is None else when} +0000"
+        env = {
+            "GIT_AUTHOR_NAME": who.name,
+            "GIT_AUTHOR_EMAIL": who.email,
+            "GIT_AUTHOR_DATE": date,
+            "GIT_COMMITTER_NAME": who.name,
+            "GIT_COMMITTER_EMAIL": who.email,
+            "GIT_COMMITTER_DATE": date,
+        }
+        words = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
+        signing: list[str] = []
+        if self.options.signing_key_file is not None:
+            signing = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}"]
+            words.insert(1, "-S")
+        return self.git.run(*signing, *words, stdin=message.encode("utf-8", "replace"), env=env)
+
+    def advance(self, new: str, old: str | None) -> None:
+        """
+        Move the branch from *old* to *new*, only if it still is at *old*.
+        """
+        self.git.run("update-ref", "--no-deref", self.ref, new, old or "0" * len(new))
+
+    def fsck(self) -> None:
+        """
+        Raise ``GitError`` unless HEAD's commit and its whole tree can be read.
+        """
+        head = self.head()
+        if head is not None:
+            for _ in self.git.lines("rev-list", "--objects", "--max-count=1", head, end=b"\n"):
+                pass
+
+
+def create(options: RepositoryOptions) -> None:
+    """
+    Make an empty bare repository, unless there is one.
+
+    Raises:
+        OperatorError: the path holds something else.
+    """
+    path = options.path
+    try:
+        if path.exists() and not path.is_dir():
+            raise OperatorError(f"{path} is a file, not a repository; name another path")
+        if not path.exists() or not any(path.iterdir()):
+            path.mkdir(parents=True, exist_ok=True)
+            Git(path, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+    except OSError as error:
+        raise OperatorError(f"the repository {path} cannot be made: {error.strerror}") from None
+
+
+def check_is_ours(options: RepositoryOptions) -> Repository:
+    """
+    Return the repository after making sure that it is one of this program's.
+
+    Raises:
+        OperatorError: not a repository, not bare, or HEAD holds something else.
+    """
+    path = options.path
+    if not (path / "HEAD").is_file() or not (path / "objects").is_dir():
+        raise OperatorError(f"{path} holds something else than a bare git repository; name another path or empty it")
+    repository = Repository(options)
+    try:
+        bare = repository.git.run("rev-parse", "--is-bare-repository") == "true"
+    except GitError as error:
+        raise OperatorError(f"{path} is not a repository that git can read: {error}") from None
+    if not bare:
+        raise OperatorError(f"{path} is a repository with a work tree; the auditor needs a bare one")
+    head = repository.head()
+    if head is not None and repository.read(METADATA, head) is None:
+        raise OperatorError(
+            f"{path} holds something else: its branch {options.branch} has no {METADATA} of this program; name another path or branch"
+        )
+    return repository
+
+
+@contextmanager
+def locked(folder: Path, name: str, wait: float, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
+    """
+    Hold an exclusive lock on a file in *folder*, released by the kernel when the process ends. *wait* is in seconds.
+
+    Raises:
+        Busy: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait
+    try:
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                holder = os.pread(handle, 100, 0).decode("ascii", "replace").strip() or "unknown"
+                raise Busy(f"another process (pid {holder}) is at work on {folder}; this run was left out")
+            sleep(0.2)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def clear_stale(path: Path) -> list[str]:
+    """
+    Remove what a killed run left: lock files, half-written packs and objects, crash reports. Hold the lock.
+
+    Returns the names of what was removed.
+    """
+    patterns = (
+        "*.lock",
+        "refs/**/*.lock",
+        "objects/pack/tmp_*",
+        "objects/pack/*.lock",
+        "objects/??/tmp_obj_*",
+        "fast_import_crash_*",
+    )
+    stale = [
+        file for pattern in patterns for file in path.glob(pattern) if file.is_file() and file.name != "auditor.lock"
+    ]
+    for file in stale:
+        file.unlink(missing_ok=True)
+    return [file.name for file in stale]
+
+
+def configure(repository: Repository, settings: Mapping[str, str] | None = None) -> None:
+    """
+    Set what the repository needs, touching its configuration only where it differs.
+    """
+    wanted = _SETTINGS if settings is None else settings
+    present = dict(
+        line.decode("utf-8", "replace").partition("\n")[::2]
+        for line in repository.git.lines("config", "--local", "--list", "-z")
+        if line
+    )
+    for key, value in wanted.items():
+        if present.get(key.lower()) != value:
+            repository.git.run("config", "--local", key, value)
+    head = f"refs/heads/{repository.options.branch}"
+    if (repository.path / "HEAD").read_text().strip() != f"ref: {head}":
+        repository.git.run("symbolic-ref", "HEAD", head)

@@ -1,0 +1,131 @@
+"""
+The first level of change detection: what each row was when HEAD was made. The only user of sqlite3 here.
+
+It counts only while its commit is HEAD and everything else that files depend on is the same. Losing it costs time,
+never truth: below it are git's own blob ids.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+
+Files = tuple[tuple[str, bytes], ...]
+"""Paths and blob ids of one document's files."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), basis TEXT NOT NULL,
+  files INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS row (
+  tbl TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL, name TEXT NOT NULL, files BLOB NOT NULL,
+  PRIMARY KEY (tbl, id)) WITHOUT ROWID;
+"""
+
+
+class State:
+    """
+    The state file of one repository; changes count only after ``finish``.
+
+    A damaged file is thrown away.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = _opened(path)
+
+    def __enter__(self) -> State:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._db.rollback()
+        self._db.close()
+
+    def is_of(self, basis: str) -> bool:
+        """
+        Return whether the state was made on *basis* (HEAD's commit and whatever else files depend on).
+        """
+        found = self._db.execute("SELECT basis FROM head").fetchone()
+        return found is not None and found[0] == basis
+
+    def clear(self) -> None:
+        """
+        Forget all rows.
+        """
+        self._db.execute("DELETE FROM row")
+        self._db.execute("DELETE FROM head")
+
+    def hashes(self, table: str) -> dict[str, bytes]:
+        """
+        Return the hash of each row of a table.
+        """
+        return dict(self._db.execute("SELECT id, hash FROM row WHERE tbl = ?", (table,)))
+
+    def counts(self) -> dict[str, int]:
+        """
+        Return how many rows each table had.
+        """
+        return dict(self._db.execute("SELECT tbl, COUNT(*) FROM row WHERE tbl <> '' GROUP BY tbl"))
+
+    def files(self, table: str, identity: str) -> tuple[str, Files]:
+        """
+        Return a row's name and files (``("", ())`` if it is not known).
+        """
+        found = self._db.execute("SELECT name, files FROM row WHERE tbl = ? AND id = ?", (table, identity)).fetchone()
+        return (found[0], marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
+
+    def put(self, rows: Iterable[tuple[str, str, bytes, str, Files]]) -> None:
+        """
+        Remember rows: table, id, hash, name, files.
+        """
+        self._db.executemany(
+            "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)",
+            ((table, identity, digest, name, marshal.dumps(files)) for table, identity, digest, name, files in rows),
+        )
+
+    def forget(self, rows: Iterable[tuple[str, str]]) -> None:
+        """
+        Forget rows: table, id.
+        """
+        self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", rows)
+
+    def total_files(self) -> int:
+        """
+        Return how many files HEAD has.
+        """
+        found = self._db.execute("SELECT files FROM head").fetchone()
+        return int(found[0]) if found else 0
+
+    def finish(self, basis: str, total_files: int) -> None:
+        """
+        Make what was put and forgotten count for *basis*, a tree of *total_files* files.
+        """
+        self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (basis, total_files))
+        self._db.commit()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        return _connected(path)
+    except sqlite3.DatabaseError:
+        for spare in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+            spare.unlink(missing_ok=True)
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    path.touch(mode=0o600, exist_ok=True)
+    db = sqlite3.connect(path)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+        with closing(db.execute("SELECT * FROM row LIMIT 1")) as cursor:
+            cursor.fetchone()
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db

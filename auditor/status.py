@@ -1,0 +1,89 @@
+"""
+What is remembered of a server between runs, in one small JSON file: for ``auditor status``, catch-up and the probe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from auditor.result import AuditResult
+
+NAME = "status.json"
+
+
+@dataclass(frozen=True)
+class Status:
+    """
+    Times are ISO 8601 in UTC; ``probe`` is the sign of the database at the last full read.
+    """
+
+    last_run: str | None = None
+    last_success: str | None = None
+    last_outcome: str | None = None
+    last_error: str | None = None
+    last_commit: str | None = None
+    last_full: str | None = None
+    last_repack: str | None = None
+    commits_ahead: int = 0
+    window_stuck: bool = False
+    version: str | None = None
+    probe: Mapping[str, str] = field(default_factory=dict)
+
+    def success_time(self) -> datetime | None:
+        """
+        Return when a run last succeeded.
+        """
+        return datetime.fromisoformat(self.last_success) if self.last_success else None
+
+
+def read_status(folder: Path) -> Status:
+    """
+    Return what is remembered; nothing where the file is missing or damaged.
+    """
+    try:
+        value: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        names = {item.name for item in fields(Status)}
+        return Status(**{key: item for key, item in value.items() if key in names})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Status()
+
+
+def write_status(folder: Path, status: Status) -> None:
+    """
+    Replace the file in one step.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = folder / f".{NAME}.{os.getpid()}"
+    try:
+        temporary.write_text(json.dumps(status.__dict__, indent=1, default=dict), encoding="utf-8")
+        temporary.replace(folder / NAME)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def after(status: Status, result: AuditResult, now: str) -> Status:
+    """
+    Return what is remembered after a run.
+    """
+    if result.outcome == "skipped":
+        return replace(status, last_run=now)
+    good = result.outcome in ("changed", "unchanged")
+    return replace(
+        status,
+        last_run=now,
+        last_success=now if good else status.last_success,
+        last_outcome="failed" if result.pushed is False or not good else result.outcome,
+        last_error=result.error,
+        last_commit=result.commits[-1] if result.commits else status.last_commit,
+        commits_ahead=result.commits_ahead,
+        window_stuck=result.window_stuck,
+    )

@@ -1,0 +1,135 @@
+"""
+What is known while a plan is made and applied: the ids, the typed values, spaces, and which processes are kept.
+
+Resolving one id is here; what a missing one means for a document is in ``plan_rewrite``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migrator.document_map import DocumentMap, Kind
+from migrator.id_map import IdMap, is_tag_id, settle
+from migrator.maps import REGISTRY
+from migrator.natural_keys import DERIVED, fold
+from migrator.plan_target import TargetView
+from migrator.references import ACTION, TAG, TEMPLATE, Controls
+from migrator.tree import Tree, TreeDocument
+
+_TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)
+
+
+@dataclass
+class Context:
+    """
+    One plan's knowledge; ``reserved`` is filled when ids are reserved.
+    """
+
+    target: TargetView
+    ids: IdMap = field(default_factory=IdMap)
+    controls: dict[str, Controls] = field(default_factory=dict)
+    spaces: dict[tuple[str, str], str] = field(default_factory=dict)
+    default_space: str | None = None
+    with_spaces: bool = False
+    actions: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
+    """By origin and project: the target's id of each action, ``None`` where the target's process has none like it."""
+    complete: set[tuple[str, str]] = field(default_factory=set)
+    """Origin and project whose process in the tree could be read whole."""
+    runbook_projects: dict[tuple[str, str], str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    reserved: Mapping[int, str] = field(default_factory=dict)
+    _fixed: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+    def resolve(self, origin: str, types: Sequence[str], source: str) -> str | None:
+        """
+        Return what a document's id is on the target, ``None`` where neither tree nor construction says.
+        """
+        if types == ("*",):
+            types = _TYPES
+        if types == (TAG,):
+            return self.tag(origin, source)
+        found = self.ids.find(origin, types, source)
+        target = found[1] if found else self._derived(origin, types, source) or self._built_in(types, source)
+        return settle(target, self.reserved) if target else None
+
+    def tag(self, origin: str, source: str) -> str | None:
+        """
+        Return a tag's id on the target; a canonical name is the same on every server.
+        """
+        if not is_tag_id(source):
+            return source
+        target = self.ids.get(origin, TAG, source)
+        return settle(target, self.reserved) if target else None
+
+    def template(self, origin: str, owner: str, source: str) -> str:
+        """
+        Return a variable template's id inside its owner on the target.
+        """
+        return self.ids.get(origin, TEMPLATE, f"{owner}/{source}") or source
+
+    def action(self, origin: str, project: str, source: str) -> str | None:
+        """
+        Return an action's id on the target: its own, unless the target's process is kept.
+        """
+        return self.actions.get((origin, project.lower()), {}).get(source.lower(), source)
+
+    def _derived(self, origin: str, types: Sequence[str], source: str) -> str | None:
+        for type_ in types:
+            prefix = REGISTRY[type_].id_prefix if type_ in DERIVED else ""
+            if prefix and source.lower().startswith(prefix.lower()):
+                owner = self.ids.find(origin, ("Project", "LibraryVariableSet", "Runbook"), source[len(prefix) :])
+                if owner:
+                    return source[: len(prefix)] + owner[1]
+        return None
+
+    def _built_in(self, types: Sequence[str], source: str) -> str | None:
+        for type_ in types:
+            document_map = REGISTRY.find(type_)
+            if document_map is None or not document_map.is_fixed(source):
+                continue
+            if (type_, source.lower()) not in self._fixed:
+                self._fixed[type_, source.lower()] = self.target.existing(type_, [source]).get(source.lower())
+            if self._fixed[type_, source.lower()]:
+                return self._fixed[type_, source.lower()]
+        return None
+
+    def space_of(self, document: TreeDocument) -> str | None:
+        """
+        Return the id of the target's space a document goes to, ``None`` where it belongs to the whole server.
+        """
+        if not self.target.has_column(document.map.type, "SpaceId"):
+            return None
+        if document.space is None:
+            return None if self.with_spaces else self.default_space
+        found = self.spaces.get((document.origin, fold(document.space)))
+        return settle(found, self.reserved) if found else None
+
+    def of(self, origin: str) -> Controls:
+        """
+        Return what typed values of one source mean.
+        """
+        return self.controls.setdefault(origin, Controls())
+
+
+def make_context(tree: Tree, target: TargetView) -> Context:
+    """
+    Return the knowledge that the tree alone gives, and the target's spaces.
+    """
+    context = Context(target)
+    for document in tree.documents:
+        context.of(document.origin).add(document.map, document.id, document.body)
+        if document.map.type == "Runbook":
+            project = str(document.body.get("ProjectId") or "")
+            context.runbook_projects[document.origin, document.id.lower()] = project.lower()
+    context.with_spaces = any(document.space is not None for document in tree.documents)
+    spaces = target.spaces()
+    context.default_space = next((identity for identity, (_, default) in spaces.items() if default), None)
+    return context
+
+
+def is_history(document_map: DocumentMap, body: Mapping[str, object]) -> bool:
+    """
+    Return whether a document is a thing of the past: a type of history, or a frozen copy.
+    """
+    return document_map.kind is Kind.HISTORY or body.get("IsFrozen") is True

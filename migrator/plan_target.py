@@ -1,0 +1,98 @@
+"""
+What a plan asks of the database it is made for; the database itself is in ``sql.target``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from migrator.document import Body
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    A document's id, the values of its key's columns, and its space.
+    """
+
+    id: str
+    key: tuple[Any, ...]
+    space: str | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """
+    A document of the target with its secrets opened; ``digest`` is of the row as it stands.
+
+    ``blob``: its body is in the compressed column. ``readable`` is false where body or secrets do not open.
+    """
+
+    id: str
+    body: Body
+    digest: str
+    blob: bool = False
+    readable: bool = True
+
+
+class TargetView(Protocol):
+    """
+    The target as a plan sees it.
+    """
+
+    @property
+    def version(self) -> str:
+        """
+        Return the server's version, ``""`` where unknown.
+        """
+        ...
+
+    def has(self, type_: str) -> bool:
+        """
+        Return whether the server has this type.
+        """
+        ...
+
+    def has_column(self, type_: str, name: str) -> bool:
+        """
+        Return whether the type's table has a column.
+        """
+        ...
+
+    def spaces(self) -> Mapping[str, tuple[str, bool]]:
+        """
+        Return id -> (name, default) of each space.
+        """
+        ...
+
+    def find(self, type_: str, names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> list[Found]:
+        """
+        Return the documents that may have one of *keys*.
+        """
+        ...
+
+    def existing(self, type_: str, ids: Iterable[str]) -> Mapping[str, str]:
+        """
+        Return those of *ids* that exist, by lower-case id.
+        """
+        ...
+
+    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+        """
+        Return (id, value) of the documents whose column *name* has one of *values*.
+        """
+        ...
+
+    def documents(self, type_: str, ids: Iterable[str]) -> Mapping[str, Stored]:
+        """
+        Return documents by lower-case id.
+        """
+        ...
+
+    def first_default(self, type_: str, space: str | None) -> str | None:
+        """
+        Return the id of the type's default document.
+        """
+        ...

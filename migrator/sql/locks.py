@@ -1,0 +1,79 @@
+"""
+An application lock on a server's database, so that two processes never work on the same server at once.
+
+SQL Server: sp_getapplock, owned by the session, gone with the connection. SQLite: flock on a file beside the database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from migrator.errors import OperatorError
+from migrator.sql.engine import database_errors
+
+RESOURCE = "octopus-auditor"
+_GET = text(
+    "DECLARE @result int; EXEC @result = sp_getapplock @Resource = :resource, @LockMode = 'Exclusive', "
+    "@LockOwner = 'Session', @LockTimeout = 0; SELECT @result"
+)
+
+
+class AlreadyLocked(OperatorError):
+    """
+    Another process works on the same server.
+    """
+
+
+@contextmanager
+def application_lock(engine: Engine, spare: Path | None = None) -> Iterator[None]:
+    """
+    Hold the lock for the time of the block. *spare* is a folder for the lock file where the database's is not writable.
+
+    Raises:
+        AlreadyLocked: another process holds it.
+    """
+    if engine.dialect.name == "sqlite":
+        with _file_lock(_database_file(engine), spare):
+            yield
+        return
+    with database_errors(engine):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with database_errors(engine):
+            result = connection.execute(_GET, {"resource": RESOURCE}).scalar()
+        if result is None or int(result) < 0:
+            raise AlreadyLocked("another process audits or imports into this server right now; this run was left out")
+        yield
+    finally:
+        connection.close()
+
+
+def _database_file(engine: Engine) -> Path:
+    name = (engine.url.database or "").removeprefix("file:").partition("?")[0]
+    return Path(name)
+
+
+@contextmanager
+def _file_lock(database: Path, spare: Path | None) -> Iterator[None]:
+    path = database.with_name(f".{database.name}.{RESOURCE}.lock")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        if spare is None:
+            raise OperatorError(f"the lock file {path} cannot be made; check the rights of its folder") from None
+        handle = os.open(spare / f"{database.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise AlreadyLocked(
+            "another process audits or imports into this server right now; this run was left out"
+        ) from None
+    finally:
+        os.close(handle)

@@ -1,0 +1,318 @@
+"""
+The database an import goes into: what of it the plan needs to see, within the one transaction it is written in.
+
+Reads follow the tree, not the target: keys first, bodies only of matched documents, in batches. Writing is in
+``writer``; what is to be written is decided in ``plan``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, LargeBinary, cast, exc, func, inspect, or_, select
+from sqlalchemy.engine.interfaces import ReflectedColumn
+
+from migrator.ciphers import MasterKeyCipher
+from migrator.document import Body
+from migrator.errors import DatabaseError, UnreadableDocument
+from migrator.plan_target import Found, Stored
+from migrator.sensitive_values import may_hold_secret, open_stored
+from migrator.server_facts import ServerFacts, read_facts
+from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed
+from migrator.sql.reader import FROZEN, Reader, Schema, _column, _named, reflect
+from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Row, Table, body_text, to_body
+
+BATCH = 400
+"""Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""
+
+
+class TryAgain(DatabaseError):
+    """
+    The server ended the transaction for the sake of another one; the whole unit may be run again.
+    """
+
+
+@contextmanager
+def open_target(address: str, master: MasterKeyCipher | None) -> Iterator[Target]:
+    """
+    Open a database for one import: one transaction, rolled back at the end unless ``commit`` was called.
+
+    Raises:
+        DatabaseError: it cannot be reached, is not an Octopus database, or cannot be written.
+        TryAgain: another transaction was preferred.
+        UsageError: the address is malformed.
+    """
+    engine = open_engine(address, writable=True)
+    schema = reflect(engine)
+    with write_errors(engine), engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            # Either level keeps what was read as it was until the commit.
+            level = "SNAPSHOT" if snapshot_allowed(connection) else "REPEATABLE READ"
+            connection = connection.execution_options(isolation_level=level)
+        target = Target(connection, schema, master)
+        try:
+            target.begin()
+            yield target
+        finally:
+            if not connection.closed and not connection.invalidated:
+                connection.rollback()
+
+
+@contextmanager
+def write_errors(engine: Engine) -> Iterator[None]:
+    """
+    Turn the drivers' errors of reading and writing into one sentence each, without values.
+    """
+    with database_errors(engine):
+        try:
+            yield
+        except exc.IntegrityError as error:
+            raise DatabaseError(
+                f"the database {shown(engine.url)} refused a row ({_constraint(error)}); nothing was imported. "
+                "Another writer may have been faster: stop the server or switch maintenance mode on, and try again"
+            ) from None
+        except exc.DBAPIError as error:
+            _raise_known(engine, error)
+            raise
+
+
+_AGAIN = ("40001", "(1205)", "deadlock", "(3960)", "snapshot isolation transaction aborted")
+
+
+def _raise_known(engine: Engine, error: exc.DBAPIError) -> None:
+    words = str(error.orig).lower()
+    if any(sign in words for sign in _AGAIN):
+        raise TryAgain(
+            f"the database {shown(engine.url)} chose this import as a deadlock's victim; nothing was imported. "
+            "Stop the server or switch maintenance mode on, and try again"
+        ) from None
+    if "readonly" in words or "read-only" in words or "permission was denied" in words:
+        raise DatabaseError(
+            f"the database {shown(engine.url)} cannot be written; nothing was imported. "
+            "Give a login with the rights SELECT, INSERT, UPDATE, DELETE and EXECUTE, or a file that may be written"
+        ) from None
+
+
+def _constraint(error: exc.IntegrityError) -> str:
+    words = str(error.orig)
+    if "UNIQUE constraint failed:" in words:
+        return f"another one has the same {words.partition('failed: ')[2].split(chr(10))[0]}"
+    if "NOT NULL constraint failed:" in words:
+        return f"{words.partition('failed: ')[2].split(chr(10))[0]} may not be empty"
+    start = words.find("constraint '")
+    name = words[start + 12 :].partition("'")[0] if start >= 0 else ""
+    return f"constraint {name}" if name else "a constraint"
+
+
+@dataclass
+class Target:
+    """
+    One open transaction on the target.
+    """
+
+    connection: Connection
+    schema: Schema
+    master: MasterKeyCipher | None = field(default=None, repr=False)
+    facts: ServerFacts = ServerFacts("", b"")
+    rows_read: int = 0
+    _columns: dict[str, dict[str, ReflectedColumn]] = field(default_factory=dict, repr=False)
+    _spaces: dict[str, tuple[str, bool]] | None = None
+
+    def begin(self) -> None:
+        """
+        Start the transaction and learn what the database says of its server.
+        """
+        self.facts = read_facts(self.reader)
+
+    @property
+    def reader(self) -> Reader:
+        """
+        Return a reader within the transaction.
+        """
+        return Reader(self.connection, self.schema)
+
+    @property
+    def version(self) -> str:
+        """
+        Return the server's version, ``""`` where unknown.
+        """
+        return self.facts.version
+
+    def table(self, type_: str) -> Table | None:
+        """
+        Return a type's table, ``None`` where this server has none.
+        """
+        return self.schema.find(type_)
+
+    def has(self, type_: str) -> bool:
+        """
+        Return whether the server has this type.
+        """
+        return self.table(type_) is not None
+
+    def columns(self, type_: str) -> dict[str, ReflectedColumn]:
+        """
+        Return a table's columns as the database declares them, by lower-case name.
+        """
+        if type_ not in self._columns:
+            table = self.table(type_)
+            name = table.name if table else type_
+            found = inspect(self.connection).get_columns(name) if name.lower() in self.schema.all_tables else []
+            self._columns[type_] = {item["name"].lower(): item for item in found}
+        return self._columns[type_]
+
+    def has_column(self, type_: str, name: str) -> bool:
+        """
+        Return whether the type's table has a column, blind to case.
+        """
+        table = self.table(type_)
+        return table is not None and table.position(name) is not None
+
+    def spaces(self) -> dict[str, tuple[str, bool]]:
+        """
+        Return id -> (name, whether it is the default) of each space; empty on a server without spaces.
+        """
+        if self._spaces is None:
+            rows = self.reader.scalars("Space", ("Id", "Name", "IsDefault"))
+            self._spaces = {str(row[0]): (str(row[1]), bool(row[2])) for row in rows}
+        return self._spaces
+
+    def find(self, type_: str, names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> list[Found]:
+        """
+        Return the documents that may have one of *keys* (values of the columns *names*); a superset, never too few.
+        """
+        table = self.table(type_)
+        if table is None or not keys:
+            return []
+        found: list[Found] = []
+        for start in range(0, len(keys), BATCH):
+            found.extend(self._find(table, names, keys[start : start + BATCH]))
+        return found
+
+    def _find(self, table: Table, names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
+        space = table.position(SPACE_COLUMN)
+        wanted = ["Id", *names, *([SPACE_COLUMN] if space is not None else [])]
+        statement = select(*[_column(_exact(table, name)) for name in wanted]).select_from(_named(table.name))
+        for index, name in enumerate(names):
+            values = {key[index] for key in keys}
+            if None not in values:
+                statement = statement.where(self._among(_column(_exact(table, name)), values))
+        for row in self.connection.execute(_live(statement, table)):
+            values_of = tuple(_text(value) for value in row[1 : 1 + len(names)])
+            yield Found(str(row[0]), values_of, _text(row[-1]) if space is not None else None)
+
+    def _among(self, column: Any, values: set[Any]) -> Any:
+        if self.connection.dialect.name != "sqlite":
+            return column.in_(sorted(values, key=str))
+        # NOCASE knows ASCII only, and SQLite counts trailing blanks; SQL Server's collation does neither.
+        texts = {form for value in values for form in _forms(value)}
+        clause = column.in_(sorted(texts, key=str))
+        if all(str(value).isascii() for value in values):
+            return clause
+        return or_(clause, func.length(cast(column, LargeBinary)) != func.length(column))
+
+    def existing(self, type_: str, ids: Iterable[str]) -> dict[str, str]:
+        """
+        Return those of *ids* that exist, by lower-case id, as the database spells them.
+        """
+        table = self.table(type_)
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted) if table else 0, BATCH):
+            assert table is not None
+            column = _column(_exact(table, "Id"))
+            statement = select(column).select_from(_named(table.name)).where(column.in_(wanted[start : start + BATCH]))
+            found.update((str(value).lower(), str(value)) for (value,) in self.connection.execute(statement))
+        return found
+
+    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+        """
+        Return (id, value) of the documents whose column *name* has one of *values*.
+        """
+        if not self.has_column(type_, name):
+            return []
+        return [(item.id, str(item.key[0] or "")) for item in self.find(type_, (name,), [(v,) for v in values])]
+
+    def documents(self, type_: str, ids: Iterable[str]) -> dict[str, Stored]:
+        """
+        Return documents by lower-case id, their secrets opened; ids that do not exist are left out.
+        """
+        table = self.table(type_)
+        if table is None:
+            return {}
+        rows = self.reader.by_key(table, _exact(table, "Id"), list(dict.fromkeys(ids)))
+        return {stored.id.lower(): stored for row in rows if (stored := self._stored(table, row))}
+
+    def _stored(self, table: Table, row: Row) -> Stored:
+        self.rows_read += 1
+        identity = str(row[table.id_position])
+        digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        blob_at = table.position(BLOB_COLUMN)
+        blob = blob_at is not None and bool(row[blob_at])
+        body, readable = self._body(table, identity, row)
+        return Stored(identity, body, digest, blob, readable)
+
+    def _body(self, table: Table, identity: str, row: Row) -> tuple[Body, bool]:
+        try:
+            text = body_text(table, row)
+            body = to_body(table, row, text)
+            thorough = may_hold_secret((text, *(value for value in row if isinstance(value, str))))
+            return open_stored(table.map, identity, body, self.master, thorough=thorough), True
+        except UnreadableDocument:
+            # What the target cannot read itself is replaced, or left alone; it does not stop the others.
+            return {
+                name: value for _, name, _ in table.plain_columns if (value := row[table.position(name) or 0])
+            }, False
+
+    def first_default(self, type_: str, space: str | None) -> str | None:
+        """
+        Return the id of the document that is the default of its type, ``None`` if there is none.
+        """
+        table = self.table(type_)
+        if table is None or table.position("IsDefault") is None:
+            return None
+        statement = select(_column(_exact(table, "Id"))).select_from(_named(table.name))
+        statement = statement.where(_column(_exact(table, "IsDefault")) == 1)
+        if space is not None and table.position(SPACE_COLUMN) is not None:
+            statement = statement.where(_column(_exact(table, SPACE_COLUMN)) == space)
+        value = self.connection.execute(statement).scalar()
+        return None if value is None else str(value)
+
+    def versions(self, type_: str, owner: str, ids: Iterable[str], name: str) -> list[tuple[str, Any]]:
+        """
+        Return (value of *owner*, value of *name*) of the documents whose column *owner* has one of *ids*.
+        """
+        return [(str(f.key[0]), f.key[1]) for f in self.find(type_, (owner, name), [(i, None) for i in ids])]
+
+    def commit(self) -> None:
+        """
+        Make what was written last.
+        """
+        self.connection.commit()
+
+
+def _exact(table: Table, name: str) -> str:
+    at = table.position(name)
+    return table.columns[at] if at is not None else name
+
+
+def _live(statement: Any, table: Table) -> Any:
+    at = table.position(FROZEN)
+    return statement if at is None else statement.where(_column(table.columns[at]) == 0)
+
+
+def _text(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return str(value).lower()
+
+
+def _forms(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, str):
+        stripped = value.rstrip(" ")
+        yield from (stripped, f"{stripped} ", f"{stripped}  ")
