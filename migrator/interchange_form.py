@@ -32,7 +32,7 @@ from migrator.interchange_types import (
     TRAILING,
     TYPE,
 )
-from migrator.sensitive_values import ESCAPED, SECRET, MixedText, SecretText
+from migrator.sensitive_values import SECRET, MixedText, SecretText
 
 HELLO = "Hello"
 
@@ -155,8 +155,6 @@ def write_document(document_map: DocumentMap, body: Body, cipher: InterchangeCip
         if isinstance(value, MixedText):
             return "".join(part if isinstance(part, str) else cipher.seal(part.plain) for part in value.parts)
         if isinstance(value, dict):
-            if len(value) == 1 and isinstance(value.get(ESCAPED), dict):
-                return written(value[ESCAPED], path)
             return {key: written(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [written(item, (*path, name)) for item, name in zip(value, element_names(value), strict=True)]

@@ -123,12 +123,11 @@ class Renderer:
         owner = body.get(document_map.owner) if document_map.owner else None
         _quieten(document_map, body, self.options.noise)
         _sort_sets(document_map, body)
+        if with_secrets and self.write is None:
+            # Before the links to scripts are put in, which are reserved words of the tree like those of secrets.
+            body = seal_for_tree(document_map, identity, body, self.seal)
         scripts = self._scripts(document_map, body, path)
-        if self.write is not None:
-            content = self.write(document_map, body)
-        else:
-            sealed = seal_for_tree(document_map, identity, body, self.seal) if with_secrets else body
-            content = encode(sealed, document_map.first)
+        content = encode(body, document_map.first) if self.write is None else self.write(document_map, body)
         files = (File(path, content), *scripts)
         return Rendered(DocumentId(document_map.type, identity), name, owner if isinstance(owner, str) else None, files)
 

@@ -146,8 +146,7 @@ def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ..
             return SecretText(value, encrypted=False)
         return opener.mixed(value) if "|" in value and "==" in value else value
     if isinstance(value, dict):
-        opened = {key: _opened(item, (*path, key), declared, opener) for key, item in value.items()}
-        return {ESCAPED: opened} if len(value) == 1 and not RESERVED.isdisjoint(value) else opened
+        return {key: _opened(item, (*path, key), declared, opener) for key, item in value.items()}
     if isinstance(value, list):
         names = _element_names(value)
         return [_opened(item, (*path, name), declared, opener) for item, name in zip(value, names, strict=True)]
@@ -204,6 +203,8 @@ def seal_for_tree(document_map: DocumentMap, identity: str, body: Body, seal: Se
         if isinstance(value, MixedText):
             return {PARTS: [sealed(part, (*path, str(i))) for i, part in enumerate(value.parts)]}
         if isinstance(value, dict):
+            if len(value) == 1 and not RESERVED.isdisjoint(value):
+                return {ESCAPED: {key: sealed(item, (*path, ESCAPED, key)) for key, item in value.items()}}
             return {key: sealed(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [sealed(item, (*path, name)) for item, name in zip(value, _element_names(value), strict=True)]
