@@ -1,3 +1,56 @@
 """
-What all tests share: hypothesis profiles, and a home folder that no test may touch.
+What all tests share: hypothesis profiles, a home folder that no test may touch, and the tests that need a real server.
 """
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+SERVER_VARIABLE = "MIGRATOR_TEST_DATABASE"
+
+settings.register_profile(
+    "quick", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """
+    Give every test, and its child processes, an empty home and none of the variables that hold secrets.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
+    for name in ("OCTOPUS_MASTER_KEY", "MIGRATOR_PASSWORD", "MIGRATOR_DEBUG", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """
+    Leave the tests of tests/backend out, and say so at the end, unless there is a server to run them against.
+    """
+    if os.environ.get(SERVER_VARIABLE):
+        return
+    backend = [item for item in items if "backend" in Path(str(item.fspath)).parts]
+    if backend:
+        config.stash[LEFT_OUT] = len(backend)
+        config.hook.pytest_deselected(items=backend)
+        items[:] = [item for item in items if item not in backend]
+
+
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """
+    Say which tests were left out, and how to run them.
+    """
+    count = config.stash.get(LEFT_OUT, 0)
+    if count:
+        terminalreporter.write_line(
+            f"{count} tests need a SQL Server: set {SERVER_VARIABLE} to its address to run them"
+        )

@@ -1,0 +1,182 @@
+"""
+Secrets in documents: database to tree and back, at declared places and wherever they stand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.canonical_json import decode, encode
+from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
+from migrator.document_map import DocumentMap, Sensitive
+from migrator.errors import SecretError, UnreadableDocument
+from migrator.sensitive_values import (
+    MixedText,
+    SecretsMode,
+    SecretText,
+    may_hold_secret,
+    open_from_tree,
+    open_stored,
+    plaintexts,
+    seal_for_database,
+    seal_for_tree,
+    sealer,
+)
+from tests.support.servers import CIPHER
+from tests.support.values import any_text, stored_values, utf8_text
+
+MAP = DocumentMap(
+    "Sample",
+    "Samples/{id}",
+    "Samples-",
+    sensitive=(Sensitive("Value", (("Type", "Sensitive"),)), Sensitive("Inner/*/Password")),
+    confidential=("Hash",),
+)
+PASSWORD = PasswordCipher.from_password("p", KeyDerivation(b"salt", 2, 1, 1))
+bodies = st.dictionaries(
+    st.one_of(st.sampled_from(["Value", "Hash", "Inner", "Type"]), any_text), stored_values, max_size=5
+)
+
+
+def to_tree(opened: dict[str, Any], mode: SecretsMode = SecretsMode.ENCRYPT) -> dict[str, Any]:
+    return seal_for_tree(MAP, "Samples-1", opened, sealer(mode, lambda: PASSWORD))
+
+
+@given(bodies)
+def test_round_trip(body: dict[str, Any]) -> None:
+    """
+    Database to tree to bytes to tree to database gives the same document, with every secret under a new IV.
+    """
+    opened = open_stored(MAP, "Samples-1", body, CIPHER)
+    read = decode(encode(to_tree(opened)))
+    again = open_from_tree(MAP, "Samples-1", read, PASSWORD)
+    assert again == opened
+    stored = seal_for_database(again, CIPHER)
+    assert open_stored(MAP, "Samples-1", stored, CIPHER) == opened
+
+
+@given(bodies)
+def test_tree_holds_no_ciphertext_of_the_server(body: dict[str, Any]) -> None:
+    """
+    Nothing that the master key opens is left in a tree, in any of the modes.
+    """
+    opened = open_stored(MAP, "Samples-1", body, CIPHER)
+    for mode in SecretsMode:
+        text = encode(to_tree(opened, mode)).decode("utf-8")
+        for start, end in find_ciphertexts(text):
+            with pytest.raises(SecretError):
+                CIPHER.open(text[start:end])
+
+
+@given(bodies)
+def test_same_secret_same_bytes(body: dict[str, Any]) -> None:
+    """
+    A secret that was merely sealed anew does not show.
+    """
+    opened = open_stored(MAP, "Samples-1", body, CIPHER)
+    stored = seal_for_database(opened, CIPHER)
+    assert encode(to_tree(open_stored(MAP, "Samples-1", stored, CIPHER))) == encode(to_tree(opened))
+
+
+@given(bodies)
+def test_the_quick_look_is_never_wrongly_false(body: dict[str, Any]) -> None:
+    """
+    A document that the quick look passes over is the same opened and unopened.
+    """
+    text = encode(body).decode("utf-8")
+    if not may_hold_secret([text]):
+        assert open_stored(DocumentMap("X", "X", "X-"), "X-1", body, CIPHER) == body
+
+
+@given(utf8_text, utf8_text)
+def test_a_changed_secret_always_shows(before: str, after: str) -> None:
+    """
+    Another plaintext gives another sealed value, and another fingerprint.
+    """
+    if before == after:
+        return
+    for mode in (SecretsMode.ENCRYPT, SecretsMode.FINGERPRINT):
+        assert to_tree({"x": SecretText(before)}, mode) != to_tree({"x": SecretText(after)}, mode)
+
+
+def test_moved_between_elements_with_ids() -> None:
+    """
+    An element of a list keeps its secret's bytes when its neighbours move, if it has an Id of its own.
+    """
+    one, two = ({"Id": name, "Password": SecretText("same")} for name in "ab")
+    forward, backward = to_tree({"Inner": [one, two]}), to_tree({"Inner": [two, one]})
+    assert forward["Inner"] == backward["Inner"][::-1]
+    assert forward["Inner"][0]["Password"] != forward["Inner"][1]["Password"]
+
+
+def test_declared_places_are_secret_whatever_they_hold() -> None:
+    """
+    A declared place whose text is no ciphertext is sealed as it stands; null and empty stay what they are.
+    """
+    opened = open_stored(MAP, "Samples-1", {"Type": "Sensitive", "Value": "in clear", "Hash": "3E8$a"}, CIPHER)
+    assert opened["Value"] == SecretText("in clear", encrypted=False)
+    assert opened["Hash"] == SecretText("3E8$a", encrypted=False)
+    for empty in ("", None):
+        body = {"Type": "Sensitive", "Value": empty, "Hash": empty}
+        assert to_tree(open_stored(MAP, "Samples-1", body, CIPHER)) == body
+    assert open_stored(MAP, "Samples-1", {"Type": "String", "Value": "x"}, CIPHER)["Value"] == "x"
+
+
+def test_ciphertext_inside_text_is_taken_apart() -> None:
+    """
+    Secrets among other words are sealed one by one, and put back in their place.
+    """
+    text = f'{{"a":"{CIPHER.seal("first one")}","b":"{CIPHER.seal("second one")}"}}'
+    opened = open_stored(MAP, "Samples-1", {"Json": text}, CIPHER)
+    assert isinstance(opened["Json"], MixedText)
+    assert plaintexts(opened) == ["first one", "second one"]
+    tree = to_tree(opened)
+    assert "first one" not in str(tree)
+    assert open_from_tree(MAP, "Samples-1", tree, PASSWORD) == opened
+
+
+def test_what_does_not_open_names_its_place() -> None:
+    """
+    A secret that does not open makes its own document unreadable, and the message says where, not what.
+    """
+    foreign = MasterKeyCipher(b"another key, 16b").seal("unreachable")
+    with pytest.raises(UnreadableDocument, match="Samples-1 at Inner/0/Password") as error:
+        open_stored(MAP, "Samples-1", {"Inner": [{"Password": foreign}]}, CIPHER)
+    assert foreign not in str(error.value)
+    moved = to_tree({"a": SecretText("x")})
+    with pytest.raises(UnreadableDocument, match="at b"):
+        open_from_tree(MAP, "Samples-1", {"b": moved["a"]}, PASSWORD)
+
+
+@pytest.mark.parametrize("marker", [{"$fingerprint": "AAAA"}, {"$omitted": True}, {"$secret": 5}])
+def test_a_tree_without_secrets_cannot_be_opened(marker: dict[str, Any]) -> None:
+    """
+    Digests and omitted secrets are told as such; nothing is imported in their place.
+    """
+    with pytest.raises(UnreadableDocument):
+        open_from_tree(MAP, "Samples-1", {"a": marker}, PASSWORD)
+    with pytest.raises(UnreadableDocument):
+        open_from_tree(MAP, "Samples-1", {"a": {"$secret": "AAAA"}}, None)
+
+
+def test_secrets_do_not_show_themselves() -> None:
+    """
+    Between the two ciphers a secret's repr is empty, also within a document.
+    """
+    shown = repr({"a": SecretText("hunter2"), "b": MixedText(("x", SecretText("hunter2")))})
+    assert "hunter2" not in shown
+
+
+def test_sealing_needs_a_cipher() -> None:
+    """
+    Only omitting works without a password.
+    """
+    place = ("a", "b", "c")
+    assert sealer(SecretsMode.OMIT, lambda: None)(SecretText("x"), place) == {"$omitted": True}
+    for mode in (SecretsMode.ENCRYPT, SecretsMode.FINGERPRINT):
+        with pytest.raises(SecretError):
+            sealer(mode, lambda: None)(SecretText("x"), place)
