@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from typing import Any, Protocol
 from auditor.journal import Entry, Journal
 from auditor.stopping import Stop, TooLong
 from migrator.errors import OperatorError
+
+_LOOK_EVERY = 0.2
 
 
 class Switch(Protocol):
@@ -95,8 +98,8 @@ class Window:
         self._tools.stop.check()
         if self._expired:
             raise TooLong(
-                f"the window was open for {self._options.limit:g} seconds, which is its limit; it was closed and the run "
-                "abandoned. Raise maintenance.limit, or look why the database is slow"
+                f"the window was open for {self._options.limit:g} seconds, which is its limit; it was closed and the "
+                "run abandoned. Raise maintenance.limit, or look why the database is slow"
             )
 
     def open(self) -> None:
@@ -114,14 +117,15 @@ class Window:
             self._journal.write(Entry(self._options.server, self._options.url, now, os.getpid()))
         except OSError as error:
             raise OperatorError(
-                f"the journal {self._journal.path} cannot be written ({error.strerror}), so maintenance mode was not switched"
+                f"the journal {self._journal.path} cannot be written ({error.strerror}), "
+                "so maintenance mode was not switched"
             ) from None
         self._opened = self._tools.clock()
         self._api.switch_maintenance(True)
         self._drain()
 
     def _drain(self) -> None:
-        deadline = self._tools.clock() + self._options.drain
+        deadline = self._tools.clock() + min(self._options.drain, self._options.limit)
         while self._options.drain and (running := self._api.running_tasks()):
             if self._tools.clock() >= deadline:
                 self._tools.log.warning("tasks-still-running", server=self._options.server, tasks=running)
@@ -138,6 +142,12 @@ class Window:
         Close the window from another thread because its limit is reached, and break off the read.
         """
         self._expired = True
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """
+        Close the window from another thread because the process is to stop, and break off the read.
+        """
         with suppress(Exception):  # The read may have ended in this very moment.
             self._tools.cancel()
         with suppress(WindowStuck):
@@ -178,8 +188,8 @@ def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
             tools.log.critical("maintenance-mode-stuck", server=options.server, reason=reason)
         if tools.clock() >= deadline or (stopping and tools.stop.event.is_set()):
             raise WindowStuck(
-                f"maintenance mode of {options.server} could not be switched off ({reason}); switch it off at {options.url}, "
-                "or run `auditor release` when the server answers again"
+                f"maintenance mode of {options.server} could not be switched off ({reason}); "
+                f"switch it off at {options.url}, or run `auditor release` when the server answers again"
             )
         tools.stop.sleep(min(pause, 30.0))
         pause *= 2
@@ -194,22 +204,37 @@ def maintenance_window(api: Switch, journal: Journal, options: WindowOptions, to
         WindowStuck: the window could not be closed; an error of the block itself goes first, with this as its note.
     """
     window = Window(api, journal, options, tools)
-    timer = threading.Timer(options.limit, window.expire)
-    timer.daemon = True
+    ended = threading.Event()
+    watch = threading.Thread(target=_watch, args=(window, ended, options, tools), name="window", daemon=True)
     try:
         window.open()
-        timer.start()
+        watch.start()
         yield window
         window.check()
     except BaseException as error:
-        timer.cancel()
+        ended.set()
         try:
             window.close()
         except WindowStuck as stuck:
             raise stuck from error
         raise
-    timer.cancel()
+    ended.set()
     window.close()
+
+
+def _watch(window: Window, ended: threading.Event, options: WindowOptions, tools: Tools) -> None:
+    """
+    Close the window when its limit is reached or the process is to stop, whatever the read hangs on.
+    """
+    # Of waiting, not of the run's clock: a test's clock stands still.
+    deadline = time.monotonic() + options.limit
+    while not ended.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
+            window.expire()
+            return
+        if tools.stop.event.is_set():
+            window.interrupt()
+            return
 
 
 def release(api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> bool:

@@ -153,7 +153,7 @@ class ScheduleTable(_Table):
 
 class ServerSettings(_Table):
     """
-    One Octopus server.
+    One Octopus server. ``run_limit`` is how many seconds a whole run of the daemon may take.
     """
 
     database: str
@@ -161,6 +161,7 @@ class ServerSettings(_Table):
     url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
     api_key: Reference | None = None
     ca_file: str | None = None
+    run_limit: Seconds = 3600
     export: ExportTable = ExportTable()
     maintenance: MaintenanceTable = MaintenanceTable()
     repository: RepositoryTable

@@ -32,18 +32,23 @@ class Stop:
 
     event: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
+    too_long: str | None = None
 
-    def request(self) -> None:
+    def request(self, too_long: str | None = None) -> None:
         """
-        Ask every step to end.
+        Ask every step to end; *too_long* is the sentence to say if it is a limit of time that asks.
         """
+        if not self.event.is_set():
+            self.too_long = too_long
         self.event.set()
 
     def check(self) -> None:
         """
-        Raise ``Stopped`` if the process was told to stop.
+        Raise ``Stopped`` if the process was told to stop, ``TooLong`` if the run's time is over.
         """
         if self.event.is_set():
+            if self.too_long is not None:
+                raise TooLong(self.too_long)
             raise Stopped("the run was stopped before its end; nothing was committed")
 
     def sleep(self, seconds: float) -> bool:
