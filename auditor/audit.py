@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from auditor.changes import counts, message, subject
+from auditor.changes import SUBJECT, counts, message, subject
 from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitOptions
@@ -38,13 +38,14 @@ from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.settings import ServerSettings
 from auditor.state import State
 from auditor.status import Status, after, read_status, write_status
+from auditor.steady import read_steady
 from auditor.tools import RunTools
 from migrator.credentials import resolve
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
 from migrator.folder import folder_errors
 from migrator.metadata import Metadata
-from migrator.reading import Server, look_at, probe, read_rows
+from migrator.reading import Server, look_at, probe, read_rows, reads_one_state
 from migrator.rendering import FORMAT, File, RenderOptions
 from migrator.rendition import Rendition
 from migrator.server_facts import ServerFacts
@@ -81,6 +82,7 @@ class _Run:
     window_seconds: float | None = None
     probe: dict[str, str] = field(default_factory=dict)
     full: bool = False
+    went_back: tuple[str, str] | None = None
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -101,7 +103,7 @@ def audit(
     settings: ServerSettings,
     folder: Path,
     tools: RunTools,
-    options: RunOptions = RunOptions(),  # noqa: B008
+    options: RunOptions = RunOptions(),
 ) -> AuditResult:
     """
     Audit one server once and return what was done; an error is a part of the result, never raised.
@@ -174,6 +176,7 @@ def _must_read(run: _Run, server: Server, repository: Repository) -> bool:
     run.full = due or run.options.full
     newest, before = run.probe.get("Event", ""), run.status.probe.get("Event", "")
     if newest.isdigit() and before.isdigit() and int(newest) < int(before):
+        run.went_back = (before, newest)
         run.tools.log.warning("database-went-back", server=run.server, audit_event=newest, before=before)
     if run.settings.maintenance.mode != "when-changed" or run.full or repository.head() is None:
         return True
@@ -184,8 +187,10 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
     options = export_options(run.settings, run.folder)
     options.check()
     master = options.master_cipher()
-    with Spool(run.folder) as spool, State(run.folder / "rows.sqlite") as state, ThreadPoolExecutor(1) as pool:
-        facts = _read(run, server, spool)
+    with ExitStack() as stack:
+        spool, facts = _read(run, server, stack)
+        state = stack.enter_context(State(run.folder / "rows.sqlite"))
+        pool = stack.enter_context(ThreadPoolExecutor(1))
         facts.check_master_key(master)
         deriving = derive(options, facts, pool)
         head = repository.head()
@@ -219,21 +224,28 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
             files=count,
             changes=counts(comparison.changes) if commit else {},
             commits=(commit,) if commit else (),
-            subject=subject(comparison.changes, first=head is None) if commit else "",
-            warnings=_warnings(rendition, server),
+            subject=_subject(run, comparison, facts, head) if commit else "",
+            warnings=_warnings(run, rendition, server),
         )
     run.status = replace(run.status, version=facts.version)
     return _published(run, repository, done)
 
 
-def _read(run: _Run, server: Server, spool: Spool) -> ServerFacts:
+def _read(run: _Run, server: Server, stack: ExitStack) -> tuple[Spool, ServerFacts]:
     with run.phase("read"), _window(run, server) as window:
 
         def progress(table: str, rows: int) -> None:
             window.check()
             run.tools.progress(table, rows)
 
-        return read_rows(server, spool, progress)
+        def read() -> tuple[Spool, ServerFacts]:
+            spool = stack.enter_context(Spool(run.folder))
+            return spool, read_rows(server, spool, progress)
+
+        if run.settings.opens_window or reads_one_state(server):
+            return read()
+        # Neither a window nor a snapshot keeps the rows still, so a read counts only if nothing moved during it.
+        return read_steady(read, lambda: probe(server), lambda seconds: run.tools.sleep(seconds))
 
 
 class _NoWindow:
@@ -318,15 +330,29 @@ def _committed(
     run: _Run, comparison: Comparison, repository: Repository, head: str | None, tree: str, facts: ServerFacts
 ) -> str:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
-    if run.status.version and run.status.version != facts.version:
-        trailers.append(("Octopus-Upgraded-From", run.status.version))
+    if _upgraded(run, facts):
+        trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
+    if run.went_back is not None:
+        trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
     text = message(comparison.changes, trailers, first=head is None)
+    text = f"{_subject(run, comparison, facts, head)}\n{text.partition(chr(10))[2]}"
     commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
     repository.advance(commit, head)
     run.tools.step("branch-moved")
     repository.git.run("update-ref", "-d", INCOMING)
     return commit
+
+
+def _upgraded(run: _Run, facts: ServerFacts) -> bool:
+    return bool(run.status.version) and run.status.version != facts.version
+
+
+def _subject(run: _Run, comparison: Comparison, facts: ServerFacts, head: str | None) -> str:
+    line = subject(comparison.changes, first=head is None)
+    if _upgraded(run, facts):
+        line = f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}; {line}"
+    return line[:SUBJECT]
 
 
 def _published(run: _Run, repository: Repository, result: AuditResult) -> AuditResult:
@@ -343,7 +369,10 @@ def _published(run: _Run, repository: Repository, result: AuditResult) -> AuditR
 def _with_push(result: AuditResult, published: Published, head: str | None) -> AuditResult:
     error = None
     if not published.pushed:
-        error = f"the commit is kept, but the remote does not have it ({published.error}); it is pushed again at the next run"
+        error = (
+            f"the commit is kept, but the remote does not have it ({published.error}); "
+            "it is pushed again at the next run"
+        )
     commits = result.commits
     if published.superseded and head is not None and head not in commits:
         commits = (*commits, head)
@@ -357,14 +386,24 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(rendition: Rendition, server: Server) -> tuple[RunWarning, ...]:
+def _warnings(run: _Run, rendition: Rendition, server: Server) -> tuple[RunWarning, ...]:
+    back = []
+    if run.went_back is not None:
+        before, newest = run.went_back
+        back = [
+            RunWarning(
+                "",
+                "Event.AutoId",
+                f"the database went back from audit event {before} to {newest}, as after a restore from a backup",
+            )
+        ]
     left = [
         RunWarning(
             f"{item.identity.type} {item.identity.id}", item.path, f"{item.message}; its previous files were kept"
         )
         for item in rendition.unreadable
     ]
-    return (*left, *(RunWarning("", "", text) for text in server.schema.warnings))
+    return (*back, *left, *(RunWarning("", "", text) for text in server.schema.warnings))
 
 
 def release_window(server: str, settings: ServerSettings, folder: Path, tools: RunTools) -> bool:

@@ -206,7 +206,8 @@ def check_is_ours(options: RepositoryOptions) -> Repository:
     head = repository.head()
     if head is not None and repository.read(METADATA, head) is None:
         raise OperatorError(
-            f"{path} holds something else: its branch {options.branch} has no {METADATA} of this program; name another path or branch"
+            f"{path} holds something else: its branch {options.branch} has no {METADATA} of this program; "
+            "name another path or branch"
         )
     return repository
 

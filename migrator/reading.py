@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from migrator.errors import DatabaseError
 from migrator.server_facts import ServerFacts, read_facts
 from migrator.spool import Spool
-from migrator.sql.engine import database_errors, open_engine, read_connection
+from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect
 
 
@@ -80,6 +80,17 @@ def probe(server: Server) -> dict[str, str]:
     """
     with reader_of(server) as reader:
         return reader.probe()
+
+
+def reads_one_state(server: Server) -> bool:
+    """
+    Return whether a read transaction sees one frozen state of the database.
+
+    Raises:
+        DatabaseError: the database cannot be reached.
+    """
+    with database_errors(server.engine), server.engine.connect() as connection:
+        return snapshot_allowed(connection)
 
 
 @contextmanager
