@@ -219,9 +219,9 @@ def _random_set(build: Builder, rng: random.Random, secret: bool) -> tuple[dict[
     while True:
         document = read(build.connection, "VariableSet", rng.choice(ids))
         fitting = [
-            item for item in document["Variables"] if _is_secret(item) == secret and item["Type"] != "WorkerPool"
+            item for item in document["Variables"] if _is_secret(item) == secret and item.get("Type") != "WorkerPool"
         ]
-        texts = [item for item in fitting if secret or item["Type"] == "String"]
+        texts = [item for item in fitting if secret or item.get("Type") == "String"]
         if texts:
             return document, rng.choice(texts)
 
