@@ -1,0 +1,35 @@
+"""
+The command ``auditor demo``: its option, and how the demonstration looks on a terminal and elsewhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.syntax import Syntax
+
+from auditor.demo.show import Talk, demonstrate
+from migrator import logs
+
+
+@click.command()
+@click.option(
+    "--directory",
+    default="demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where to make it; replaced if it holds an earlier one.",
+)
+def demo(directory: Path) -> None:
+    """Show the whole main job on an embedded server, then say where to look."""
+    logs.configure(level="warning")
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    with console.status("starting") as status:
+        # Elsewhere than on a terminal the status shows nothing.
+        demonstrate(directory, Talk(console.print, lambda diff: _show(console, diff), status.update))
+
+
+def _show(console: Console, diff: str) -> None:
+    console.print(Syntax(diff, "diff", background_color="default") if console.is_terminal else diff)

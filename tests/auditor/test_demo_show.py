@@ -1,0 +1,140 @@
+"""
+The demonstration, as a child process.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def auditor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return child("auditor.cli", *arguments)
+
+
+def child(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "60"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    directory = tmp_path_factory.mktemp("demonstration") / "with a blank, ü"
+    return directory, auditor("demo", "--directory", str(directory))
+
+
+def git(directory: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", f"--git-dir={directory / 'history.git'}", *words], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_it_tells_the_whole_story(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Log, one diff, the window and what to do next are all printed, as plain text where there is no terminal."""
+    directory, done = shown
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    assert all(line in done.stdout for line in git(directory, "log", "--format=%h").split())
+    assert done.stdout.count("s in maintenance mode") == 3
+    assert "\ndiff --git " in done.stdout
+    assert '\n-      "Value": "3"\n+      "Value": "12"\n' in done.stdout
+
+
+def test_edits_make_commits_and_a_run_without_edits_makes_none(
+    shown: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """The first two runs commit; the third finds nothing changed and leaves HEAD alone."""
+    directory, done = shown
+
+    first, second, third = done.stdout.split(" run: ")[1:]
+    assert "commit: First export" in first
+    assert " 0 unchanged" not in second and " commit" in second
+    assert "0 files added, 0 modified, 0 deleted" in third and "no commit" in third
+    assert int(git(directory, "rev-list", "--count", "HEAD")) >= 2
+
+
+def test_secrets_are_in_files_of_their_own(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Key, password and API key are readable by their owner only; configuration and output hold references at most."""
+    directory, done = shown
+
+    for name in ("master-key", "export-password", "api-key"):
+        path = directory / name
+        secret = path.read_text(encoding="utf-8").strip()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert secret not in (directory / "auditor.toml").read_text(encoding="utf-8")
+        assert secret not in done.stdout
+
+
+def test_the_commands_it_names_work(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Each of the three commands at the end can be run as it stands, and the export writes the server's tree."""
+    directory, done = shown
+    commands = [shlex.split(line) for line in done.stdout.splitlines()[-3:]]
+
+    for words in commands[:2]:
+        assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    exported = child("migrator.cli", *commands[2][1:])
+    assert exported.returncode == 0, exported.stderr
+    assert (directory / "export" / "metadata.json").is_file()
+
+
+def test_the_configuration_goes_on_working(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """After the stub has ended, a run with the written configuration still succeeds and finds nothing changed."""
+    directory, _ = shown
+    before = git(directory, "rev-parse", "HEAD")
+
+    done = auditor("once", "--config", str(directory / "auditor.toml"))
+
+    assert done.returncode == 0, done.stderr
+    assert git(directory, "rev-parse", "HEAD") == before
+
+
+def test_it_replaces_an_earlier_one(shown: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    """A directory that holds what a demonstration leaves, even a half-made one, is taken; what lies beside it stays."""
+    (tmp_path / ".octopus-auditor-demo").touch()
+    (tmp_path / "octopus.sqlite").write_text("half", encoding="utf-8")
+    (tmp_path / "history.git").symlink_to(shown[0])
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+
+    done = auditor("demo", "--directory", str(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert (shown[0] / "history.git").is_dir()
+    assert not (tmp_path / "history.git").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["something else", "a file"])
+def test_it_refuses_what_is_not_its_own(kind: str, tmp_path: Path) -> None:
+    """A directory with other content, or a file, is a wrong usage: one sentence, exit 2, nothing touched."""
+    target = tmp_path / "target"
+    kept = target
+    if kind == "something else":
+        target.mkdir()
+        kept = target / "octopus.sqlite"
+    kept.write_text("mine", encoding="utf-8")
+
+    done = auditor("demo", "--directory", str(target))
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "--directory" in done.stderr
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert [item.name for item in tmp_path.iterdir()] == ["target"]
