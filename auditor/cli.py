@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from auditor.audit import RunOptions, audit
+from auditor.cli_demo import demo
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings, Settings, load
 from auditor.stopping import Stop
@@ -36,6 +37,9 @@ _SERVER = click.option("--server", help="Only this server of the configuration."
 @click.version_option(package_name="octopus-auditor")
 def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
+
+
+auditor.add_command(demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
