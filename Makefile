@@ -1,0 +1,67 @@
+# On a machine with Python 3.11+ (with venv), git and make, each target installs what it needs into .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+INSTALLED_BENCH := $(VENV)/.installed-bench
+# So that neither a proxy's absence nor a new release of pip makes a run chatty.
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
+ARGS ?=
+
+.PHONY: help demo test lint format types contracts ci bench torture soak clean
+
+help:
+	@echo "make demo       the whole main job on an embedded server, into demo/"
+	@echo "make test       all tests (ARGS= goes to pytest)"
+	@echo "make lint       ruff: rules and format;  make format: put the format right"
+	@echo "make types      mypy;  make contracts: import-linter"
+	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
+	@echo "make bench      measured speed;  make torture: kill it at every step;  make soak: many runs, many edits"
+	@echo "make clean      remove .venv, caches and the demo"
+
+# Runs again only when what is to be installed has changed.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade --constraint constraints.txt pip
+	$(PIP) install --constraint constraints.txt --group dev --editable .
+	touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	$(PIP) install --constraint constraints.txt --group bench
+	touch $@
+
+demo: $(INSTALLED)
+	$(VENV)/bin/auditor demo --directory demo
+
+test: $(INSTALLED)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(INSTALLED)
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+types: $(INSTALLED)
+	$(PY) -m mypy
+
+contracts: $(INSTALLED)
+	$(VENV)/bin/lint-imports --no-cache
+
+ci:
+	bash .ci/run
+
+bench: $(INSTALLED_BENCH)
+	$(PY) -m bench.run $(ARGS)
+
+torture: $(INSTALLED)
+	$(PY) -m torture.run --kills 2000 $(ARGS)
+
+soak: $(INSTALLED)
+	$(PY) -m torture.soak $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo
