@@ -18,7 +18,7 @@ from migrator.canonical_json import decode, encode_ordered
 from migrator.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
 from migrator.document import Body, element_names, places, spelled
 from migrator.document_map import Column, DocumentMap
-from migrator.errors import OperatorError, SecretError
+from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_types import (
     ACCOUNT_CLASS,
     ASSEMBLY,
@@ -146,14 +146,23 @@ def class_name(document_map: DocumentMap, body: Body) -> str | None:
 def write_document(document_map: DocumentMap, body: Body, cipher: InterchangeCipher) -> bytes:
     """
     Return the file of a document whose secrets are opened; the same document always gives the same bytes.
+
+    Raises:
+        UnreadableDocument: a secret has no UTF-8.
     """
     as_they_stand = _confidential(document_map, body)
 
+    def sealed(secret: SecretText, path: tuple[str, ...]) -> str:
+        try:
+            return cipher.seal(secret.plain)
+        except UnicodeEncodeError:
+            raise UnreadableDocument(str(body.get("Id")), spelled(path), "the secret is not valid Unicode") from None
+
     def written(value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, SecretText):
-            return value.plain if not value.encrypted and path in as_they_stand else cipher.seal(value.plain)
+            return value.plain if not value.encrypted and path in as_they_stand else sealed(value, path)
         if isinstance(value, MixedText):
-            return "".join(part if isinstance(part, str) else cipher.seal(part.plain) for part in value.parts)
+            return "".join(part if isinstance(part, str) else sealed(part, path) for part in value.parts)
         if isinstance(value, dict):
             return {key: written(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):

@@ -1,0 +1,2 @@
+Write-Host 'ahoy'
+Write-Host 'Leinen los'
