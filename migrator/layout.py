@@ -161,5 +161,7 @@ def bounded_segment(parts: list[str], identity: str, ending: str) -> str:
     suffix = f" [{safe_id(identity)}]"
     cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", joined))
     cleaned = "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in cleaned).lstrip(". ")
+    if _DEVICE.match(cleaned):
+        cleaned = "_" + cleaned
     room = SEGMENT_CHARACTERS - len(suffix) - len(ending)
     return _cut(cleaned, room, 240 - len((suffix + ending).encode())) + suffix + ending
