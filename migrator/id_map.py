@@ -36,9 +36,9 @@ def is_marked(text: str) -> bool:
 
 def settle(text: str, reserved: Mapping[int, str]) -> str:
     """
-    Return *text* with the reserved ids in place of their marks.
+    Return *text* with the reserved ids in place of their marks; marks without one stay.
     """
-    return _MARK.sub(lambda found: reserved[int(found[1])], text) if is_marked(text) else text
+    return _MARK.sub(lambda found: reserved.get(int(found[1]), found[0]), text) if is_marked(text) else text
 
 
 def is_tag_id(text: str) -> bool:

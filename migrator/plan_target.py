@@ -35,6 +35,7 @@ class Stored:
     digest: str
     blob: bool = False
     readable: bool = True
+    columns: tuple[str, ...] = ()
 
 
 class TargetView(Protocol):

@@ -254,7 +254,7 @@ class Target:
         blob_at = table.position(BLOB_COLUMN)
         blob = blob_at is not None and bool(row[blob_at])
         body, readable = self._body(table, identity, row)
-        return Stored(identity, body, digest, blob, readable)
+        return Stored(identity, body, digest, blob, readable, tuple(name for _, name, _ in table.plain_columns))
 
     def _body(self, table: Table, identity: str, row: Row) -> tuple[Body, bool]:
         try:

@@ -1,0 +1,213 @@
+"""
+The story of an import: read the tree, open the target, decide, show or apply, all in one transaction.
+
+Preview and import make the same plan. What is decided is in ``plan``, how rows are written in ``sql.writer``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from migrator.ciphers import MasterKeyCipher
+from migrator.errors import OperatorError, UsageError
+from migrator.exporter import Report, ReportedWarning
+from migrator.plan import Plan, plan_import
+from migrator.plan_apply import reserve_ids, write
+from migrator.plan_values import ImportOptions, Warned
+from migrator.sql.target import Target, TryAgain, open_target, write_errors
+from migrator.sql.writer import Writer
+from migrator.tree import Problem, Tree, TreeFiles
+from migrator.tree_reader import read_tree
+
+_SHOWN = 200
+
+
+class ImportRefused(OperatorError):
+    """
+    The tree cannot be imported as it is; nothing was written. ``problems`` says what is wrong, and in which file.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        lines = [_line(problem) for problem in problems[:_SHOWN]]
+        more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__("\n  ".join([f"nothing was imported, the tree has {count}:", *lines, *more]))
+        self.problems = problems
+
+
+def _line(problem: Problem) -> str:
+    return ": ".join(part for part in (problem.file, problem.place, problem.message) if part)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """
+    What an import takes from the world: the time, GUIDs, a way to wait (seconds).
+    """
+
+    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
+    new_guid: Callable[[], uuid.UUID] = uuid.uuid4
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Imported:
+    """
+    The plan of an import and the report of what became of it.
+    """
+
+    plan: Plan
+    report: Report
+
+
+Gate = Callable[[Plan], None]
+"""Looks at a plan before it is applied, and raises to refuse it."""
+
+
+def import_tree(
+    address: str,
+    files: TreeFiles,
+    options: ImportOptions,
+    *,
+    gate: Gate = lambda plan: None,
+    world: Surroundings | None = None,
+) -> Imported:
+    """
+    Import the tree of *files* into the database at *address*: all of it, or nothing.
+
+    With ``dry_run`` everything is done and undone. *gate* sees the plan before anything is written.
+
+    Raises:
+        ImportRefused: what is wrong with the tree, all at once.
+        OperatorError: what went wrong and what to do.
+    """
+    master = master_cipher(options)
+    tree = read_tree(files, options.password)
+    for attempt in range(1, options.attempts + 1):
+        try:
+            return _once(address, tree, options, master, (gate, world or Surroundings()))
+        except TryAgain:
+            if attempt == options.attempts:
+                raise
+            (world or Surroundings()).sleep(0.2 * attempt)
+    raise AssertionError("at least one attempt is made")
+
+
+def _once(
+    address: str, tree: Tree, options: ImportOptions, master: MasterKeyCipher, given: tuple[Gate, Surroundings]
+) -> Imported:
+    gate, world = given
+    started = world.monotonic()
+    with open_target(address, master) as target:
+        target.facts.check_master_key(master)
+        plan = plan_import(tree, target, options)
+        gate(plan)
+        report = apply_import(plan, target, options, world=world, seconds=lambda: world.monotonic() - started)
+        if not options.dry_run:
+            target.commit()
+    return Imported(plan, report)
+
+
+def master_cipher(options: ImportOptions) -> MasterKeyCipher:
+    """
+    Return the cipher of the target's database.
+
+    Raises:
+        UsageError: no master key was given.
+        SecretError: it is malformed.
+    """
+    if options.master_key is None:
+        raise UsageError("the target's master key is needed: give --master-key-file or OCTOPUS_MASTER_KEY")
+    return MasterKeyCipher.from_base64(options.master_key.reveal())
+
+
+def check(plan: Plan, options: ImportOptions) -> None:
+    """
+    Refuse a plan that has problems, unless they are to be ignored.
+
+    Raises:
+        ImportRefused: all of them.
+    """
+    problems = (*plan.refusals, *(() if options.force else plan.problems))
+    if problems:
+        raise ImportRefused((*plan.refusals, *plan.problems))
+
+
+def apply_import(
+    plan: Plan,
+    target: Target,
+    options: ImportOptions,
+    *,
+    world: Surroundings | None = None,
+    seconds: Callable[[], float] = lambda: 0.0,
+) -> Report:
+    """
+    Write what *plan* decided, in the target's open transaction, and return the report; committing is the caller's.
+
+    Raises:
+        ImportRefused: the plan has problems and ``force`` was not given.
+        DatabaseError: the database refused; roll back.
+    """
+    check(plan, options)
+    world = world or Surroundings()
+    master = master_cipher(options)
+    with write_errors(target.connection.engine):
+        writer = Writer(target, world.now, world.new_guid)
+        reserve_ids(plan, writer)
+        if write(plan, target, writer, master):
+            writer.record(_event(plan, world))
+    return report_of(plan, options, seconds())
+
+
+def _event(plan: Plan, world: Surroundings) -> dict[str, object]:
+    lines = [
+        f"{type_}: {', '.join(f'{word} {count}' for word, count in sorted(kinds.items()))}"
+        for type_, kinds in sorted(plan.counts().items())
+    ]
+    return {
+        "RelatedDocumentIds": "",
+        "ProjectId": None,
+        "EnvironmentId": None,
+        "TenantId": None,
+        "Category": "Imported",
+        "UserId": "users-system",
+        "Username": "system",
+        "Occurred": world.now().isoformat(timespec="milliseconds"),
+        "Message": "Configuration was imported from a directory",
+        "JSON": event_json("\n".join(lines)),
+    }
+
+
+def report_of(plan: Plan, options: ImportOptions, seconds: float) -> Report:
+    """
+    Return what ``--report`` writes about a plan.
+    """
+    types = sorted({decision.document.map.type for decision in plan.decisions})
+    ignored = [Warned("", problem.file, f"ignored with --force: {_line(problem)}") for problem in plan.problems]
+    warnings = [*plan.warnings, *(ignored if options.force else ())]
+    return Report(
+        plan.counts(),
+        tuple(ReportedWarning(item.document, item.path, item.message) for item in warnings),
+        plan.context.ids.report(types, plan.context.reserved),
+        seconds,
+    )
+
+
+def event_json(details: str) -> str:
+    """
+    Return the JSON of the audit event: the counts, and who is said to have done it.
+    """
+    return json.dumps(
+        {
+            "MessageReferences": [],
+            "Comments": None,
+            "Details": details,
+            "IdentityEstablishedWith": "Command-line or tools",
+        }
+    )

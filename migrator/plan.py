@@ -1,0 +1,290 @@
+"""
+Deciding an import, as a value: what becomes of each document of a tree on one target, and which ids they get.
+
+A preview prints the plan, an import applies it. Matching is in ``plan_matching``, ids in ``plan_context``, merging in
+``plan_merge``; printing in ``plan_describe``. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from migrator.document import Body, places
+from migrator.document_map import DocumentMap
+from migrator.id_map import is_marked
+from migrator.natural_keys import fold, rank
+from migrator.plan_checks import check_tree, importable
+from migrator.plan_compare import comparable, differences
+from migrator.plan_context import Context, make_context
+from migrator.plan_fields import Fields, own_fields
+from migrator.plan_matching import Match, Matcher
+from migrator.plan_merge import MERGING, combined, created, incoming
+from migrator.plan_rewrite import Note, Rewritten, project_of, rewritten
+from migrator.plan_target import Stored, TargetView
+from migrator.plan_values import Decision, ImportOptions, Outcome, Warned
+from migrator.tree import Problem, Tree, TreeDocument
+
+BATCH = 400
+_FIRST = ("DeploymentProcess", "RunbookProcess")
+
+
+@dataclass
+class Plan:
+    """
+    All decisions of one import, in the order they are applied in.
+
+    ``problems`` keep it from being applied; ``refusals`` also with ``--force``. ``new`` gives the type of each new
+    document by the number in its mark.
+    """
+
+    context: Context
+    overwrite: bool
+    decisions: list[Decision] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    refusals: list[Problem] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    missing: list[TreeDocument] = field(default_factory=list)
+    new: list[DocumentMap] = field(default_factory=list)
+    fields: Fields = field(default_factory=Fields)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """
+        Return how many documents of each type have each outcome.
+        """
+        counts: dict[str, dict[str, int]] = {}
+        for decision in self.decisions:
+            kinds = counts.setdefault(decision.document.map.type, {})
+            for word in _words(decision):
+                kinds[word] = kinds.get(word, 0) + 1
+        for document in self.missing:
+            kinds = counts.setdefault(document.map.type, {})
+            kinds["Missing dependencies"] = kinds.get("Missing dependencies", 0) + 1
+        return counts
+
+    def final_body(self, decision: Decision, stored: Stored | None) -> Body:
+        """
+        Return what a document's row would hold; *stored* is the target's document, ``None`` where it is new.
+        """
+        return _final(self, decision.document, rewritten(self.context, decision.document), decision.target_id, stored)
+
+
+def _words(decision: Decision) -> Iterator[str]:
+    yield decision.outcome.value
+    if decision.document.edited_scripts and decision.outcome in (Outcome.OVERWRITE, Outcome.MERGE, Outcome.CREATE):
+        yield "Property updated"
+
+
+def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
+    """
+    Decide what becomes of each document of *tree*; nothing is written.
+
+    What stands in the way is in the plan's ``problems`` and ``refusals``, all of it; nothing is raised for it.
+    """
+    context = make_context(tree, target)
+    plan = Plan(context, options.overwrite)
+    plan.problems, plan.refusals, plan.warnings = check_tree(tree, target, options)
+    matcher = Matcher(context)
+    matches = matcher.match(importable(tree, target, plan.warnings))
+    plan.new = matcher.new
+    for match in matches:
+        _warn_kept(plan, match)
+    decided: dict[int, Decision] = {}
+    for _, group in groupby(sorted(matches, key=_turn), key=lambda item: item.document.map.type):
+        some = list(group)
+        for start in range(0, len(some), BATCH):
+            for match, decision in _decide_batch(plan, some[start : start + BATCH]):
+                decided[id(match)] = decision
+    plan.decisions = [decided[id(match)] for match in matches]
+    return plan
+
+
+def _turn(match: Match) -> tuple[int, tuple[int, str]]:
+    # Who refers to actions must know first whether the process is kept.
+    type_ = match.document.map.type
+    return (0 if type_ in _FIRST else 1), rank(type_)
+
+
+def _warn_kept(plan: Plan, match: Match) -> None:
+    if match.trouble:
+        plan.problems.append(Problem(match.document.file, "", match.trouble))
+
+
+def _decide_batch(plan: Plan, matches: Sequence[Match]) -> Iterator[tuple[Match, Decision]]:
+    type_ = matches[0].document.map.type
+    there = plan.context.target.documents(type_, [m.target_id for m in matches if m.exists and m.target_id])
+    plan.fields.look(plan.context.target, matches)
+    seen: dict[str, Body] = {}
+    for match in matches:
+        stored = there.get(match.target_id.lower()) if match.exists else None
+        yield match, _decide(plan, match, stored, seen)
+
+
+def _decide(plan: Plan, match: Match, stored: Stored | None, seen: dict[str, Body]) -> Decision:
+    document = match.document
+    if match.missing:
+        return _incomplete(plan, match, match.missing)
+    if match.trouble:
+        return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=match.trouble)
+    change = rewritten(plan.context, document)
+    if match.twin:
+        trouble = _twin(match, change, seen)
+        if trouble is not None:
+            return _double(plan, match, trouble)
+    reason = _not_wanted(plan, document)
+    if reason:
+        plan.warnings.append(_warned(document, Note("", reason)))
+        return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
+    plan.warnings.extend(_warned(document, note) for note in change.warnings)
+    final = _final(plan, document, change, match.target_id, stored, plan.warnings)
+    _report_missing(plan, document, change)
+    if stored is None:
+        return Decision(document, Outcome.CREATE, match.target_id, match.space)
+    return _compared(plan, match, stored, final)
+
+
+def _final(
+    plan: Plan,
+    document: TreeDocument,
+    change: Rewritten,
+    target_id: str,
+    stored: Stored | None,
+    warnings: list[Warned] | None = None,
+) -> Body:
+    context = plan.context
+    body = incoming(document.map, change.body)
+    if context.target.has_column(document.map.type, "SpaceId"):
+        body["SpaceId"] = context.space_of(document)
+    else:
+        body.pop("SpaceId", None)
+    if stored is None:
+        final = created(document.map, body, _settled(context, target_id))
+    else:
+        final = combined(document.map, change, body, stored, context.ids.is_image)
+    return own_fields(plan.fields, document, final, stored, warnings)
+
+
+def _settled(context: Context, target_id: str) -> str:
+    from migrator.id_map import settle
+
+    return settle(target_id, context.reserved) if context.reserved else target_id
+
+
+def _compared(plan: Plan, match: Match, stored: Stored, final: Body) -> Decision:
+    document = match.document
+    before, after = comparable(document.map, stored.body), comparable(document.map, final)
+    if before == after and stored.readable:
+        return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, digest=stored.digest)
+    changes = differences(before, after, plan.context.names)
+    if not plan.overwrite:
+        _keep(plan, document, stored)
+        return Decision(document, Outcome.SKIP, match.target_id, match.space, changes, digest=stored.digest)
+    if _is_builtin_role_of_team(document, stored):
+        reason = "the roles of a built-in team are the target's own"
+        return Decision(document, Outcome.SKIP, match.target_id, match.space, changes, reason, stored.digest)
+    merges = document.map.type in MERGING and (document.map.type != "UserRole" or document.map.is_fixed(stored.id))
+    outcome = Outcome.MERGE if merges else Outcome.OVERWRITE
+    return Decision(document, outcome, match.target_id, match.space, changes, digest=stored.digest)
+
+
+def _is_builtin_role_of_team(document: TreeDocument, stored: Stored) -> bool:
+    if document.map.type != "ScopedUserRole":
+        return False
+    team = next(r for r in document.map.references if r.path == "TeamId")
+    from migrator.maps import REGISTRY
+
+    return any(REGISTRY[kind].is_fixed(str(stored.body.get("TeamId") or "")) for kind in team.targets)
+
+
+def _keep(plan: Plan, document: TreeDocument, stored: Stored) -> None:
+    """
+    Remember what a kept document means for others: actions of a process go by name, a template by its version.
+    """
+    kind = document.map.type
+    if kind in _FIRST:
+        project = project_of(plan.context, document).lower()
+        known = {fold(name): identity for name, identity in _action_names(stored.body)}
+        actions = plan.context.actions.setdefault((document.origin, project), {})
+        actions.update((identity.lower(), known.get(fold(name))) for name, identity in _action_names(document.body))
+    elif kind == "ActionTemplate" and isinstance(stored.body.get("Version"), int):
+        plan.fields.kept_versions[stored.id.lower()] = stored.body["Version"]
+    elif kind in ("Project", "LibraryVariableSet"):
+        ids = {str(p.value.get("Id")) for p in places(stored.body, "Templates/*") if isinstance(p.value, dict)}
+        plan.fields.kept_templates[document.origin, document.id.lower()] = ids
+
+
+def _action_names(body: Body) -> Iterator[tuple[str, str]]:
+    for step in places(body, "Steps/*"):
+        for place in places(step.value, "Actions/*") if isinstance(step.value, dict) else ():
+            action = place.value
+            if isinstance(action, dict) and isinstance(action.get("Id"), str):
+                yield f"{step.value.get('Name')}\n{action.get('Name')}", action["Id"]
+
+
+def _not_wanted(plan: Plan, document: TreeDocument) -> str:
+    """
+    Return why a part of a kept document cannot come along, ``""`` if it can.
+    """
+    body, context = document.body, plan.context
+    if document.map.type == "ActionTemplateVersion":
+        latest = context.resolve(document.origin, ("ActionTemplate",), str(body.get("LatestActionTemplateId")))
+        kept = plan.fields.kept_versions.get((latest or "").lower())
+        if kept is not None and isinstance(body.get("Version"), int) and body["Version"] > kept:
+            return f"version {body['Version']} is above the target's step template, which is kept at version {kept}"
+    elif document.map.type == "TenantVariable":
+        ids = plan.fields.kept_templates.get((document.origin, str(body.get("OwnerId")).lower()))
+        wanted = context.template(document.origin, str(body.get("OwnerId")), str(body.get("VariableTemplateId")))
+        if ids is not None and wanted not in ids:
+            return "its variable template is not on the target, whose document is kept"
+    return ""
+
+
+def _twin(match: Match, change: Rewritten, seen: dict[str, Body]) -> str | None:
+    """
+    Return ``None`` for the first document of a key, ``""`` for one that says the same, else what is wrong.
+    """
+    mine = comparable(match.document.map, incoming(match.document.map, change.body))
+    mine.pop("Id", None)
+    first = seen.setdefault(match.target_id.lower(), mine)
+    if first is mine:
+        return None
+    return "" if first == mine else "another file of the tree has the same key; remove or rename one of them"
+
+
+def _double(plan: Plan, match: Match, trouble: str) -> Decision:
+    document = match.document
+    if not trouble:
+        return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, reason="the same as another file")
+    plan.problems.append(Problem(document.file, "", trouble))
+    return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=trouble)
+
+
+def _incomplete(plan: Plan, match: Match, missing: str) -> Decision:
+    note = Note("", f"missing dependency {missing}: its file is not in the tree")
+    plan.missing.append(match.document)
+    plan.problems.append(Problem(match.document.file, note.path, note.message))
+    return Decision(match.document, Outcome.INCOMPLETE, match.target_id, match.space, reason=note.message)
+
+
+def _report_missing(plan: Plan, document: TreeDocument, change: Rewritten) -> None:
+    if change.missing:
+        plan.missing.append(document)
+    for note in change.missing:
+        plan.problems.append(Problem(document.file, note.path, note.message))
+
+
+def _warned(document: TreeDocument, note: Note) -> Warned:
+    return Warned(document.id, note.path, note.message)
+
+
+def marks(plan: Plan) -> Mapping[int, DocumentMap]:
+    """
+    Return the type of each document that needs a new id, by the number of its mark.
+    """
+    wanted = {
+        int(decision.target_id[5:-1])
+        for decision in plan.decisions
+        if is_marked(decision.target_id) and decision.target_id.startswith("<new ") and decision.target_id.endswith(">")
+    }
+    return {number: document_map for number, document_map in enumerate(plan.new) if number in wanted}

@@ -1,0 +1,120 @@
+"""
+What is wrong with a tree, or does not fit the target: all of it, before anything is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrator.document_map import Column
+from migrator.natural_keys import key_of, owner_of
+from migrator.plan_context import is_history
+from migrator.plan_target import TargetView
+from migrator.plan_values import ImportOptions, Warned
+from migrator.tree import Problem, Tree, TreeDocument
+
+Found = tuple[list[Problem], list[Problem], list[Warned]]
+
+
+def check_tree(tree: Tree, target: TargetView, options: ImportOptions) -> Found:
+    """
+    Return problems (``--force`` goes on despite them), refusals (it does not), and warnings.
+    """
+    problems = [*tree.problems, *_doubles(tree)]
+    for document in tree.documents:
+        problems.extend(_check(document, target))
+    warnings = [Warned("", "", text) for text in tree.warnings]
+    refusals = list(_versions(tree, target, options, warnings))
+    refusals.extend(_older_schema(tree, target))
+    return problems, refusals, warnings
+
+
+def _versions(tree: Tree, target: TargetView, options: ImportOptions, warnings: list[Warned]) -> Iterator[Problem]:
+    for origin, version in tree.versions:
+        if not version or not target.version:
+            warnings.append(Warned("", "", "the server's version is not known on both sides and was not compared"))
+        elif version.strip() != target.version.strip():
+            message = f"the tree is of version {version}, the target of {target.version}"
+            if options.ignore_version_check:
+                warnings.append(Warned("", "", f"{message}; imported all the same"))
+            else:
+                file = f"{origin}/metadata.json" if origin else "metadata.json"
+                yield Problem(file, "", f"{message}; bring both to one version, or give --ignore-version-check")
+
+
+def _doubles(tree: Tree) -> Iterator[Problem]:
+    seen: dict[tuple[str, str, str], str] = {}
+    for document in tree.documents:
+        place = (document.origin, document.map.type, document.id.lower())
+        other = seen.setdefault(place, document.file)
+        if other != document.file:
+            yield Problem(document.file, "Id", f"{document.id} is also the id of {other}; remove one of them")
+
+
+def _check(document: TreeDocument, target: TargetView) -> Iterator[Problem]:
+    if not document.id:
+        yield Problem(document.file, "Id", "the document has no id")
+    if not document.map.known:
+        yield Problem(document.file, "", f"{document.map.type} is not a type this program knows; it was not imported")
+        return
+    for name in key_of(document.map) if _counts(document, target) else ():
+        value = document.body.get(name)
+        derived = name != "Name" and owner_of(document.map, document.id, document.body)
+        if name not in ("Id", "EnvironmentId", "Version", "Thumbprint") and not derived and value in (None, ""):
+            yield Problem(document.file, name, f"the document has no {name}, by which it would be found")
+
+
+def _counts(document: TreeDocument, target: TargetView) -> bool:
+    return not _own(document) and not is_history(document.map, document.body)
+
+
+def _own(document: TreeDocument) -> str | None:
+    return document.map.never_imported.get(document.id.lower()) or document.map.exclusion(document.id)
+
+
+def importable(tree: Tree, target: TargetView, warnings: list[Warned]) -> Iterator[TreeDocument]:
+    """
+    Yield the documents that an import considers; others are named in *warnings*.
+    """
+    left: dict[str, int] = {}
+    seen: set[tuple[str, str, str]] = set()
+    for document in tree.documents:
+        place = (document.origin, document.map.type, document.id.lower())
+        if is_history(document.map, document.body):
+            left[document.map.type] = left.get(document.map.type, 0) + 1
+        elif reason := _own(document):
+            warnings.append(Warned(document.id, "", f"never imported: {reason}"))
+        elif document.id and document.map.known and target.has(document.map.type) and place not in seen:
+            seen.add(place)
+            yield document
+    for type_, count in sorted(left.items()):
+        warnings.append(Warned("", "", f"{count} documents of type {type_} are history, which is not imported"))
+
+
+def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
+    absent: set[str] = set()
+    for document in tree.documents:
+        document_map = document.map
+        if not document_map.known or not _counts(document, target):
+            continue
+        if not target.has(document_map.type):
+            if document_map.type not in absent:
+                absent.add(document_map.type)
+                yield Problem(
+                    document.file, "", f"the target has no table {document_map.type}: it is of an older version"
+                )
+            continue
+        for name in (*document_map.columns, *document_map.key, document_map.owner or "Id"):
+            place = f"{document_map.type}.{name}"
+            value = document.body.get(name)
+            if value in (None, False, 0, "", []) or place in absent or target.has_column(document_map.type, name):
+                continue
+            if _may_lack(document_map.type, name) or document_map.columns.get(name) is Column.FLAG and value is False:
+                continue
+            absent.add(place)
+            yield Problem(document.file, name, f"the target has no column {place}: it is of an older version")
+
+
+def _may_lack(type_: str, name: str) -> bool:
+    # The process of a runbook names its runbook in one of two columns.
+    return type_ == "RunbookProcess" and name in ("RunbookId", "OwnerId")

@@ -1,0 +1,98 @@
+"""
+Whether two documents say the same, and where they do not. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from migrator.document import Body, element_names, places
+from migrator.document_map import Column, DocumentMap
+from migrator.plan_values import Change
+from migrator.references import clone
+from migrator.sensitive_values import MixedText, SecretText
+
+LONGEST = 120
+SECRET = "(secret)"
+
+
+def comparable(document_map: DocumentMap, body: Body) -> Body:
+    """
+    Return a document as it is compared: without what changes by itself, sets in order, nothing where there is none.
+    """
+    plain: Body = clone(body)
+    for rule in document_map.volatile:
+        for place in places(plain, rule.path):
+            place.container.pop(place.key, None)
+    for pattern in document_map.sets:
+        for place in places(plain, pattern):
+            if isinstance(place.value, list):
+                place.container[place.key] = sorted(place.value, key=repr)
+    for place in places(plain, "Variables/*/Scope"):
+        if not place.value:
+            place.container.pop(place.key)
+    lists = {name for name, form in document_map.columns.items() if form is Column.IDS}
+    return {key: value for key, value in plain.items() if value is not None and not (key in lists and value == [])}
+
+
+def differences(before: Body, after: Body, names: Mapping[str, str]) -> tuple[Change, ...]:
+    """
+    Return each field that differs, in order, with names in place of the ids in *names* (by lower-case id).
+    """
+    return tuple(_differ((), before, after, names))
+
+
+def _differ(path: tuple[str, ...], before: Any, after: Any, names: Mapping[str, str]) -> Iterator[Change]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys((*before, *after)):
+            yield from _differ((*path, key), before.get(key), after.get(key), names)
+    elif isinstance(before, list) and isinstance(after, list) and any(isinstance(i, dict) for i in (*before, *after)):
+        old, new = _by_name(before), _by_name(after)
+        for key in dict.fromkeys((*old, *new)):
+            yield from _differ((*path, key), old.get(key), new.get(key), names)
+        if list(old) != list(new) and sorted(old) == sorted(new):
+            yield Change(_shown_path(path, names), "in another order", "in this order")
+    else:
+        yield Change(_shown_path(path, names), _shown(before, names), _shown(after, names))
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    """
+    Return a list's elements by what people call them; those of one name are numbered.
+    """
+    found: dict[str, Any] = {}
+    for item, own in zip(items, element_names(items), strict=True):
+        name = item.get("Name") if isinstance(item, dict) else None
+        key = base = name if isinstance(name, str) and name else own
+        count = 1
+        while key in found:
+            count += 1
+            key = f"{base} ({count})"
+        found[key] = item
+    return found
+
+
+def _shown_path(path: tuple[str, ...], names: Mapping[str, str]) -> str:
+    return "/".join(names.get(part.lower(), part) for part in path)
+
+
+def _shown(value: Any, names: Mapping[str, str]) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, (SecretText, MixedText)):
+        return SECRET
+    if isinstance(value, str):
+        return _short(names.get(value.lower(), value))
+    if isinstance(value, list):
+        return _short(", ".join(str(_shown(item, names)) for item in value)) if value else "nothing"
+    if isinstance(value, dict):
+        return _short("; ".join(f"{_shown(key, names)}: {_shown(item, names)}" for key, item in value.items()))
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

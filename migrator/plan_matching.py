@@ -1,0 +1,296 @@
+"""
+Which document of the target a document of the tree is: by natural key, per space, type after type.
+
+Every match puts its ids into the id map, whatever is decided about the document later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from migrator.document import Body, places
+from migrator.document_map import DocumentMap
+from migrator.id_map import is_marked, is_tag_id, mark
+from migrator.layout import safe_name
+from migrator.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
+from migrator.plan_context import Context
+from migrator.plan_target import Found
+from migrator.references import TAG, TEMPLATE
+from migrator.tree import TreeDocument
+
+_BY_ID = ("Id",)
+
+
+@dataclass(frozen=True)
+class Match:
+    """
+    A document of the tree and what it is on the target; ``trouble`` says why it cannot be matched.
+
+    ``twin`` is true for one of several documents of the tree with one key.
+    """
+
+    document: TreeDocument
+    target_id: str
+    exists: bool
+    space: str | None = None
+    trouble: str = ""
+    missing: str = ""
+    twin: bool = False
+
+
+@dataclass
+class Matcher:
+    """
+    Matches the documents of one tree; ``new`` counts those that the target does not have.
+    """
+
+    context: Context
+    new: list[DocumentMap] = field(default_factory=list)
+
+    def match(self, documents: Iterable[TreeDocument]) -> list[Match]:
+        """
+        Return a match for each document, in the order of an import.
+        """
+        self._learn_spaces()
+        ordered = sorted(documents, key=_turn)
+        matches: list[Match] = []
+        for _, group in groupby(ordered, key=lambda item: item.map.type):
+            some = list(self._match_type(list(group)))
+            matches.extend(some)
+            self._learn(some)
+        return matches
+
+    def _learn_spaces(self) -> None:
+        self._target_spaces: dict[str, str] = {}
+        for identity, (name, _) in self.context.target.spaces().items():
+            self._target_spaces[fold(safe_name(name, identity))] = identity
+            self._target_spaces[fold(name)] = identity
+
+    def _space(self, document: TreeDocument) -> tuple[str | None, str]:
+        context = self.context
+        if document.space is not None and context.target.has_column(document.map.type, "SpaceId"):
+            place = (document.origin, fold(document.space))
+            if place not in context.spaces and fold(document.space) in self._target_spaces:
+                context.spaces[place] = self._target_spaces[fold(document.space)]
+            if place not in context.spaces:
+                return None, f"the target has no space {document.space}; create it, or import the file of the space too"
+        return context.space_of(document), ""
+
+    def _match_type(self, documents: list[TreeDocument]) -> Iterator[Match]:
+        document_map = documents[0].map
+        if document_map.type in DERIVED:
+            yield from self._by_owner(document_map, documents)
+        elif document_map.type == "DashboardConfiguration":
+            yield from self._by_wanted(document_map, [(d, self._user(d)) for d in documents])
+        elif key_of(document_map) == _BY_ID:
+            yield from self._by_wanted(document_map, [(d, d.id) for d in documents])
+        else:
+            fixed = [d for d in documents if document_map.is_fixed(d.id)]
+            found = self.context.target.existing(document_map.type, [d.id for d in fixed])
+            known = [d for d in fixed if d.id.lower() in found]
+            for document in known:
+                yield Match(document, found[document.id.lower()], True, self._space(document)[0])
+            handled = {id(d) for d in known}
+            yield from self._by_key(document_map, [d for d in documents if id(d) not in handled])
+
+    def _user(self, document: TreeDocument) -> str | None:
+        return self.context.resolve(document.origin, ("User",), document.id)
+
+    def _by_owner(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
+        pairs: list[tuple[TreeDocument, str | None]] = []
+        for document in documents:
+            owner = owner_of(document_map, document.id, document.body) or ""
+            types = ("Runbook",) if document_map.type == "RunbookProcess" else ("Project", "LibraryVariableSet")
+            target = self.context.resolve(document.origin, types, owner)
+            prefix = document.id[: -len(owner)] if document.id.lower().endswith(owner.lower()) and owner else ""
+            pairs.append((document, f"{prefix or document_map.id_prefix}{target}" if target else None))
+        yield from self._by_wanted(document_map, pairs)
+
+    def _by_wanted(
+        self, document_map: DocumentMap, pairs: Sequence[tuple[TreeDocument, str | None]]
+    ) -> Iterator[Match]:
+        wanted = [target for _, target in pairs if target and not is_marked(target)]
+        existing = self.context.target.existing(document_map.type, wanted)
+        seen: dict[str, int] = {}
+        for _, target in pairs:
+            seen[fold(target)] = seen.get(fold(target), 0) + 1
+        for document, target in pairs:
+            space, trouble = self._space(document)
+            if target is None:
+                missing = owner_of(document_map, document.id, document.body) or document.id
+                yield Match(document, "", False, space, trouble, missing=missing)
+            else:
+                spelled = existing.get(target.lower())
+                twin = seen[fold(target)] > 1
+                yield Match(document, spelled or target, spelled is not None, space, trouble, twin=twin)
+
+    def _by_key(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
+        groups: dict[tuple[Any, ...], list[TreeDocument]] = {}
+        names = self._columns(document_map)
+        for document in documents:
+            space, trouble = self._space(document)
+            key, missing = self._key(document)
+            if trouble or missing:
+                yield Match(document, "", False, space, trouble, missing=missing)
+            else:
+                groups.setdefault((space, *key), []).append(document)
+        found = self._candidates(document_map, names, list(groups))
+        for place, some in groups.items():
+            there = found.get((fold(place[0]), *(fold(part) for part in place[1:])), [])
+            yield from self._pair(document_map, some, there, place[0])
+
+    def _columns(self, document_map: DocumentMap) -> tuple[str, ...]:
+        return key_of(document_map)
+
+    def _key(self, document: TreeDocument) -> tuple[tuple[Any, ...], str]:
+        parts: list[Any] = []
+        for name in key_of(document.map):
+            value = document.body.get(name)
+            types = next((r.targets for r in document.map.references if r.path == name), None)
+            if types and isinstance(value, str) and value:
+                target = self.context.resolve(document.origin, types, value)
+                if target is None:
+                    return (), value
+                value = target
+            elif document.map.type == "TenantVariable" and name == "VariableTemplateId":
+                value = self.context.template(document.origin, str(document.body.get("OwnerId")), str(value))
+            parts.append(fold(value) if value != "" else None)
+        return tuple(parts), ""
+
+    def _candidates(
+        self, document_map: DocumentMap, names: tuple[str, ...], places_: list[tuple[Any, ...]]
+    ) -> dict[tuple[Any, ...], list[Found]]:
+        keys = [place[1:] for place in places_ if not any(isinstance(p, str) and is_marked(p) for p in place)]
+        found: dict[tuple[Any, ...], list[Found]] = {}
+        if all(self.context.target.has_column(document_map.type, name) for name in names):
+            for item in self.context.target.find(document_map.type, names, keys):
+                key = tuple(fold(part) if part != "" else None for part in item.key)
+                found.setdefault((fold(item.space), *key), []).append(item)
+        return found
+
+    def _pair(
+        self, document_map: DocumentMap, some: list[TreeDocument], there: list[Found], space: str | None
+    ) -> Iterator[Match]:
+        if len(there) > 1 and not may_repeat(document_map):
+            exact = [f for f in there if f.key == tuple(some[0].body.get(name) for name in key_of(document_map))]
+            there = exact if len(exact) == 1 else there
+        if len(some) == 1 and len(there) <= 1:
+            yield self._single(some[0], there, space)
+        elif may_repeat(document_map):
+            yield from self._repeated(some, there, space)
+        elif len(there) > 1:
+            names = ", ".join(item.id for item in there)
+            for document in some:
+                yield Match(document, "", False, space, f"the target has several with this key ({names}); rename them")
+        else:
+            first = self._single(some[0], there, space)
+            for document in some:
+                yield Match(document, first.target_id, first.exists, space, twin=True)
+
+    def _single(self, document: TreeDocument, there: list[Found], space: str | None) -> Match:
+        if there:
+            return Match(document, there[0].id, True, space)
+        if document.map.is_fixed(document.id):
+            return Match(document, document.id, False, space)
+        self.new.append(document.map)
+        return Match(document, mark(len(self.new) - 1), False, space)
+
+    def _repeated(self, some: list[TreeDocument], there: list[Found], space: str | None) -> Iterator[Match]:
+        """
+        Pair documents whose key need not be unique: each with one that says the same, the rest are new.
+        """
+        stored = self.context.target.documents(some[0].map.type, [item.id for item in there])
+        left = {
+            item.id: self._likeness(stored[item.id.lower()].body, None) for item in there if item.id.lower() in stored
+        }
+        for document in some:
+            mine = self._likeness(document.body, document)
+            same = next((identity for identity, other in left.items() if other == mine), None)
+            if same is not None:
+                del left[same]
+                yield Match(document, same, True, space)
+            else:
+                yield self._single(document, [], space)
+
+    def _likeness(self, body: Body, document: TreeDocument | None) -> tuple[Any, ...]:
+        """
+        Return what tells documents of one key apart: a certificate's dates, the lists a role is limited to.
+        """
+        if "TeamId" not in body:
+            return tuple(fold(body.get(name)) for name in ("NotAfter", "Subject", "Archived"))
+        return tuple(
+            tuple(sorted(fold(self._mapped(document, path, item)) for item in body.get(path) or []))
+            for path in ("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds")
+        )
+
+    def _mapped(self, document: TreeDocument | None, path: str, item: Any) -> Any:
+        if document is None or not isinstance(item, str):
+            return item
+        types = next(r.targets for r in document.map.references if r.path == f"{path}/*")
+        return self.context.resolve(document.origin, types, item) or item
+
+    def _learn(self, matches: list[Match]) -> None:
+        context = self.context
+        for match in matches:
+            if not match.target_id:
+                continue
+            document = match.document
+            context.ids.put(document.origin, document.map.type, document.id, match.target_id)
+            name = document.body.get(document.map.name_property)
+            if isinstance(name, str) and name:
+                context.names[match.target_id.lower()] = name
+            if document.map.type == "Space":
+                folder = document.file.split("/")[1] if document.file.startswith("Spaces/") else str(name)
+                for text in (folder, str(name)):
+                    context.spaces[document.origin, fold(text)] = match.target_id
+        if matches and matches[0].document.map.type in ("TagSet", "Project", "LibraryVariableSet"):
+            self._learn_parts(matches)
+
+    def _learn_parts(self, matches: list[Match]) -> None:
+        """
+        Map the ids of tags and variable templates, which are parts of their documents, by name.
+        """
+        kind = matches[0].document.map.type
+        pattern, part = ("Tags/*", TAG) if kind == "TagSet" else ("Templates/*", TEMPLATE)
+        with_parts = [m for m in matches if m.target_id and places(m.document.body, pattern)]
+        stored = self.context.target.documents(kind, [m.target_id for m in with_parts if m.exists])
+        for match in with_parts:
+            there = stored.get(match.target_id.lower())
+            known = {fold(p.value.get("Name")): p.value.get("Id") for p in _named(there.body if there else {}, pattern)}
+            taken = {str(value).rpartition("/")[2].lower() for value in known.values()}
+            for place in _named(match.document.body, pattern):
+                source, name = str(place.value.get("Id") or ""), place.value.get("Name")
+                target = known.get(fold(name))
+                if part == TAG:
+                    target = target or _new_tag(match.target_id, source, taken)
+                    self.context.ids.put(match.document.origin, TAG, source, target)
+                    self.context.names[target.lower()] = f"{match.document.body.get('Name')}/{name}"
+                elif source:
+                    key = f"{match.document.id}/{source}"
+                    self.context.ids.put(match.document.origin, TEMPLATE, key, target or source)
+
+
+def _turn(document: TreeDocument) -> tuple[Any, ...]:
+    # New ids follow the order of the source's, so that people find their way.
+    tail = document.id.rpartition("-")[2]
+    number = int(tail) if tail.isascii() and tail.isdigit() and len(tail) < 19 else 0
+    return rank(document.map.type), number, document.file, document.id
+
+
+def _named(body: Body, pattern: str) -> list[Any]:
+    return [p for p in places(body, pattern) if isinstance(p.value, dict) and isinstance(p.value.get("Name"), str)]
+
+
+def _new_tag(set_id: str, source: str, taken: set[str]) -> str:
+    """
+    Return a tag's id inside its set on the target: the source's number, or the next that is free.
+    """
+    tail = source.rpartition("/")[2] if is_tag_id(source) else "Tags-1"
+    number = 1
+    while tail.lower() in taken:
+        tail, number = f"Tags-{number}", number + 1
+    taken.add(tail.lower())
+    return f"{set_id}/{tail}"

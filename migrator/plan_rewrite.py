@@ -1,0 +1,173 @@
+"""
+A document of the tree as the target would hold it: every id in it replaced, and what became of those that are missing.
+
+Pure but for what the context has to look up. Merging with the target's document is in ``plan_merge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from migrator.document import Body, Place, places, spelled
+from migrator.document_map import Meaning
+from migrator.id_map import IMPOSSIBLE_GUID, impossible, is_impossible
+from migrator.plan_context import Context
+from migrator.references import ACTION, TEMPLATE, Slot, rewrite
+from migrator.tree import TreeDocument
+
+_QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "ClonedFromProjectId", "ClonedFromTenantId", "SpaceId"))
+
+
+@dataclass(frozen=True)
+class Note:
+    """
+    Something that was dropped, kept impossible, or is missing, at a place of the document.
+    """
+
+    path: str
+    message: str
+
+
+@dataclass
+class Rewritten:
+    """
+    A document with the target's ids.
+
+    ``missing`` are dependencies without which it cannot work; ``narrowed`` the paths of lists that lost some of
+    their ids, which the target's own may complete.
+    """
+
+    body: Body
+    warnings: list[Note] = field(default_factory=list)
+    missing: list[Note] = field(default_factory=list)
+    narrowed: set[tuple[str, ...]] = field(default_factory=set)
+
+
+def rewritten(context: Context, document: TreeDocument) -> Rewritten:
+    """
+    Return *document* with every id it mentions as it is on the target.
+    """
+    result = Rewritten({})
+    project = project_of(context, document)
+
+    def decide(slot: Slot) -> Sequence[str | None]:
+        new = [_resolve(context, document, slot, text, project) for text in slot.ids]
+        if None in new:
+            return _without(document, slot, new, result)
+        return new
+
+    result.body = rewrite(document.map, document.body, decide, context.of(document.origin))
+    _rename_parts(context, document, result.body)
+    if document.map.type == "VariableSet":
+        _drop_unscoped(result)
+    return result
+
+
+def project_of(context: Context, document: TreeDocument) -> str:
+    """
+    Return the source id of the project whose actions a document speaks of, ``""`` where it has none.
+    """
+    if document.map.type == "Project":
+        return document.id
+    if document.map.type in ("RunbookProcess",):
+        owner = document.id.partition("-")[2]
+        return context.runbook_projects.get((document.origin, owner.lower()), "")
+    return str(document.body.get("OwnerId") or document.body.get("ProjectId") or "")
+
+
+def _resolve(context: Context, document: TreeDocument, slot: Slot, text: str, project: str) -> str | None:
+    targets = slot.reference.targets
+    if targets == (ACTION,):
+        return context.action(document.origin, project, text)
+    if targets == (TEMPLATE,):
+        return context.template(document.origin, str(document.body.get("OwnerId")), text)
+    if targets == ("Space",) and slot.path == ("SpaceId",):
+        return text
+    if is_impossible(text):
+        return text
+    found = context.resolve(document.origin, targets, text)
+    return text if found is None and slot.reference.form == "known" else found
+
+
+def _without(document: TreeDocument, slot: Slot, new: list[str | None], result: Rewritten) -> Sequence[str | None]:
+    reference, path = slot.reference, spelled(slot.path)
+    lost = ", ".join(text for text, target in zip(slot.ids, new, strict=True) if target is None)
+    nothing = _nothing(reference.targets)
+    if reference.meaning in (Meaning.REQUIRED, Meaning.OWNER):
+        what = "/".join(reference.targets)
+        result.missing.append(Note(path, f"missing dependency {lost} ({what}): its file is not in the tree"))
+        return [target if target is not None else nothing for target in new]
+    result.narrowed.add(slot.path)
+    if reference.meaning is Meaning.LINK:
+        if slot.path[-1] not in _QUIET:
+            result.warnings.append(Note(path, f"{lost} is neither in the tree nor known on the target; it was dropped"))
+        return new
+    if any(target is not None for target in new):
+        result.warnings.append(Note(path, f"{lost} is neither in the tree nor known on the target; it was dropped"))
+        return new
+    if document.map.type != "VariableSet":
+        result.warnings.append(
+            Note(
+                path, f"{lost} is not on the target; so that this does not mean everywhere, it is limited to {nothing}"
+            )
+        )
+    return [nothing, *[None for _ in new[1:]]]
+
+
+def _nothing(targets: Sequence[str]) -> str:
+    if targets == (ACTION,):
+        return IMPOSSIBLE_GUID
+    return impossible(targets[0])
+
+
+def _rename_parts(context: Context, document: TreeDocument, body: Body) -> None:
+    """
+    Give tags and variable templates the ids they have on the target.
+    """
+    if document.map.type == "TagSet":
+        for place in _own_ids(body, "Tags/*"):
+            target = context.tag(document.origin, place.value["Id"])
+            place.value["Id"] = target or place.value["Id"]
+    elif document.map.type in ("Project", "LibraryVariableSet"):
+        for place in _own_ids(body, "Templates/*"):
+            place.value["Id"] = context.template(document.origin, document.id, place.value["Id"])
+
+
+def _own_ids(body: Body, pattern: str) -> list[Place]:
+    return [p for p in places(body, pattern) if isinstance(p.value, dict) and isinstance(p.value.get("Id"), str)]
+
+
+def _drop_unscoped(result: Rewritten) -> None:
+    """
+    Drop variables that would lose their last scope; one that keeps another scope stays, limited to nothing.
+    """
+    variables = result.body.get("Variables")
+    if not isinstance(variables, list) or not result.narrowed:
+        return
+    kept = []
+    for variable in variables:
+        scope = variable.get("Scope") if isinstance(variable, dict) else None
+        empty = [kind for kind, values in scope.items() if _is_nothing(values)] if isinstance(scope, dict) else []
+        name = variable.get("Name") if isinstance(variable, dict) else ""
+        if scope and len(empty) == len([kind for kind, values in scope.items() if values]):
+            result.warnings.append(
+                Note(
+                    f"Variables/{name}/Scope",
+                    f"nothing of its scope ({', '.join(empty)}) is on the target; it was dropped",
+                )
+            )
+            continue
+        if empty:
+            result.warnings.append(
+                Note(
+                    f"Variables/{name}/Scope/{empty[0]}",
+                    "nothing of it is on the target; the variable is limited to nothing",
+                )
+            )
+        kept.append(variable)
+    result.body["Variables"] = kept
+
+
+def _is_nothing(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(v, str) and is_impossible(v) for v in values)
