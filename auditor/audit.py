@@ -35,6 +35,7 @@ from auditor.repository import (
     locked,
 )
 from auditor.result import AuditResult, FileCounts, RunWarning
+from auditor.row_changes import RowChanges
 from auditor.settings import ServerSettings
 from auditor.state import State
 from auditor.status import Status, after, read_status, write_status
@@ -201,7 +202,8 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
         listing = None if trusted else repository.listing(head) if head else {}
         total = state.total_files() if trusted else len(listing or ())
         rendition = Rendition(spool, renderer_of(options, server, master, deriving.result))
-        comparison = Comparison(rendition, state, listing, repository.algorithm, run.tools.stop.check)
+        rows = RowChanges(spool)
+        comparison = Comparison(rendition, rows, state, listing, repository.algorithm, run.tools.stop.check)
         with run.phase("compare"):
             comparison.find()
             cipher = deriving.result()
@@ -220,7 +222,7 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
-            documents=comparison.documents,
+            documents=comparison.rows.documents,
             files=count,
             changes=counts(comparison.changes) if commit else {},
             commits=(commit,) if commit else (),
@@ -311,13 +313,9 @@ def _check_password(repository: Repository, head: str | None, options: ExportOpt
 
 def _written(run: _Run, comparison: Comparison, repository: Repository, head: str | None, metadata: File) -> str | None:
     sink = FastImport(repository.git, head, run.tools.stop.check)
-
-    def guard() -> None:
-        if head is not None and not run.options.accept_shrink:
-            comparison.check_shrink(run.settings.export.shrink_limit)
-
+    accepted = head is None or run.options.accept_shrink
     try:
-        comparison.write(sink, metadata, guard)
+        comparison.write(sink, metadata, None if accepted else run.settings.export.shrink_limit)
         run.tools.step("files-written")
         return sink.finish() if sink.started else None
     except BaseException:

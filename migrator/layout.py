@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from migrator.document import Body
@@ -22,6 +21,8 @@ SEGMENT_CHARACTERS = 120
 _ID_CHARACTERS = 44
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+_PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9 ._()&+,@#-]{0,78}[A-Za-z0-9_)])?")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,42}[A-Za-z0-9_-])?")
 _DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|git~\d+)\s*(\.|$)")
 _ENDS_LIKE_ID = re.compile(r"\[[^\[\]]*\]$")
 
@@ -44,6 +45,13 @@ def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[
     At most 80 characters and 180 bytes. Two different names of documents with different ids give different
     segments, also blind to case, provided that the names differ blind to case.
     """
+    if (
+        unique
+        and _PLAIN.fullmatch(name)
+        and not _DEVICE.match(name)
+        and not (reserved and name.lower().endswith(reserved))
+    ):
+        return name  # The common case, decided quickly; the rest decides the same for it.
     safe = unicodedata.normalize("NFC", name)
     safe = _UNSAFE.sub("_", "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in safe))
     safe = safe.strip(" ").rstrip(". ")
@@ -69,6 +77,8 @@ def safe_id(identity: str) -> str:
     """
     Return an id as a part of a file name, one to one; long ones end in a digest.
     """
+    if _PLAIN_ID.fullmatch(identity) and not _DEVICE.match(identity):
+        return identity
     escaped = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ") else f"%{ord(c):x};" for c in identity)
     plain = escaped.strip(" .") == escaped and escaped and not _DEVICE.match(escaped) and not escaped.startswith(".")
     if plain and len(escaped) <= _ID_CHARACTERS:
@@ -135,13 +145,14 @@ class Layout:
             template = f"{document_map.table}s/{{id}}"
         name, version = body.get(document_map.name_property), body.get("Version")
         space = body.get("SpaceId")
-        values: Mapping[str, str] = {
-            "name": self.base(document_map, identity, name if isinstance(name, str) else None),
-            "id": safe_id(identity),
-            "version": safe_name(str(version), identity),
-            "owner": place.name if place else safe_id(str(owner or "none")),
-            "dir": place.directory if place else "",
-        }
+        values: dict[str, str] = {"id": safe_id(identity)}
+        if "{name}" in template:
+            values["name"] = self.base(document_map, identity, name if isinstance(name, str) else None)
+        if "{version}" in template:
+            values["version"] = safe_name(str(version), identity)
+        if document_map.owner:
+            values["owner"] = place.name if place else safe_id(str(owner or "none"))
+            values["dir"] = place.directory if place else ""
         path = template.format_map(values) + ".json"
         if "{dir}" in template or document_map.table == "Space":
             return path

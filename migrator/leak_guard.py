@@ -14,7 +14,7 @@ import ahocorasick
 
 SHORTEST = 8
 """Shorter secrets are words that stand everywhere; they are not searched for."""
-_PREFIX = 64
+_PREFIX = 12
 _SEALED = re.compile(r'"\$(?:secret|fingerprint)": "[A-Za-z0-9+/=]*"')
 
 

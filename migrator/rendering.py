@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from migrator.canonical_json import encode
 from migrator.ciphers import MasterKeyCipher
-from migrator.document import Body, DocumentId, display_name, places
+from migrator.document import Body, DocumentId, display_name, holders
 from migrator.document_map import DocumentMap, Noise
 from migrator.layout import Layout
 from migrator.scripts import LINK, InlineScripts, find_scripts
@@ -105,12 +105,14 @@ class Renderer:
         text = body_text(table, row)
         body = to_body(table, row, text)
         identity = str(body.get("Id") or row[table.id_position])
-        thorough = may_hold_secret((text, *(value for value in row if isinstance(value, str))))
-        body = open_stored(table.map, identity, body, self.master, thorough=thorough)
-        found = plaintexts(body) if thorough or table.map.sensitive or table.map.confidential else []
-        if found:
+        thorough = may_hold_secret(text) or may_hold_secret(
+            "\n".join([v for v in row if isinstance(v, str) and v is not text])
+        )
+        opened = open_stored(table.map, identity, body, self.master, thorough=thorough)
+        with_secrets = opened is not body
+        if with_secrets and (found := plaintexts(opened)):
             self.on_plaintexts(found)
-        return self.render_opened(table.map, identity, body, with_secrets=bool(found) or thorough)
+        return self.render_opened(table.map, identity, opened, with_secrets=with_secrets)
 
     def render_opened(
         self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True
@@ -159,15 +161,16 @@ def _quieten(document_map: DocumentMap, body: Body, noise: Noise) -> None:
         return
     for rule in document_map.volatile:
         if rule.level is Noise.NORMAL or noise is Noise.STRICT:
-            for place in places(body, rule.path):
-                place.container.pop(place.key, None)
+            for container, key in holders(body, rule.path):
+                container.pop(key, None)
 
 
 def _sort_sets(document_map: DocumentMap, body: Body) -> None:
     for pattern in document_map.sets:
-        for place in places(body, pattern):
-            if isinstance(place.value, list):
-                place.container[place.key] = sorted(place.value, key=_rank)
+        for container, key in holders(body, pattern):
+            value = container[key]
+            if isinstance(value, list) and len(value) > 1:
+                container[key] = sorted(value, key=_rank)
 
 
 def _rank(value: Any) -> tuple[str, str]:

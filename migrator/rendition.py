@@ -52,6 +52,8 @@ class Rendition:
     wanted: Wanted = _everything
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    current: tuple[int, int] = (0, 0)
+    """Table and row of the document that was yielded last."""
     _guard: LeakGuard | None = field(default=None, repr=False)
     _known: set[str] = field(default_factory=set, repr=False)
     _late: set[str] = field(default_factory=set, repr=False)
@@ -89,8 +91,10 @@ class Rendition:
         for position, item in enumerate(self.spool.tables):
             if self.renderer.options.leaves_out(item.table.map):
                 continue
+            wanted, excludes = self.wanted, bool(item.table.map.excluded_ids)
             for index, (head, packed) in enumerate(self.spool.rows(position)):
-                if self.wanted(position, index) and item.table.map.exclusion(str(head.id)) is None:
+                if wanted(position, index) and not (excludes and item.table.map.exclusion(str(head.id))):
+                    self.current = position, index
                     yield item.table, head, packed
 
     def _render(self, *, again: bool = False) -> Iterator[Rendered]:
@@ -144,8 +148,8 @@ def _plaintexts_of(table: Table, row: Row, master: MasterKeyCipher | None) -> tu
     """
     assert master is not None
     try:
-        texts = [body_text(table, row), *(value for value in row if isinstance(value, str))]
-        if table.map.confidential or any("\\u00" in text for text in texts):
+        texts = [body_text(table, row), "\n".join([value for value in row if isinstance(value, str)])]
+        if table.map.confidential or "\\u00" in texts[0]:
             body = to_body(table, row, texts[0])
             return plaintexts(open_stored(table.map, "", body, master)), 0
     except UnreadableDocument:

@@ -7,7 +7,8 @@ map; besides, any text that has the shape of the server's ciphertext is one, whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from migrator.errors import SecretError, UnreadableDocument
 
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))
-_SIGNS = ("==", "\\u00", *(f'"{word}"' for word in RESERVED))
+_RESERVED_WORD = re.compile("|".join(re.escape(f'"{word}"') for word in sorted(RESERVED)))
 _AS_IT_STOOD, _UNDER_MASTER_KEY = "p", "m"
 
 
@@ -71,11 +72,11 @@ class Sealer(Protocol):
         ...
 
 
-def may_hold_secret(texts: Iterable[str]) -> bool:
+def may_hold_secret(text: str) -> bool:
     """
-    Return quickly whether texts can hold a secret at an undeclared place, or a reserved word; never wrongly false.
+    Return quickly whether a text can hold a secret at an undeclared place, or a reserved word; never wrongly false.
     """
-    return any(sign in text for text in texts for sign in _SIGNS)
+    return "==" in text or "\\u00" in text or ('"$' in text and _RESERVED_WORD.search(text) is not None)
 
 
 def open_stored(

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import marshal
 import tempfile
+import threading
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from migrator.sql.rows import SPACE_COLUMN, Row, Table
+from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
 
 # Version 2 has no back references, so equal rows give equal bytes.
 _MARSHAL = 2
-_BUFFER = 1 << 20
+_IN_MEMORY = 32 << 20
 
 
 class Head(NamedTuple):
@@ -48,17 +50,28 @@ class SpooledTable:
 class Spool:
     """
     A temporary file of rows, written once and read in order; close it.
+
+    Rows are packed and written by a thread of its own, so that the read, which a maintenance window covers, does not
+    wait for the disk; at most about 32 MB of rows wait in memory.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory, buffering=_BUFFER)  # noqa: SIM115
-        self._end = 0
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115
         self.tables: list[SpooledTable] = []
+        self._waiting: deque[tuple[SpooledTable, Sequence[Row], int]] = deque()
+        self._size = 0
+        self._changed = threading.Condition()
+        self._error: OSError | None = None
+        self._writer: threading.Thread | None = None
 
     def __enter__(self) -> Spool:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        with self._changed:
+            self._waiting.clear()
+            self._changed.notify_all()
+        self._stop_writer()
         self._file.close()
 
     def begin(self, table: Table) -> SpooledTable:
@@ -70,27 +83,82 @@ class Spool:
 
     def add(self, rows: Sequence[Row]) -> None:
         """
-        Append a batch of rows.
+        Hand over a batch of rows; waits while too much is on its way to the disk.
 
         Raises:
             OSError: the disk is full.
         """
         current = self.tables[-1]
+        current.count += len(rows)
+        size = _weight(current.table, rows)
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_waiting, name="spool", daemon=True)
+            self._writer.start()
+        with self._changed:
+            while self._size > _IN_MEMORY and self._error is None:
+                self._changed.wait()
+            if self._error is not None:
+                raise self._error
+            self._waiting.append((current, rows, size))
+            self._size += size
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """
+        Wait until every row is in the file; call it before the rows are read.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        self._stop_writer()
+        if self._error is not None:
+            raise self._error
+
+    def _stop_writer(self) -> None:
+        if self._writer is not None:
+            with self._changed:
+                self._waiting.append(_END)
+                self._changed.notify_all()
+            self._writer.join()
+            self._writer = None
+
+    def _write_waiting(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting:
+                    self._changed.wait()
+                item = self._waiting.popleft()
+            if item is _END:
+                return
+            table, rows, size = item
+            try:
+                self._write(table, rows)
+            except OSError as error:
+                self._error = error
+            del item, rows
+            with self._changed:
+                self._size -= size
+                self._changed.notify_all()
+
+    def _write(self, current: SpooledTable, rows: Sequence[Row]) -> None:
+        if self._error is not None:
+            return
         heads = marshal.dumps(list(map(_head_of(current.table), rows)), _MARSHAL)
         blobs = [marshal.dumps(row, _MARSHAL) for row in rows]
         sizes = array("I", map(len, blobs)).tobytes()
-        body = b"".join((heads, sizes, *blobs))
-        self._file.write(body)
+        body = memoryview(b"".join((heads, sizes, *blobs)))
         current.frames.append((len(heads), len(rows), len(body)))
-        current.count += len(rows)
+        while body:
+            body = body[self._file.write(body) :]
 
     def rows(self, position: int) -> Iterator[tuple[Head, memoryview]]:
         """
         Yield head and packed row of every row of the table at *position*, in the order they came.
         """
+        self.finish()
         self._file.seek(sum(frame[2] for item in self.tables[:position] for frame in item.frames))
         for head_size, count, size in list(self.tables[position].frames):
-            frame = memoryview(self._file.read(size))
+            frame = memoryview(_exactly(self._file, size))
             heads = marshal.loads(frame[:head_size])  # noqa: S302 - written by this very process
             sizes = array("I", bytes(frame[head_size : head_size + 4 * count]))
             at = head_size + 4 * count
@@ -105,6 +173,27 @@ class Spool:
         """
         row: Row = marshal.loads(packed)  # noqa: S302 - written by this very process
         return row
+
+
+def _exactly(file: IO[bytes], size: int) -> bytes:
+    content: bytes = file.read(size)
+    while len(content) < size:
+        more = file.read(size - len(content))
+        if not more:
+            raise OSError("the spool ended before its time")
+        content += more
+    return content
+
+
+_END: Any = (None, (), 0)
+
+
+def _weight(table: Table, rows: Sequence[Row]) -> int:
+    """
+    Return about how many bytes rows take in memory.
+    """
+    bodies = [at for at in (table.position(JSON_COLUMN), table.position(BLOB_COLUMN)) if at is not None]
+    return 600 * len(rows) + sum(len(row[at]) for at in bodies for row in rows if row[at] is not None)
 
 
 def _head_of(table: Table) -> Any:
