@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import git
-
 from migrator.errors import OperatorError
 
 LARGEST = 256 << 20
@@ -102,11 +100,12 @@ class RevisionFiles:
         self._limit = limit
         self.warnings: list[str] = []
         self._blobs: dict[str, tuple[str, int]] = {}
-        self._git: git.Git | None = None
+        self._git: Any = None
         self._reader: Any = None
 
     def __enter__(self) -> RevisionFiles:
-        if not self._revision or self._revision.startswith("-"):
+        git = _git()
+        if not self._revision or self._revision.startswith("-") or "\0" in self._revision:
             raise OperatorError(f"{self._revision!r} is not a revision; give a commit, a tag or a branch")
         try:
             with git.Repo(self._place) as repository:
@@ -131,12 +130,10 @@ class RevisionFiles:
             self._reader = None
 
     def _command(self, *arguments: str) -> list[str]:
-        assert self._git is not None
         # The directory is named, so that a GIT_DIR in the environment cannot lead elsewhere.
         return ["git", "--git-dir", str(self._git.working_dir), *arguments]
 
     def _run(self, *arguments: str) -> str:
-        assert self._git is not None
         out: Any = self._git.execute(self._command(*arguments), stdout_as_string=False)
         return os.fsdecode(out)
 
@@ -176,7 +173,6 @@ class RevisionFiles:
         return self._content(blob)
 
     def _content(self, blob: str) -> bytes:
-        assert self._git is not None
         if self._reader is None:
             self._reader = self._git.execute(self._command("cat-file", "--batch"), as_process=True, istream=-1)
         self._reader.stdin.write(blob.encode() + b"\n")
@@ -187,6 +183,15 @@ class RevisionFiles:
         content: bytes = self._reader.stdout.read(int(header[2]))
         self._reader.stdout.read(1)
         return content
+
+
+def _git() -> Any:
+    # Looked for only here: a host without git can still export and import folders.
+    try:
+        import git
+    except ImportError:
+        raise OperatorError("git is not installed, so no commit can be read; install it, or name a directory") from None
+    return git
 
 
 def _refuse(error: OSError) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from migrator.canonical_json import decode
+from migrator.ciphers import PasswordCipher
 from migrator.credentials import Secret
 from migrator.document import Body
 from migrator.document_map import DocumentMap
@@ -87,12 +89,32 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
         cipher = metadata.open_with(_revealed(password))
 
     def opened(document_map: DocumentMap, identity: str, body: Body) -> tuple[Body, list[tuple[str, str]]]:
+        wrong: list[tuple[str, str]] = []
+        collecting = cast(PasswordCipher, _Collecting(cipher, wrong)) if cipher is not None else None
         try:
-            return open_from_tree(document_map, identity, body, cipher), []
+            return open_from_tree(document_map, identity, body, collecting), wrong
         except UnreadableDocument as error:
-            return body, [(error.path, error.message)]
+            return body, [*wrong, (error.path, error.message)]
 
     return Head(origin, NATIVE, metadata.database_version, opened)
+
+
+@dataclass(frozen=True)
+class _Collecting:
+    """
+    Opens as the cipher does, but notes what does not open and goes on, so that all of it is told at once.
+    """
+
+    cipher: PasswordCipher
+    wrong: list[tuple[str, str]]
+
+    def open(self, text: str, context: tuple[str, str, str]) -> str:
+        try:
+            # A sealed value is never empty: it begins with what kind of secret it is.
+            return self.cipher.open(text, context) or "?"
+        except SecretError as error:
+            self.wrong.append((context[2], str(error)))
+            return "?"
 
 
 def _octopus_head(origin: str, metadata: OctopusMetadata, password: Secret | None) -> Head:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_repository_is_closed_after_use(repository: Path) -> None:
     assert process.poll() == 0
 
 
-@pytest.mark.parametrize("revision", ["", "-x", "--output=/tmp/x", "no-such-branch", "HEAD~9", "0" * 40])
+@pytest.mark.parametrize("revision", ["", "-x", "--output=/tmp/x", "no-such-branch", "a\0b", "HEAD~9", "0" * 40])
 def test_a_revision_that_is_none_is_refused(repository: Path, revision: str) -> None:
     """
     An unknown revision, or one that git would take for an option, is told in a sentence.
@@ -99,6 +100,30 @@ def test_a_folder_that_is_no_repository_is_refused(repository: Path, tmp_path: P
     """
     with pytest.raises(OperatorError, match="is not a git repository"), RevisionFiles(tmp_path / name, "HEAD"):
         pass
+
+
+def test_without_git_folders_still_work(repository: Path, tmp_path: Path) -> None:
+    """
+    A host without git reads folders, and is told what a commit needs.
+    """
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom migrator.errors import OperatorError\n"
+        "from migrator.tree_files import FolderFiles, RevisionFiles\n"
+        "print(len(list(FolderFiles(Path(sys.argv[1])).paths())))\n"
+        "try:\n    RevisionFiles(Path(sys.argv[1]), 'HEAD').__enter__()\n"
+        "except OperatorError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(repository)],
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "3",
+        "git is not installed, so no commit can be read; install it, or name a directory",
+    ]
 
 
 def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
