@@ -6,5 +6,17 @@ This is the promise; everything else may change.
 
 from migrator.errors import OperatorError
 from migrator.exporter import ExportOptions, Report, export
+from migrator.importer import ImportOptions, ImportRefused, apply_import, describe, import_tree, plan_import
 
-__all__ = ["ExportOptions", "OperatorError", "Report", "export"]
+__all__ = [
+    "ExportOptions",
+    "ImportOptions",
+    "ImportRefused",
+    "OperatorError",
+    "Report",
+    "apply_import",
+    "describe",
+    "export",
+    "import_tree",
+    "plan_import",
+]

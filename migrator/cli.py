@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.cli_export import EXPORT
+from migrator.cli_import import IMPORT
 from migrator.cli_options import Option, Values, Verb, fold, nearest, overview, parse, usage
 from migrator.errors import OperatorError, UsageError
 from migrator.metadata import VERSION as FORMAT_VERSION
@@ -75,6 +76,7 @@ def version_facts() -> dict[str, Any]:
 
 VERBS: tuple[Verb, ...] = (
     EXPORT,
+    IMPORT,
     Verb(
         "version",
         "Show the program's version and what it found on this machine.",

@@ -18,12 +18,24 @@ from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report, ReportedWarning
 from migrator.plan import Plan, plan_import
 from migrator.plan_apply import reserve_ids, write
+from migrator.plan_describe import describe
 from migrator.plan_values import ImportOptions, Warned
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer
 from migrator.tree import Problem, Tree, TreeFiles
 from migrator.tree_reader import read_tree
 
+__all__ = [
+    "Gate",
+    "ImportOptions",
+    "ImportRefused",
+    "Surroundings",
+    "apply_import",
+    "describe",
+    "import_tree",
+    "master_cipher",
+    "plan_import",
+]
 _SHOWN = 200
 
 
@@ -56,17 +68,7 @@ class Surroundings:
     monotonic: Callable[[], float] = time.monotonic
 
 
-@dataclass(frozen=True)
-class Imported:
-    """
-    The plan of an import and the report of what became of it.
-    """
-
-    plan: Plan
-    report: Report
-
-
-Gate = Callable[[Plan], None]
+Gate = Callable[[Plan, Tree], None]
 """Looks at a plan before it is applied, and raises to refuse it."""
 
 
@@ -75,9 +77,9 @@ def import_tree(
     files: TreeFiles,
     options: ImportOptions,
     *,
-    gate: Gate = lambda plan: None,
+    gate: Gate = lambda plan, tree: None,
     world: Surroundings | None = None,
-) -> Imported:
+) -> Report:
     """
     Import the tree of *files* into the database at *address*: all of it, or nothing.
 
@@ -101,17 +103,17 @@ def import_tree(
 
 def _once(
     address: str, tree: Tree, options: ImportOptions, master: MasterKeyCipher, given: tuple[Gate, Surroundings]
-) -> Imported:
+) -> Report:
     gate, world = given
     started = world.monotonic()
     with open_target(address, master) as target:
         target.facts.check_master_key(master)
         plan = plan_import(tree, target, options)
-        gate(plan)
+        gate(plan, tree)
         report = apply_import(plan, target, options, world=world, seconds=lambda: world.monotonic() - started)
         if not options.dry_run:
             target.commit()
-    return Imported(plan, report)
+    return report
 
 
 def master_cipher(options: ImportOptions) -> MasterKeyCipher:

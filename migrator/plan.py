@@ -13,7 +13,8 @@ from itertools import groupby
 
 from migrator.document import Body, places
 from migrator.document_map import DocumentMap
-from migrator.id_map import is_marked
+from migrator.id_map import is_marked, settle
+from migrator.maps import REGISTRY
 from migrator.natural_keys import fold, rank
 from migrator.plan_checks import check_tree, importable
 from migrator.plan_compare import comparable, differences
@@ -23,7 +24,7 @@ from migrator.plan_matching import Match, Matcher
 from migrator.plan_merge import MERGING, combined, created, incoming
 from migrator.plan_rewrite import Note, Rewritten, project_of, rewritten
 from migrator.plan_target import Stored, TargetView
-from migrator.plan_values import Decision, ImportOptions, Outcome, Warned
+from migrator.plan_values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
 from migrator.tree import Problem, Tree, TreeDocument
 
 BATCH = 400
@@ -60,7 +61,7 @@ class Plan:
                 kinds[word] = kinds.get(word, 0) + 1
         for document in self.missing:
             kinds = counts.setdefault(document.map.type, {})
-            kinds["Missing dependencies"] = kinds.get("Missing dependencies", 0) + 1
+            kinds[MISSING] = kinds.get(MISSING, 0) + 1
         return counts
 
     def final_body(self, decision: Decision, stored: Stored | None) -> Body:
@@ -72,8 +73,8 @@ class Plan:
 
 def _words(decision: Decision) -> Iterator[str]:
     yield decision.outcome.value
-    if decision.document.edited_scripts and decision.outcome in (Outcome.OVERWRITE, Outcome.MERGE, Outcome.CREATE):
-        yield "Property updated"
+    if decision.document.edited_scripts and decision.outcome in WRITTEN:
+        yield PROPERTY
 
 
 def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
@@ -159,16 +160,10 @@ def _final(
     else:
         body.pop("SpaceId", None)
     if stored is None:
-        final = created(document.map, body, _settled(context, target_id))
+        final = created(document.map, body, settle(target_id, context.reserved))
     else:
         final = combined(document.map, change, body, stored, context.ids.is_image)
     return own_fields(plan.fields, document, final, stored, warnings)
-
-
-def _settled(context: Context, target_id: str) -> str:
-    from migrator.id_map import settle
-
-    return settle(target_id, context.reserved) if context.reserved else target_id
 
 
 def _compared(plan: Plan, match: Match, stored: Stored, final: Body) -> Decision:
@@ -192,8 +187,6 @@ def _is_builtin_role_of_team(document: TreeDocument, stored: Stored) -> bool:
     if document.map.type != "ScopedUserRole":
         return False
     team = next(r for r in document.map.references if r.path == "TeamId")
-    from migrator.maps import REGISTRY
-
     return any(REGISTRY[kind].is_fixed(str(stored.body.get("TeamId") or "")) for kind in team.targets)
 
 

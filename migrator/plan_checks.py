@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrator.document_map import Column
+from migrator.known_columns import COLUMNS
 from migrator.natural_keys import key_of, owner_of
 from migrator.plan_context import is_history
 from migrator.plan_target import TargetView
 from migrator.plan_values import ImportOptions, Warned
 from migrator.tree import Problem, Tree, TreeDocument
+
+_DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
+_SERVER_WIDE = ("Space", "Team")
 
 Found = tuple[list[Problem], list[Problem], list[Warned]]
 
@@ -104,17 +107,11 @@ def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
                     document.file, "", f"the target has no table {document_map.type}: it is of an older version"
                 )
             continue
-        for name in (*document_map.columns, *document_map.key, document_map.owner or "Id"):
+        for name in (*COLUMNS.get(document_map.type, ()), "SpaceId"):
             place = f"{document_map.type}.{name}"
-            value = document.body.get(name)
-            if value in (None, False, 0, "", []) or place in absent or target.has_column(document_map.type, name):
+            if document.body.get(name) in _DEFAULTS or place in absent or target.has_column(document_map.type, name):
                 continue
-            if _may_lack(document_map.type, name) or document_map.columns.get(name) is Column.FLAG and value is False:
+            if name == "SpaceId" and (document.space is None or document_map.type in _SERVER_WIDE):
                 continue
             absent.add(place)
             yield Problem(document.file, name, f"the target has no column {place}: it is of an older version")
-
-
-def _may_lack(type_: str, name: str) -> bool:
-    # The process of a runbook names its runbook in one of two columns.
-    return type_ == "RunbookProcess" and name in ("RunbookId", "OwnerId")

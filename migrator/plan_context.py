@@ -14,7 +14,7 @@ from migrator.id_map import IdMap, is_tag_id, settle
 from migrator.maps import REGISTRY
 from migrator.natural_keys import DERIVED, fold
 from migrator.plan_target import TargetView
-from migrator.references import ACTION, TAG, TEMPLATE, Controls
+from migrator.references import TAG, TEMPLATE, Controls
 from migrator.tree import Tree, TreeDocument
 
 _TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

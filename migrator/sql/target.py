@@ -117,7 +117,7 @@ class Target:
     connection: Connection
     schema: Schema
     master: MasterKeyCipher | None = field(default=None, repr=False)
-    facts: ServerFacts = ServerFacts("", b"")
+    facts: ServerFacts = field(default_factory=lambda: ServerFacts("", b""))
     rows_read: int = 0
     _columns: dict[str, dict[str, ReflectedColumn]] = field(default_factory=dict, repr=False)
     _spaces: dict[str, tuple[str, bool]] | None = None
@@ -260,7 +260,7 @@ class Target:
         try:
             text = body_text(table, row)
             body = to_body(table, row, text)
-            thorough = may_hold_secret((text, *(value for value in row if isinstance(value, str))))
+            thorough = may_hold_secret("\n".join([text, *(value for value in row if isinstance(value, str))]))
             return open_stored(table.map, identity, body, self.master, thorough=thorough), True
         except UnreadableDocument:
             # What the target cannot read itself is replaced, or left alone; it does not stop the others.

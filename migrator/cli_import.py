@@ -1,0 +1,109 @@
+"""
+The verb ``import``: options to an ``ImportOptions``, the plan and the report to text and an exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.cli_options import PASSWORD, RESULT, SERVER, Option, Values, Verb
+from migrator.cli_output import check_report_path, show_warnings, write_report
+from migrator.cli_server import choose_server
+from migrator.errors import OperatorError, UsageError
+from migrator.exporter import Report
+from migrator.importer import import_tree, master_cipher
+from migrator.plan import Plan
+from migrator.plan_describe import GROUPS, describe
+from migrator.plan_file import check_saved, saved
+from migrator.plan_values import ImportOptions
+from migrator.tree import Tree
+from migrator.tree_files import FolderFiles
+
+DIRECTORY = Option("directory", "The directory of the export.", "DIR", required=True)
+WISHES = (
+    Option("dry-run", "Do everything and undo it; print what would change."),
+    Option("overwrite", "Replace documents whose name exists; without it they are skipped."),
+    Option("force", "Import despite what is wrong with the tree; can damage the database."),
+    Option("ignore-version-check", "Accept a tree of another version of the server."),
+    Option("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
+    Option("plan", "Write what would be done to this file and change nothing.", "FILE"),
+    Option("apply", "Do what a saved plan says; refused when tree or target have changed since.", "FILE"),
+)
+
+
+def run_import(values: Values) -> int:
+    """
+    Import a directory; prints the preview with --dry-run or --plan, else the counts.
+
+    Raises:
+        OperatorError: what went wrong; nothing was imported.
+    """
+    report_path = Path(values.text("report")) if values.find("report") is not None else None
+    check_report_path(report_path)
+    if values.find("plan") is not None and values.find("apply") is not None:
+        raise UsageError("--plan writes a plan and --apply uses one; give one of them")
+    server = choose_server(values)
+    options = ImportOptions(
+        password=server.password,
+        master_key=server.master_key,
+        overwrite=values.has("overwrite"),
+        force=values.has("force"),
+        ignore_version_check=values.has("ignore-version-check"),
+        dry_run=values.has("dry-run") or values.find("plan") is not None,
+    )
+    look = _Look(values, options)
+    report = import_tree(server.address, FolderFiles(Path(values.text("directory"))), options, gate=look)
+    write_report(report, report_path)
+    show_warnings(report)
+    if not values.has("quiet") and not options.dry_run:
+        sys.stdout.write(_summary(report))
+    return 0
+
+
+@dataclass(frozen=True)
+class _Look:
+    """
+    Shows, saves or compares the plan before it is applied.
+    """
+
+    values: Values
+    options: ImportOptions
+
+    def __call__(self, plan: Plan, tree: Tree) -> None:
+        wanted, given = self.values.find("plan"), self.values.find("apply")
+        if self.options.dry_run and not self.values.has("quiet"):
+            sys.stdout.write(describe(plan))
+        if wanted is not None:
+            _write(Path(wanted), saved(plan, tree, master_cipher(self.options)))
+        if given is not None:
+            check_saved(_read(Path(given)), plan, tree, master_cipher(self.options))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OperatorError(f"the plan {path} cannot be written: {error.strerror}") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperatorError(f"the plan {path} cannot be read: {error.strerror}") from None
+
+
+def _summary(report: Report) -> str:
+    total = {word: sum(kinds.get(word, 0) for kinds in report.counts.values()) for word in GROUPS}
+    lines = [f"  {count:>6} {word}" for word, count in total.items() if count]
+    return "\n".join([f"Imported in {report.seconds:.1f} s:", *lines]) + "\n"
+
+
+IMPORT = Verb(
+    "import",
+    "Import a directory that an export wrote into a server's database: all of it, or nothing.",
+    (*SERVER, *PASSWORD, DIRECTORY, *WISHES, *RESULT),
+    run_import,
+)
