@@ -41,6 +41,7 @@ from auditor.state import State
 from auditor.status import Status, after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools
+from migrator.ciphers import KeyDerivation
 from migrator.credentials import resolve
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
@@ -189,12 +190,15 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
     options.check()
     master = options.master_cipher()
     with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(1))
+        head = repository.head()
+        before = _metadata(repository, head)
+        early = derive(options, before.derivation, pool) if before and before.derivation else None
         spool, facts = _read(run, server, stack)
         state = stack.enter_context(State(run.folder / "rows.sqlite"))
-        pool = stack.enter_context(ThreadPoolExecutor(1))
         facts.check_master_key(master)
-        deriving = derive(options, facts, pool)
-        head = repository.head()
+        wanted = KeyDerivation(facts.identity)
+        deriving = early if early and before and before.derivation == wanted else derive(options, wanted, pool)
         basis = _basis(repository, head, options, facts)
         trusted = head is not None and not run.full and state.is_of(basis)
         if not trusted:
@@ -208,7 +212,7 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
             comparison.find()
             cipher = deriving.result()
             metadata = metadata_of(options, facts, cipher)
-            _check_password(repository, head, options, metadata)
+            _check_password(before, options, metadata)
         with run.phase("render"):
             tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
         commit = None
@@ -294,11 +298,14 @@ def _basis(repository: Repository, head: str | None, options: ExportOptions, fac
     )
 
 
-def _check_password(repository: Repository, head: str | None, options: ExportOptions, metadata: Metadata) -> None:
+def _metadata(repository: Repository, head: str | None) -> Metadata | None:
     content = repository.read(METADATA, head) if head else None
-    if content is None or options.password is None:
+    return Metadata.from_bytes(content) if content is not None else None
+
+
+def _check_password(before: Metadata | None, options: ExportOptions, metadata: Metadata) -> None:
+    if before is None or options.password is None:
         return
-    before = Metadata.from_bytes(content)
     if before.check is None or metadata.check is None:
         return
     if before.derivation == metadata.derivation:

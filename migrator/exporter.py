@@ -164,17 +164,19 @@ def key_derivation(options: ExportOptions, facts: ServerFacts) -> Any:
     Yield a future of the password's cipher, derived while other work goes on; ``None`` where none is needed.
     """
     with ThreadPoolExecutor(1) as pool:
-        yield derive(options, facts, pool)
+        yield derive(options, KeyDerivation(facts.identity), pool)
 
 
-def derive(options: ExportOptions, facts: ServerFacts, pool: ThreadPoolExecutor) -> Future[PasswordCipher | None]:
+def derive(
+    options: ExportOptions, derivation: KeyDerivation, pool: ThreadPoolExecutor
+) -> Future[PasswordCipher | None]:
     """
-    Start deriving the password's cipher for a server; its salt is the server's identity.
+    Start deriving the password's cipher; the salt of a server's tree is the server's identity.
     """
     password = options.password
     if options.secrets is SecretsMode.OMIT or password is None:
         return pool.submit(lambda: None)
-    return pool.submit(PasswordCipher.from_password, password.reveal(), KeyDerivation(facts.identity))
+    return pool.submit(PasswordCipher.from_password, password.reveal(), derivation)
 
 
 def renderer_of(
