@@ -310,7 +310,7 @@ def _known_keys(where: list[str]) -> list[str]:
             for item in (annotation, *get_args(annotation))
             if isinstance(item, type) and issubclass(item, BaseModel)
         ]
-        model = options[0] if options else annotation
+        model = options[0] if options and get_origin(annotation) is not dict else annotation
     return list(getattr(model, "model_fields", {}))
 
 

@@ -1,0 +1,277 @@
+"""
+The configuration file: what is read, what is refused, and how it is told.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from auditor.settings import Settings, load
+from migrator.errors import UsageError
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "auditor.example.toml"
+SERVER = """\
+[servers.prod]
+database = "sqlite:///octopus.sqlite"
+master_key = "env:KEY"
+
+[servers.prod.export]
+password = "env:PASSWORD"
+
+[servers.prod.repository]
+path = "prod.git"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "auditor.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    return load(written(tmp_path, text))
+
+
+def refused(tmp_path: Path, text: str) -> list[str]:
+    """
+    Return the lines in which a configuration is refused, the first one (how many there are) left out.
+    """
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, text)
+    first, *lines = str(caught.value).splitlines()
+    assert str(tmp_path / "auditor.toml") in first
+    return [line.strip() for line in lines]
+
+
+def models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_of(part)
+
+
+def every_field(model: type[BaseModel], inside: str = "") -> Iterator[str]:
+    """
+    Yield the dotted name of each option; a server's own name is ``*``.
+    """
+    for name, field in model.model_fields.items():
+        below = list(models_of(field.annotation))
+        place = f"{inside}{name}."
+        for inner in below:
+            yield from every_field(inner, f"{place}*." if name == "servers" else place)
+        if not below:
+            yield place.rstrip(".")
+
+
+def every_key(table: dict[str, Any], inside: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from every_key(value, f"{inside}{'*' if inside == 'servers.' else name}.")
+        else:
+            yield f"{inside}{name}"
+
+
+def test_the_example_has_every_option_and_loads() -> None:
+    """config/auditor.example.toml is valid as it stands and names each option that there is, and no other."""
+    keys = set(every_key(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))))
+    shown = {key for key in keys if not key.startswith("defaults.")}
+
+    assert shown == set(every_field(Settings))
+    assert len(shown) > 50
+    assert set(load(EXAMPLE).servers) == {"prod", "lab"}
+
+
+def test_the_smallest_server_gets_the_documented_defaults(tmp_path: Path) -> None:
+    """Beside database, secrets and repository nothing is needed; a server without REST opens no window."""
+    server = read(tmp_path, SERVER).servers["prod"]
+
+    assert (server.repository.branch, server.export.noise, server.export.secrets) == ("main", "normal", "encrypt")
+    assert (server.schedule.cron, server.schedule.timezone) == ("*/15 * * * *", "UTC")
+    assert server.export.inline_scripts == "CopyToFiles"
+    assert not server.opens_window
+
+
+def test_all_errors_are_told_at_once_with_line_and_place(tmp_path: Path) -> None:
+    """Five mistakes give five lines, each with the line of the file and the dotted name of the place."""
+    text = SERVER.replace('path = "prod.git"', 'path = 7\nbranch = "-x"') + (
+        '\n[servers.prod.schedule]\ncron = "61 * * * *"\n\n[servers.prod.maintenance]\nmode = "sometimes"\nlimit = -1\n'
+    )
+    numbers = {line.partition(" =")[0]: number for number, line in enumerate(text.splitlines(), 1)}
+
+    lines = refused(tmp_path, text)
+
+    assert len(lines) == 5
+    for place in ("repository.path", "repository.branch", "maintenance.mode", "maintenance.limit"):
+        expected = f"line {numbers[place.rpartition('.')[2]]}, servers.prod.{place}: "
+        assert any(line.startswith(expected) for line in lines), place
+    assert any("servers.prod.schedule" in line and "61" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "near"),
+    [
+        (("master_key", "masterkey"), "servers.prod.masterkey", "master_key"),
+        (('path = "prod.git"', 'path = "prod.git"\nremotes = "x"'), "servers.prod.repository.remotes", "remote"),
+        (("[servers.prod.export]", "[servers.prod.exports]"), "servers.prod.exports", "export"),
+        (("[servers.prod]", "[deamon]\n[servers.prod]"), "deamon", "daemon"),
+        (("[servers.prod]", "[defaults.exprot]\n[servers.prod]"), "defaults.exprot", "export"),
+        (("[servers.prod]", "[defaults.export]\nnoice = 1\n[servers.prod]"), "defaults.export.noice", "noise"),
+        (("[servers.prod.export]", "[servers.prod.notify.slak]\n[servers.prod.export]"), "notify.slak", "slack"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(
+    change: tuple[str, str], place: str, near: str, tmp_path: Path
+) -> None:
+    """A misspelled key or table is an error with its line, and the key that was probably meant."""
+    lines = refused(tmp_path, SERVER.replace(*change, 1))
+
+    told = [line for line in lines if f"{place}: unknown key" in line]
+    assert told and f"did you mean {near}?" in told[0]
+    assert told[0].startswith("line ")
+
+
+@pytest.mark.parametrize("kind", ["hunter2-Q9", "b64:hunter2-Q9", "env:", "hunter2-Q9:x"])
+@pytest.mark.parametrize(
+    "table",
+    ['master_key = "{}"', 'api_key = "{}"', '[servers.prod.notify.slack]\nurl = "{}"'],
+    ids=["key", "api", "hook"],
+)
+def test_a_literal_secret_is_refused_and_never_repeated(kind: str, table: str, tmp_path: Path) -> None:
+    """Where a reference belongs, anything else is refused with the ways to write one, and is not shown."""
+    text = SERVER.replace('master_key = "env:KEY"', "") + "\n"
+    head, _, tail = text.partition("[servers.prod.export]")
+    key = table.format(kind)
+    own = key if key.startswith("[") else ""
+    config = head + ("" if own else key) + "\n[servers.prod.export]" + tail + own
+
+    lines = refused(tmp_path, config)
+
+    assert any("env:NAME, file:PATH, systemd:NAME or command:CMD" in line for line in lines)
+    assert "hunter2" not in "\n".join(lines)
+
+
+def test_defaults_fill_what_a_server_leaves_out(tmp_path: Path) -> None:
+    """A server's own key goes first, the defaults' next, key by key and table by table, also in tables of tables."""
+    defaults = """\
+[defaults.repository]
+branch = "history"
+committer = "Ops <ops@example.com>"
+[defaults.schedule]
+cron = "0 3 * * *"
+[defaults.notify.slack]
+url = "env:SLACK"
+"""
+    other = SERVER.replace("prod", "test") + 'branch = "own"\n[servers.test.notify]\ntimeout = 3\n'
+
+    servers = read(tmp_path, defaults + SERVER + other).servers
+
+    assert [servers[name].repository.branch for name in ("prod", "test")] == ["history", "own"]
+    assert {item.repository.committer for item in servers.values()} == {"Ops <ops@example.com>"}
+    assert {item.schedule.cron for item in servers.values()} == {"0 3 * * *"}
+    assert servers["test"].notify.timeout == 3
+    assert all(item.notify.slack is not None for item in servers.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('[servers.prod.schedule]\ntimezone = "Europe/Atlantis"', "Europe/Atlantis is not a time zone"),
+        ('[servers.prod.schedule]\ntimezone = "../../etc/passwd"', "is not a time zone"),
+        ('[servers.prod.schedule]\ncron = "* * * *"', "servers.prod.schedule"),
+        ('[servers.prod.schedule]\ncron = "0 0 30 2 *"', "servers.prod.schedule"),
+        ('[servers.prod.export]\ninline_scripts = "Elsewhere"', "inline_scripts"),
+        ("[servers.prod.export]\nshrink_limit = 0", "shrink_limit"),
+        ('[servers.prod.repository]\ncommitter = "Somebody"', "Name <mail@example.com>"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(table: str, told: str, tmp_path: Path) -> None:
+    """Zones, cron expressions, modes, shares, committers: all are checked when the file is read, not when it is used."""
+    header, _, rest = table.partition("\n")
+    text = SERVER.replace(header, f"{header}\n{rest}") if header in SERVER else f"{SERVER}\n{table}\n"
+
+    assert any(told in line for line in refused(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "ext::sh -c id",
+        "http://git.example.com/x.git",
+        "git://git.example.com/x.git",
+        "--upload-pack=id",
+        "https://bob:hunter2@git.example.com/x.git",
+    ],
+)
+def test_a_remote_that_runs_programs_or_shows_secrets_is_refused(remote: str, tmp_path: Path) -> None:
+    """No transport that is unencrypted or runs a command, no option of git, no password in the address."""
+    lines = refused(tmp_path, SERVER + f'remote = "{remote}"\n')
+
+    assert len(lines) == 1 and "servers.prod.repository.remote" in lines[0]
+    assert "hunter2" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "git@git.example.com:ops/x.git",
+        "https://git.example.com/x.git",
+        "https://bot@git.example.com/x.git",
+        "ssh://git@git.example.com:2222/x.git",
+        "file:///srv/x.git",
+        "/srv/x.git",
+    ],
+)
+def test_the_usual_remotes_are_taken(remote: str, tmp_path: Path) -> None:
+    """All forms that the documentation names are taken as they are written."""
+    assert read(tmp_path, SERVER + f'remote = "{remote}"\n').servers["prod"].repository.remote == remote
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told"),
+    [
+        ('master_key = "env:KEY"', "master_key is missing"),
+        ('password = "env:PASSWORD"', "export.password is missing"),
+        ('path = "prod.git"', "repository.path: is missing"),
+        ('database = "sqlite:///octopus.sqlite"', "database: is missing"),
+    ],
+)
+def test_what_belongs_together_is_asked_for(left_out: str, told: str, tmp_path: Path) -> None:
+    """A missing key is named, with what to write or to switch off where that is another way."""
+    assert any(told in line for line in refused(tmp_path, SERVER.replace(left_out, "")))
+
+
+def test_a_url_needs_a_key_unless_no_window_is_wanted(tmp_path: Path) -> None:
+    """Maintenance mode cannot be switched without an API key; with mode never, none is needed."""
+    text = SERVER.replace("[servers.prod.export]", 'url = "https://octopus.example.com"\n[servers.prod.export]')
+
+    assert any("api_key is missing" in line for line in refused(tmp_path, text))
+    assert not read(tmp_path, text + '[servers.prod.maintenance]\nmode = "never"\n').servers["prod"].opens_window
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    """Missing file, wrong syntax, wrong encoding, no server at all: each is told with the file's name."""
+    with pytest.raises(UsageError, match=r"missing\.toml cannot be read: No such file"):
+        load(tmp_path / "missing.toml")
+    with pytest.raises(UsageError, match=r"auditor\.toml is not TOML: .*line 1"):
+        read(tmp_path, "[servers.prod\n")
+    (tmp_path / "latin.toml").write_bytes(b"# \xe4\n")
+    with pytest.raises(UsageError, match="is not TOML"):
+        load(tmp_path / "latin.toml")
+    assert refused(tmp_path, "[daemon]\n")
+
+
+def test_each_server_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """State lies beside the repository, or in a folder for each server below the one that is set."""
+    text = SERVER + SERVER.replace("prod", "test")
+
+    beside, below = read(tmp_path, text), read(tmp_path, '[daemon]\nstate_directory = "/var/s"\n' + text)
+
+    assert {beside.state_folder(name) for name in beside.servers} == {Path("prod.git.state"), Path("test.git.state")}
+    assert {below.state_folder(name) for name in below.servers} == {Path("/var/s/prod"), Path("/var/s/test")}
