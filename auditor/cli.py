@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,17 @@ import click
 
 from auditor.audit import RunOptions, audit
 from auditor.cli_demo import demo
+from auditor.cli_options import CONFIG, SERVER, choose, with_signals
+from auditor.cli_run import release, run, trigger
 from auditor.result import AuditResult
-from auditor.settings import ServerSettings, Settings, load
+from auditor.run_log import run_event
+from auditor.settings import load
 from auditor.stopping import Stop
 from auditor.tools import RunTools
 from migrator import logs
-from migrator.errors import OperatorError, UsageError
+from migrator.errors import OperatorError
 
 CHANGED_EXIT = 3
-_CONFIG = click.option(
-    "--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The configuration file."
-)
-_SERVER = click.option("--server", help="Only this server of the configuration.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +37,8 @@ def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
 
 
-auditor.add_command(demo)
+for _command in (demo, run, trigger, release):
+    auditor.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,8 +68,8 @@ def _bug(error: Exception) -> int:
     # A bug's own text may hold a document's content, so only its kind and place are shown.
     place = traceback.extract_tb(error.__traceback__)[-1]
     click.echo(
-        f"auditor: this is a bug, not your mistake: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}; "
-        "please report it (AUDITOR_DEBUG=1 shows more)",
+        f"auditor: this is a bug, not your mistake: {type(error).__name__} at "
+        f"{Path(place.filename).name}:{place.lineno}; please report it (AUDITOR_DEBUG=1 shows more)",
         err=True,
     )
     if os.environ.get("AUDITOR_DEBUG") == "1":
@@ -79,8 +78,8 @@ def _bug(error: Exception) -> int:
 
 
 @auditor.command()
-@_CONFIG
-@_SERVER
+@CONFIG
+@SERVER
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 3 when something changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per server.")
 @click.option("--accept-shrink", is_flag=True, help="Commit even if much or a whole type is gone.")
@@ -98,37 +97,12 @@ def once(
     options = RunOptions(accept_shrink, full)
     results = [audit(name, item, settings.state_folder(name), tools, options) for name, item in chosen.items()]
     for result in results:
+        run_event(tools.log, result)
         click.echo(json.dumps(summary(result)) if as_json else told(result))
         complain(result)
     if any(exit_code(result) for result in results):
         return 1
     return CHANGED_EXIT if detailed_exitcode and any(result.commits for result in results) else 0
-
-
-def choose(settings: Settings, server: str | None) -> dict[str, ServerSettings]:
-    """
-    Return the servers that a command is about.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if server is None:
-        return dict(settings.servers)
-    if server not in settings.servers:
-        raise UsageError(f"the configuration has no server {server}; it has {', '.join(sorted(settings.servers))}")
-    return {server: settings.servers[server]}
-
-
-def with_signals(stop: Stop) -> None:
-    """
-    Make SIGTERM and SIGINT ask the run to stop; it closes its window and commits nothing.
-    """
-
-    def ask(number: int, frame: Any) -> None:
-        stop.request()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
 
 
 def summary(result: AuditResult) -> dict[str, Any]:
@@ -164,8 +138,8 @@ def told(result: AuditResult) -> str:
     if not result.commits:
         return f"{result.server}: nothing changed ({result.documents} documents, {window}, {result.seconds:.1f} s)"
     return (
-        f"{result.server}: {result.subject} ({files.added} files added, {files.modified} modified, {files.deleted} deleted; "
-        f"commit {result.commits[0][:10]}, {window}, {result.seconds:.1f} s)"
+        f"{result.server}: {result.subject} ({files.added} files added, {files.modified} modified, "
+        f"{files.deleted} deleted; commit {result.commits[0][:10]}, {window}, {result.seconds:.1f} s)"
     )
 
 
@@ -189,13 +163,6 @@ def exit_code(result: AuditResult) -> int:
     """
     kept = any(warning.document for warning in result.warnings)
     return int(result.outcome in ("failed", "skipped") or result.pushed is False or kept)
-
-
-def add(name: str, command: Callable[..., Any]) -> None:
-    """
-    Add a command from another module.
-    """
-    auditor.command(name)(command)
 
 
 if __name__ == "__main__":

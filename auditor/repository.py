@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.git import Git, GitError, GitOptions
@@ -31,6 +31,8 @@ _SETTINGS = {
     "user.useConfigOnly": "false",
 }
 METADATA = "metadata.json"
+SIGNING_ENVIRONMENT = {"SSH_AUTH_SOCK": "", "SSH_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never", "DISPLAY": ""}
+"""What keeps ssh-keygen from an agent and from asking."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class RepositoryOptions:
     path: Path
     branch: str = "main"
     committer: Identity = Identity("Octopus Auditor", "octopus-auditor@localhost")
-    git: GitOptions = GitOptions()
+    git: GitOptions = field(default_factory=GitOptions)
     signing_key_file: Path | None = None
 
 
@@ -147,10 +149,15 @@ class Repository:
         }
         words = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
         signing: list[str] = []
+        session = self.options.signing_key_file is not None
         if self.options.signing_key_file is not None:
             signing = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}"]
             words.insert(1, "-S")
-        return self.git.run(*signing, *words, stdin=message.encode("utf-8", "replace"), env=env)
+            env |= SIGNING_ENVIRONMENT
+        # A session of its own has no terminal on which a passphrase could be asked for.
+        return self.git.run(
+            *signing, *words, stdin=message.encode("utf-8", "replace"), env=env, start_new_session=session
+        )
 
     def advance(self, new: str, old: str | None) -> None:
         """
@@ -179,7 +186,7 @@ def create(options: RepositoryOptions) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise OperatorError(f"{path} is a file, not a repository; name another path")
-        if not path.exists() or not any(path.iterdir()):
+        if not path.exists() or all(item.name == "auditor.lock" for item in path.iterdir()):
             path.mkdir(parents=True, exist_ok=True)
             Git(path, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
     except OSError as error:

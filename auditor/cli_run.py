@@ -1,0 +1,89 @@
+"""
+The commands around the daemon: run it, ask it for a run, and undo what a killed one left.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import structlog
+
+from auditor.audit import release_window
+from auditor.cli_options import CONFIG, SERVER, choose, with_signals
+from auditor.daemon import Daemon, DaemonOptions
+from auditor.journal import Journal
+from auditor.repository import Busy, locked
+from auditor.settings import load
+from auditor.signing import check_signing
+from auditor.stopping import Stop
+from auditor.tools import RunTools
+from auditor.trigger import ask
+from auditor.wakeup import dump_stacks_on_signal
+from migrator import logs
+from migrator.errors import OperatorError
+
+
+@click.command()
+@CONFIG
+@click.option("--poll", type=click.FloatRange(0.05, 300), default=30.0, hidden=True)
+def run(config: Path, poll: float) -> None:
+    """
+    Run as a daemon: each server on its schedule.
+
+    SIGHUP reads the configuration again (one with errors keeps the old), SIGUSR1 runs every server now, SIGUSR2
+    writes every thread's stack to stderr, SIGTERM and SIGINT close what is open and end.
+    """
+    dump_stacks_on_signal()
+    settings = load(config)
+    logs.configure(level=settings.daemon.log_level)
+    for name, item in settings.servers.items():
+        try:
+            check_signing(item)
+        except OperatorError as error:
+            # The other servers are not to suffer for it.
+            structlog.get_logger("auditor").error("signing-key-unusable", server=name, reason=str(error))
+    Daemon(config, settings, DaemonOptions(poll=poll)).run()
+
+
+@click.command()
+@CONFIG
+@SERVER
+def trigger(config: Path, server: str | None) -> int:
+    """Ask the running daemon for a run now."""
+    settings = load(config)
+    deaf = [name for name in choose(settings, server) if not ask(settings.state_folder(name))]
+    if deaf:
+        raise OperatorError(
+            f"no daemon runs for {', '.join(sorted(deaf))}; start `auditor run --config {config}`, "
+            "or do one run with `auditor once`"
+        )
+    click.echo("asked; `auditor status` shows how it ends")
+    return 0
+
+
+@click.command()
+@CONFIG
+@SERVER
+def release(config: Path, server: str | None) -> int:
+    """Restore the maintenance mode that a killed run left on."""
+    settings = load(config)
+    logs.configure(level=settings.daemon.log_level)
+    stop = Stop()
+    with_signals(stop)
+    code = 0
+    for name, item in choose(settings, server).items():
+        folder = settings.state_folder(name)
+        if Journal(folder / "journal.json").read() is None:
+            continue
+        try:
+            with locked(folder, "auditor.lock", 0):
+                if release_window(name, item, folder, RunTools(stop)):
+                    click.echo(f"{name}: maintenance mode is as it was before the run that was killed")
+        except Busy as error:
+            click.echo(f"auditor: {name}: {error}; the window is that process's own", err=True)
+            code = 1
+        except OperatorError as error:
+            click.echo(f"auditor: {name}: {error}", err=True)
+            code = 1
+    return code

@@ -1,0 +1,231 @@
+"""
+One supervised run of the daemon: its limit of time, and whom it is told to.
+
+A run has a thread of its own, so that one that hangs costs its server and nothing else. Not here: when it is run
+(daemon.py), and what it does (audit.py).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from auditor.audit import RunOptions, audit
+from auditor.daemon_slots import Slot, Slots
+from auditor.metrics import Metrics
+from auditor.notifications import Notifier
+from auditor.repack import maintain_if_due
+from auditor.result import AuditResult
+from auditor.run_log import run_event
+from auditor.settings import ServerSettings
+from auditor.status import after, read_status, write_status
+from auditor.stopping import Stop
+from auditor.tools import RunTools
+
+_LOOK_EVERY = 0.5
+
+
+@dataclass
+class Active:
+    """
+    A run under way; ``last`` is when it last got on (monotonic seconds), ``patience`` how long it may be silent.
+    """
+
+    server: str
+    patience: float
+    stop: Stop = field(default_factory=Stop)
+    step: str = ""
+    last: float = field(default_factory=time.monotonic)
+
+    def got_on(self, step: str = "") -> None:
+        """
+        Say that the run got on.
+        """
+        self.step, self.last = step or self.step, time.monotonic()
+
+    @property
+    def hangs(self) -> bool:
+        """
+        Return whether the run is silent beyond every limit.
+        """
+        return time.monotonic() - self.last > self.patience
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """
+    ``slots`` runs at once, but a run that is silent for ``slot_patience`` no longer counts. ``grace`` is how long a run
+    that was asked to end may take to do so; ``stop_grace`` the same while the daemon stops. Times in seconds.
+    ``on_stuck`` is called with the server whose window could not be closed.
+    """
+
+    on_stuck: Callable[[str], None]
+    slots: int = 4
+    slot_patience: float = 60
+    grace: float = 60
+    stop_grace: float = 150
+
+
+class Runner:
+    """
+    Runs servers, from any thread, and knows which are being run.
+    """
+
+    def __init__(self, metrics: Metrics, options: RunnerOptions, log: Any = None) -> None:
+        self._metrics = metrics
+        self._options = options
+        self._log = structlog.get_logger("auditor") if log is None else log
+        self._lock = threading.Lock()
+        self._active: list[Active] = []
+        self._at_work = 0
+        self._stopping = threading.Event()
+        self.slots = Slots(options.slots, self._stopping)
+
+    def run(self, server: str, settings: ServerSettings, folder: Path, reason: str) -> AuditResult | None:
+        """
+        Audit a server and tell everybody; ``None`` if the daemon is stopping.
+        """
+        with self._lock:
+            self._at_work += 1
+        try:
+            with self.slots.taken() as slot:
+                return None if slot is None else self._run(server, settings, folder, reason, slot)
+        finally:
+            with self._lock:
+                self._at_work -= 1
+
+    def _run(self, server: str, settings: ServerSettings, folder: Path, reason: str, slot: Slot) -> AuditResult:
+        previous = read_status(folder).last_outcome
+        notifier = Notifier(settings.notify)
+        # A dead man's switch that does not answer must not make the run late.
+        greeting = threading.Thread(target=notifier.start, args=(server,), name=f"ping-{server}", daemon=True)
+        greeting.start()
+        result = self._supervised(server, settings, folder, RunOptions(reason=reason), slot)
+        run_event(self._log.bind(reason=reason), result)
+        self._metrics.record(result)
+        if result.window_stuck:
+            self._options.on_stuck(server)
+        if self._stopping.is_set() and not result.window_stuck:
+            return result
+        if result.outcome in ("changed", "unchanged"):
+            maintain_if_due(server, settings, folder, RunTools(log=self._log))
+        slot.give_back()
+        greeting.join(settings.notify.timeout)
+        notifier.finish(result, previous)
+        return result
+
+    def tell_stuck(self, server: str, settings: ServerSettings, error: str) -> None:
+        """
+        Tell everybody of a window that a killed run left and that cannot be closed.
+        """
+        result = replace(_failed(server, error), window_stuck=True)
+        run_event(self._log, result)
+        self._metrics.record(result)
+        Notifier(settings.notify).finish(result)
+
+    def _supervised(
+        self, server: str, settings: ServerSettings, folder: Path, options: RunOptions, slot: Slot
+    ) -> AuditResult:
+        active = Active(server, settings.run_limit + 2 * self._options.grace)
+        tools = RunTools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
+        done: Future[AuditResult] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(audit(server, settings, folder, tools, options))
+            except BaseException as error:
+                done.set_exception(error)
+            finally:
+                with self._lock:
+                    self._active.remove(active)
+
+        with self._lock:
+            self._active.append(active)
+            if self._stopping.is_set():
+                active.stop.request()
+        ended = threading.Event()
+        done.add_done_callback(lambda _: ended.set())
+        threading.Thread(target=work, name=f"audit-{server}", daemon=True).start()
+        self._wait(ended, active, settings.run_limit, slot)
+        return self._outcome(done, active, folder)
+
+    def _wait(self, ended: threading.Event, active: Active, limit: float, slot: Slot) -> None:
+        deadline = time.monotonic() + limit
+        asked = False
+        while not ended.wait(_LOOK_EVERY):
+            now = time.monotonic()
+            if now - active.last > self._options.slot_patience:
+                slot.give_back()
+            if not asked and self._stopping.is_set():
+                asked, deadline = True, now + self._options.stop_grace
+            if now < deadline:
+                continue
+            if asked:
+                return
+            active.stop.request(
+                f"the run took longer than run_limit = {limit:g} seconds (it was at: {active.step}) and was abandoned; "
+                "nothing was committed"
+            )
+            asked, deadline = True, now + self._options.grace
+
+    def _outcome(self, done: Future[AuditResult], active: Active, folder: Path) -> AuditResult:
+        if done.done():
+            error = done.exception()
+            if error is None:
+                return done.result()
+            sentence = _bug(error)
+        else:
+            sentence = (
+                f"the run hangs at: {active.step}, and did not end when asked to; this server is left out until it "
+                "does, or until the daemon is started again"
+            )
+        result = _failed(active.server, sentence)
+        try:
+            write_status(folder, after(read_status(folder), result, result.started))
+        except OSError as problem:
+            self._log.error("status-not-written", server=active.server, reason=problem.strerror)
+        return result
+
+    def stop(self) -> None:
+        """
+        Begin no more runs, and ask those under way to end.
+        """
+        self._stopping.set()
+        with self._lock:
+            for active in self._active:
+                active.stop.request()
+
+    @property
+    def busy(self) -> bool:
+        """
+        Return whether anything is still being done for a server.
+        """
+        with self._lock:
+            return self._at_work > 0
+
+    def active(self) -> tuple[Active, ...]:
+        """
+        Return the runs whose threads live, abandoned ones as well.
+        """
+        with self._lock:
+            return tuple(self._active)
+
+
+def _failed(server: str, error: str) -> AuditResult:
+    tools = RunTools()
+    return AuditResult(tools.new_id(), server, tools.now().isoformat(timespec="seconds"), "failed", error=error)
+
+
+def _bug(error: BaseException) -> str:
+    # A bug's own text may hold a document's content, so only its kind and place are told.
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    return f"this is a bug, not your mistake: {type(error).__name__} at {place}; please report it"
