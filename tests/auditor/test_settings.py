@@ -192,7 +192,7 @@ url = "env:SLACK"
     ],
 )
 def test_a_value_that_cannot_be_is_refused(table: str, told: str, tmp_path: Path) -> None:
-    """Zones, cron expressions, modes, shares, committers: all are checked when the file is read, not when it is used."""
+    """Zones, cron expressions, modes, shares, committers: checked when the file is read, not when it is used."""
     header, _, rest = table.partition("\n")
     text = SERVER.replace(header, f"{header}\n{rest}") if header in SERVER else f"{SERVER}\n{table}\n"
 
