@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
@@ -36,8 +36,9 @@ class FolderSink:
         self.directory = directory
         self._clean = clean
         self._staging: Path | None = None
+        self._made = False
         self._staged: list[str] = []
-        self._seen: dict[str, str] = {}
+        self._seen: set[str] = set()
         self._checked: set[str] = set()
 
     def __enter__(self) -> FolderSink:
@@ -46,6 +47,7 @@ class FolderSink:
                 raise OperatorError(f"{self.directory} is not a directory; name another")
             if self._clean:
                 check_clean(self.directory)
+            self._made = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
             self._staging = Path(tempfile.mkdtemp(prefix=".migrator-", dir=self.directory))
         return self
@@ -53,6 +55,9 @@ class FolderSink:
     def __exit__(self, *exc: object) -> None:
         if self._staging is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
+        if self._made and exc[0] is not None:
+            with suppress(OSError):
+                self.directory.rmdir()
 
     def add(self, file: File) -> None:
         """
@@ -61,9 +66,9 @@ class FolderSink:
         Raises:
             OperatorError: the disk is full or refuses; two files would be one on a case-blind file system.
         """
-        other = self._seen.setdefault(file.path.casefold(), file.path)
-        if other != file.path or (other is not file.path and self._is_staged(file.path)):
+        if file.path.casefold() in self._seen:
             raise OperatorError(f"two documents would be the same file {file.path}; rename one of them on the server")
+        self._seen.add(file.path.casefold())
         with folder_errors(self.directory):
             self._refuse_links(file.path)
             if _content(self.directory / file.path) != file.content:
@@ -112,9 +117,6 @@ class FolderSink:
     def _staged_path(self, path: str) -> Path:
         assert self._staging is not None
         return self._staging / path
-
-    def _is_staged(self, path: str) -> bool:
-        return self._staged_path(path).exists()
 
     def _refuse_links(self, path: str) -> None:
         parent = path.rpartition("/")[0]
