@@ -49,7 +49,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         reading.read_export(head, mine)
     reading.strays.update(left)
     warnings = [*(files.warnings if isinstance(files, Noticing) else ()), *reading.all_warnings()]
-    warnings += [f"{ascii(path)} is a name that is not UTF-8, ignored" for path in found if not _is_utf8(path)]
+    warnings += [f"{path!a} is a name that is not UTF-8, ignored" for path in found if not _is_utf8(path)]
     forms = {head.form for head in heads}
     return Tree(
         tuple(sorted(reading.documents, key=lambda item: (item.origin, item.file))),
