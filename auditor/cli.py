@@ -19,7 +19,9 @@ import click
 from auditor.audit import RunOptions, audit
 from auditor.cli_demo import demo
 from auditor.cli_options import CONFIG, SERVER, choose, with_signals
+from auditor.cli_rekey import rekey
 from auditor.cli_run import release, run, trigger
+from auditor.cli_status import status
 from auditor.result import AuditResult
 from auditor.run_log import run_event
 from auditor.settings import load
@@ -37,7 +39,7 @@ def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
 
 
-for _command in (demo, run, trigger, release):
+for _command in (demo, run, trigger, release, status, rekey):
     auditor.add_command(_command)
 
 
