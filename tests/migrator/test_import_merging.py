@@ -1,0 +1,175 @@
+"""
+Known defects of importers: merging, restrictions that must not be narrowed. The number in a name is the one in the regression table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.imports import (
+    Server,
+    Servers,
+    doc,
+    empty_database,
+    environment,
+    outcomes,
+    project,
+    tree,
+    variable,
+    variables,
+)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    An empty database to copy.
+    """
+    return empty_database(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture
+def target(tmp_path: Path, empty: Path) -> Server:
+    """
+    An empty target.
+    """
+    return Servers(tmp_path, empty).make()
+
+
+def account(id_: str = "acc-1", **more: Any) -> Any:
+    """
+    Return an account.
+    """
+    return doc("Account", id_, **({"Name": "cloud", "AccountType": "Token", "EnvironmentIds": []} | more))
+
+
+def test_5129_restrictions_the_tree_cannot_see_are_not_narrowed(target: Server) -> None:
+    """
+    Importing projects one by one, each with its own environment, does not strip what the other import brought.
+    """
+    both = account(EnvironmentIds=["Environments-1", "Environments-2"])
+    target.take(tree(environment(), both))
+
+    target.take(tree(environment("Environments-2", "Prod"), both), overwrite=True)
+
+    wanted = {target.named("DeploymentEnvironment", name)["Id"] for name in ("Dev", "Prod")}
+    assert set(target.named("Account", "cloud")["EnvironmentIds"]) == wanted
+
+
+def test_1628_built_in_roles_take_the_union_of_permissions(target: Server) -> None:
+    """
+    A built-in role never loses a permission that the target's version has.
+    """
+    target.add("UserRole", "userroles-admin", Name="Admin", GrantedPermissions=["A", "New"])
+
+    plan, _ = target.take(
+        tree(doc("UserRole", "userroles-admin", Name="Admin", GrantedPermissions=["A", "B"])), overwrite=True
+    )
+
+    assert sorted(target.read("UserRole", "userroles-admin")["GrantedPermissions"]) == ["A", "B", "New"]
+    assert outcomes(plan) == {"Merged": 1}
+
+
+def test_1823_variable_sets_merge(target: Server) -> None:
+    """
+    Equal name and scope takes the incoming value; the target's other variables stay; twice is the same.
+    """
+    target.take(
+        tree(
+            *project(),
+            environment("Environments-1", "Only here"),
+            variables("Projects-1", variable("A", "old"), variable("B", "own", Environment=["Environments-1"])),
+        )
+    )
+    some = tree(*project(), variables("Projects-1", variable("a", "new"), variable("C", "more")))
+
+    plan, _ = target.take(some, overwrite=True)
+    again = target.preview(some, overwrite=True)
+
+    assert [(v["Name"], v["Value"]) for v in target.all("VariableSet")[0]["Variables"]] == [
+        ("a", "new"),
+        ("C", "more"),
+        ("B", "own"),
+    ]
+    assert (outcomes(plan)["Merged"], outcomes(again)) == (1, {"Unchanged": 4})
+
+
+def test_4882_merged_sets_get_no_doubles_and_lose_no_scope(target: Server) -> None:
+    """
+    A variable made by hand on both sides is one; a variable of a machine that is not there is dropped, with a warning.
+    """
+    target.take(
+        tree(*project(), environment(), variables("Projects-1", variable("A", "1", Environment=["Environments-1"])))
+    )
+    incoming = [
+        variable("A", "1", Environment=["Environments-7"]) | {"Id": "other"},
+        variable("M", "1", Machine=["Machines-9"]),
+    ]
+    some = tree(*project(), environment("Environments-7"), variables("Projects-1", *incoming))
+
+    plan, report = target.take(some, overwrite=True)
+
+    assert [(v["Name"], v.get("Scope")) for v in target.all("VariableSet")[0]["Variables"]] == [
+        ("A", {"Environment": ["Environments-1"]})
+    ]
+    assert outcomes(plan) == {"Unchanged": 5}
+    assert any("Machine" in item.message and "dropped" in item.message for item in report.warnings)
+
+
+def test_teams_merge_members(target: Server) -> None:
+    """
+    Members whom only the target has survive an overwrite.
+    """
+    target.add("Team", "Teams-5", Name="crew", MemberUserIds=["Users-50"], ProjectIds=[], EnvironmentIds=[])
+    target.add("User", "Users-9", Username="ANN", IsActive=True, IsService=False, IdentificationToken="t")
+
+    target.take(
+        tree(
+            doc("User", "Users-1", Username="ann", IsActive=True, IsService=False),
+            doc("Team", "Teams-1", Name="Crew", MemberUserIds=["Users-1"], ProjectIds=[], EnvironmentIds=[]),
+        ),
+        overwrite=True,
+    )
+
+    assert target.read("Team", "Teams-5")["MemberUserIds"] == ["Users-9", "Users-50"]
+    assert target.read("User", "Users-9")["IdentificationToken"] == "t"
+
+
+def test_5940_roles_of_built_in_teams_are_the_targets_own(tmp_path: Path) -> None:
+    """
+    What a built-in team may do on the target is never altered.
+    """
+    folder = tmp_path / "spaces"
+    folder.mkdir()
+    target = Servers(tmp_path, empty_database(folder, spaces=True)).make("newer")
+    target.add("Space", "Spaces-1", Name="Default", Slug="default", IsDefault=True)
+    target.add("Team", "teams-everyone", Name="Everyone", MemberUserIds=[], ProjectIds=[], EnvironmentIds=[])
+    target.add("UserRole", "userroles-x", Name="X", GrantedPermissions=[])
+    target.add(
+        "ScopedUserRole",
+        "ScopedUserRoles-5",
+        TeamId="teams-everyone",
+        UserRoleId="userroles-x",
+        ProjectIds=[],
+        Note="own",
+    )
+
+    plan, _ = target.take(
+        tree(
+            doc(
+                "ScopedUserRole",
+                "ScopedUserRoles-1",
+                TeamId="teams-everyone",
+                UserRoleId="userroles-x",
+                ProjectIds=[],
+                Note="other",
+            )
+        ),
+        overwrite=True,
+    )
+
+    assert outcomes(plan) == {"Skipped (no overwrite)": 1}
+    assert target.read("ScopedUserRole", "ScopedUserRoles-5")["Note"] == "own"
