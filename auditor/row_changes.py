@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from auditor.state import State
 from migrator.maps import REGISTRY
 from migrator.rendering import Renderer
-from migrator.spool import Spool
+from migrator.spool import Head, Spool
 from migrator.sql.rows import SPACE_COLUMN, Table
 
 _CHECK_EVERY = 256
@@ -77,9 +77,10 @@ class RowChanges:
             if exclusion is not None and exclusion(str(head[0])) is not None:
                 skipped += 1
                 continue
-            hashed = blake2b(packed, digest_size=_SIZE)
+            hashed = blake2b(packed[0], digest_size=_SIZE)
+            hashed.update(packed[1])
             if not alone:
-                hashed.update(renderer.context(table, head))
+                hashed.update(renderer.context(table, Head(*head)))
             digest = hashed.digest()
             if known.pop(head[0], None) != digest or not certain:
                 flags[index] = 1

@@ -17,7 +17,7 @@ from migrator.maps import REGISTRY
 from migrator.rendering import File, Rendered, Renderer
 from migrator.sensitive_values import open_stored, plaintexts
 from migrator.server_facts import WRONG_KEY
-from migrator.spool import Head, Spool
+from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import Row, Table, body_text, to_body
 
 Wanted = Callable[[int, int], bool]
@@ -65,7 +65,7 @@ class Rendition:
         for position, item in enumerate(self.spool.tables):
             if REGISTRY.owns(item.table.map.table):
                 for head, _ in self.spool.rows(position):
-                    self.renderer.learn(item.table, head)
+                    self.renderer.learn(item.table, Head(*head))
 
     def documents(self) -> Iterator[Rendered]:
         """
@@ -84,7 +84,7 @@ class Rendition:
             for _ in self._render(again=True):
                 pass
 
-    def wanted_rows(self) -> Iterator[tuple[Table, Head, memoryview]]:
+    def wanted_rows(self) -> Iterator[tuple[Table, Head, Packed]]:
         """
         Yield the rows that are to be rendered, as often as asked.
         """
@@ -93,9 +93,9 @@ class Rendition:
                 continue
             wanted, excludes = self.wanted, bool(item.table.map.excluded_ids)
             for index, (head, packed) in enumerate(self.spool.rows(position)):
-                if wanted(position, index) and not (excludes and item.table.map.exclusion(str(head.id))):
+                if wanted(position, index) and not (excludes and item.table.map.exclusion(str(head[0]))):
                     self.current = position, index
-                    yield item.table, head, packed
+                    yield item.table, Head(*head), packed
 
     def _render(self, *, again: bool = False) -> Iterator[Rendered]:
         for table, head, packed in self.wanted_rows():

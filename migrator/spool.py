@@ -8,6 +8,7 @@ process is. Nothing here knows what a row means.
 from __future__ import annotations
 
 import marshal
+import os
 import tempfile
 import threading
 from array import array
@@ -23,6 +24,15 @@ from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
 # Version 2 has no back references, so equal rows give equal bytes.
 _MARSHAL = 2
 _IN_MEMORY = 32 << 20
+_ENOUGH = 24 << 20
+_VECTOR = 1000
+_WHOLE, _TEXT, _BYTES = 0, 1, 2
+_KINDS: dict[type, int] = {str: _TEXT, bytes: _BYTES}
+
+Packed = tuple[memoryview, memoryview, int]
+"""A row in the spool: its columns without the last, the last column's bytes, and how they go together."""
+
+RawHead = tuple[Any, Any, Any, Any]
 
 
 class Head(NamedTuple):
@@ -60,8 +70,9 @@ class Spool:
         self.tables: list[SpooledTable] = []
         self._waiting: deque[tuple[SpooledTable, Sequence[Row], int]] = deque()
         self._size = 0
+        self._ending = False
         self._changed = threading.Condition()
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._writer: threading.Thread | None = None
 
     def __enter__(self) -> Spool:
@@ -117,15 +128,18 @@ class Spool:
     def _stop_writer(self) -> None:
         if self._writer is not None:
             with self._changed:
+                self._ending = True
                 self._waiting.append(_END)
                 self._changed.notify_all()
             self._writer.join()
+            self._ending = False
             self._writer = None
 
     def _write_waiting(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting:
+                # While the read goes on, this thread only takes what memory cannot hold: both want the interpreter.
+                while not self._waiting or (self._size < _ENOUGH and not self._ending):
                     self._changed.wait()
                 item = self._waiting.popleft()
             if item is _END:
@@ -133,7 +147,8 @@ class Spool:
             table, rows, size = item
             try:
                 self._write(table, rows)
-            except OSError as error:
+            except Exception as error:
+                # Whatever it is, the reading thread waits for this one and must learn of it.
                 self._error = error
             del item, rows
             with self._changed:
@@ -144,35 +159,75 @@ class Spool:
         if self._error is not None:
             return
         heads = marshal.dumps(list(map(_head_of(current.table), rows)), _MARSHAL)
-        blobs = [marshal.dumps(row, _MARSHAL) for row in rows]
-        sizes = array("I", map(len, blobs)).tobytes()
-        body = memoryview(b"".join((heads, sizes, *blobs)))
-        current.frames.append((len(heads), len(rows), len(body)))
-        while body:
-            body = body[self._file.write(body) :]
+        rest, bodies, kinds = _split(rows)
+        sizes = array("I", [*map(len, rest), *map(len, bodies)]).tobytes()
+        pieces = [heads, kinds, sizes, *rest, *(body for body in bodies if body)]
+        current.frames.append((len(heads), len(rows), sum(map(len, pieces))))
+        for start in range(0, len(pieces), _VECTOR):
+            _write_all(self._file.fileno(), pieces[start : start + _VECTOR])
 
-    def rows(self, position: int) -> Iterator[tuple[Head, memoryview]]:
+    def rows(self, position: int) -> Iterator[tuple[RawHead, Packed]]:
         """
-        Yield head and packed row of every row of the table at *position*, in the order they came.
+        Yield head (in the order of ``Head``'s fields) and packed row of every row of a table, in the order they came.
         """
         self.finish()
         self._file.seek(sum(frame[2] for item in self.tables[:position] for frame in item.frames))
         for head_size, count, size in list(self.tables[position].frames):
             frame = memoryview(_exactly(self._file, size))
             heads = marshal.loads(frame[:head_size])  # noqa: S302 - written by this very process
-            sizes = array("I", bytes(frame[head_size : head_size + 4 * count]))
-            at = head_size + 4 * count
-            for head, length in zip(heads, sizes, strict=True):
-                yield Head(*head), frame[at : at + length]
-                at += length
+            kinds = bytes(frame[head_size : head_size + count])
+            at = head_size + 9 * count
+            sizes = array("I", bytes(frame[head_size + count : at]))
+            body_at = at + sum(sizes[:count])
+            for index in range(count):
+                end, body_end = at + sizes[index], body_at + sizes[count + index]
+                yield heads[index], (frame[at:end], frame[body_at:body_end], kinds[index])
+                at, body_at = end, body_end
 
     @staticmethod
-    def unpack(packed: memoryview) -> Row:
+    def unpack(packed: Packed) -> Row:
         """
         Return the row of a packed one.
         """
-        row: Row = marshal.loads(packed)  # noqa: S302 - written by this very process
-        return row
+        rest: Row = marshal.loads(packed[0])  # noqa: S302 - written by this very process
+        if packed[2] == _WHOLE:
+            return rest
+        body = bytes(packed[1])
+        return (*rest, body if packed[2] == _BYTES else body.decode("utf-8", "surrogatepass"))
+
+
+def _split(rows: Sequence[Row]) -> tuple[list[bytes], list[bytes], bytes]:
+    """
+    Return each row without its last column, that column's bytes, and how it is to be put together again.
+
+    The last column is the body where there is one; it is by far the largest, so it is not packed twice.
+    """
+    last = [row[-1] for row in rows]
+    kinds = bytes([_KINDS.get(type(body), _WHOLE) for body in last])
+    if kinds.count(_TEXT) == len(kinds):
+        return [marshal.dumps(row[:-1], _MARSHAL) for row in rows], _encoded(last), kinds
+    rest = [marshal.dumps(row if kind == _WHOLE else row[:-1], _MARSHAL) for row, kind in zip(rows, kinds, strict=True)]
+    bodies = [
+        b"" if kind == _WHOLE else body if kind == _BYTES else _encoded([body])[0]
+        for body, kind in zip(last, kinds, strict=True)
+    ]
+    return rest, bodies, kinds
+
+
+def _encoded(texts: list[str]) -> list[bytes]:
+    try:
+        return [text.encode() for text in texts]
+    except UnicodeEncodeError:
+        return [text.encode("utf-8", "surrogatepass") for text in texts]
+
+
+def _write_all(handle: int, pieces: list[bytes]) -> None:
+    total = sum(map(len, pieces))
+    written = os.writev(handle, pieces)
+    if written < total:
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(handle, rest) :]
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:

@@ -106,11 +106,16 @@ def _table(name: str, columns: list[Any], history: bool) -> Table | None:
         document_map = default_map(name)
     elif document_map.kind is Kind.HISTORY and not history:
         return None
-    kept = tuple(item["name"] for item in columns if not _is_rowversion(item))
+    kept = tuple(sorted((item["name"] for item in columns if not _is_rowversion(item)), key=_body_last))
     flags = frozenset(i["name"] for i in columns if isinstance(i["type"], (mssql.BIT, sqltypes.Boolean)))
     if "id" not in low and document_map.kind is Kind.CONFIGURATION:
         raise DatabaseError(f"the table {name} has no column Id; this is not a schema that can be read")
     return Table(name, kept, document_map, flags)
+
+
+def _body_last(name: str) -> int:
+    # The spool packs the last column by itself, since a body is by far the largest.
+    return (JSON_COLUMN, BLOB_COLUMN).index(name.lower()) + 1 if name.lower() in (JSON_COLUMN, BLOB_COLUMN) else 0
 
 
 def _is_rowversion(item: Any) -> bool:

@@ -88,7 +88,7 @@ def test_the_quick_look_is_never_wrongly_false(body: dict[str, Any]) -> None:
     A document that the quick look passes over is the same opened and unopened.
     """
     text = encode(body).decode("utf-8")
-    if not may_hold_secret([text]):
+    if not may_hold_secret(text):
         assert open_stored(DocumentMap("X", "X", "X-"), "X-1", body, CIPHER) == body
 
 
