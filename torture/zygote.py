@@ -1,0 +1,102 @@
+"""
+A warm process that forks one audit per order, so that a kill costs a fork and not the start of an interpreter.
+
+Speaks lines of JSON: an order comes in; what the audit does goes out step by step, each waiting for a line of leave.
+It stays without threads, so that its forks are clean. Which orders to give belongs in ``arena``.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+import migrator.exporter
+from auditor.audit import RunOptions, audit
+from auditor.settings import ServerSettings
+from auditor.tools import RunTools
+from migrator.ciphers import KeyDerivation
+
+CHEAP = 16
+"""The cost of scrypt in all of torture: its strength is not what is tried here, and it would be half of the time."""
+
+
+def cheapen() -> None:
+    """
+    Derive keys at next to no cost in this process from now on.
+    """
+    migrator.exporter.KeyDerivation = partial(KeyDerivation, cost=CHEAP)  # type: ignore[misc, assignment]
+
+
+def main() -> None:
+    """
+    Serve orders until the input ends.
+    """
+    cheapen()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    orders = open(0, "rb", buffering=0)  # noqa: SIM115, PTH123
+    while line := orders.readline():
+        order = json.loads(line)
+        if order.get("warm"):
+            _tell({"result": _audited(order, lambda name: None)})
+            gc.collect()
+            # The children's collectors leave these objects alone, so their pages stay shared.
+            gc.freeze()
+            _tell({"ended": 0})
+            continue
+        child = os.fork()
+        if child == 0:
+            _work(order, orders)
+        _, status = os.waitpid(child, 0)
+        _tell({"ended": status})
+
+
+def _tell(value: dict[str, Any]) -> None:
+    os.write(1, json.dumps(value).encode() + b"\n")
+
+
+def _audited(order: dict[str, Any], step: Callable[[str], None]) -> dict[str, Any]:
+    settings = ServerSettings.model_validate(order["settings"])
+    options = RunOptions(full=order.get("full", False))
+    return audit("torture", settings, Path(order["folder"]), RunTools(step=step), options).as_json()
+
+
+def _work(order: dict[str, Any], leave: Any) -> None:
+    """
+    Run one audit in this process and end it.
+    """
+    code = 1
+    try:
+        os.setsid()
+        _tell({"pid": os.getpid()})
+        if order.get("file_limit"):
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"], order["file_limit"]))
+
+        def step(name: str) -> None:
+            if order.get("steps"):
+                _tell({"step": name})
+                leave.readline()
+
+        _tell({"result": _audited(order, step)})
+        code = 0
+    except BaseException as error:
+        import traceback
+
+        traceback.print_exception(error)
+        _tell({"bug": f"{type(error).__name__}: {error}"})
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
