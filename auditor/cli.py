@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from auditor.audit import RunOptions, audit
+from auditor.cli_check import check
 from auditor.cli_demo import demo
 from auditor.cli_options import CONFIG, SERVER, choose, with_signals
 from auditor.cli_rekey import rekey
@@ -39,7 +40,7 @@ def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
 
 
-for _command in (demo, run, trigger, release, status, rekey):
+for _command in (demo, run, trigger, release, check, status, rekey):
     auditor.add_command(_command)
 
 

@@ -9,7 +9,10 @@ Sources: docs "Maintenance Mode", "Maintenance Configuration" (API), the client 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
 
@@ -44,11 +47,14 @@ class ApiOptions:
 class OctopusApi:
     """
     A connection to one server's REST interface; close it or use it in a ``with`` block.
+
+    ``answered_at`` is the server's own time at its last answer (the header Date), where it told one.
     """
 
     def __init__(self, options: ApiOptions, sleep: Callable[[float], Any]) -> None:
         self._options = options
         self._sleep = sleep
+        self.answered_at: datetime | None = None
         verify: Any = True
         if options.ca_file:
             import ssl
@@ -151,6 +157,8 @@ class OctopusApi:
 
     def _understood(self, method: str, path: str, answer: httpx.Response) -> dict[str, Any]:
         url, status = self._options.url, answer.status_code
+        with suppress(ValueError, TypeError):
+            self.answered_at = parsedate_to_datetime(answer.headers.get("Date", ""))
         if status == 401:
             raise OperatorError(
                 f"{url} does not accept the API key (401); it is wrong, expired or disabled: make a new one"

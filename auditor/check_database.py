@@ -1,0 +1,134 @@
+"""
+Checks of the database: driver, login and rights, isolation, version, master key, clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.audit import database_address, export_options
+from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
+from migrator.document_map import Kind
+from migrator.errors import SecretError
+from migrator.maps import REGISTRY
+from migrator.reading import Server, look_at, reader_of, reads_one_state
+from migrator.server_facts import read_facts
+from migrator.sql.engine import odbc_drivers, open_engine, parse_address
+from migrator.sql.reader import CORE_TABLES
+from migrator.sql.rights import Rights, database_time, read_rights
+
+_SHOWN = 8
+NEEDED = frozenset(item.table for item in REGISTRY.maps if item.kind is not Kind.HISTORY) | {
+    "Event",
+    "OctopusServerInstallationHistory",
+}
+
+
+def driver(subject: Subject) -> Iterator[Finding]:
+    """
+    Is the ODBC driver that the address names installed?
+    """
+    url = parse_address(database_address(subject.settings))
+    if url.get_backend_name() == "sqlite":
+        yield passed("driver", "SQLite, which needs none")
+        return
+    present = odbc_drivers()
+    wanted = str(url.query.get("driver", ""))
+    if present is None or not present:
+        yield failed(
+            "driver",
+            "no ODBC driver is installed" if present is not None else "the ODBC driver manager is missing",
+            "install unixODBC and msodbcsql18 from Microsoft's package repository",
+        )
+    elif wanted and wanted not in present:
+        yield failed("driver", f"the ODBC driver {wanted!r} is not installed", f"there are: {', '.join(present)}")
+    else:
+        yield passed("driver", f"ODBC: {wanted or ', '.join(present)}")
+
+
+def database(subject: Subject) -> Iterator[Finding]:
+    """
+    Can the database be read, by whom, in one state, and does the master key open it?
+    """
+    address = database_address(subject.settings)
+    if parse_address(address).get_backend_name() != "sqlite":
+        yield from _rights_of(subject, address)
+    server = look_at(address)
+    try:
+        yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
+        yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
+        yield from _isolation(subject, server)
+        yield from _facts(subject, server)
+        theirs = database_time(server.engine)
+        if theirs is not None:
+            yield clock_finding("database clock", "the database's clock", theirs, subject.now())
+    finally:
+        server.engine.dispose()
+
+
+def _rights_of(subject: Subject, address: str) -> Iterator[Finding]:
+    engine = open_engine(address)
+    try:
+        yield from rights_findings(read_rights(engine, NEEDED))
+    finally:
+        engine.dispose()
+
+
+def rights_findings(rights: Rights) -> Iterator[Finding]:
+    """
+    Yield what is to be said of a login's rights.
+    """
+    who = f"{rights.login} (user {rights.user} of {rights.database}, SQL Server {rights.version} {rights.edition})"
+    yield passed("login", who)
+    hidden = [name for name in CORE_TABLES if name in rights.invisible]
+    if rights.unreadable or hidden:
+        missing = [*hidden, *rights.unreadable]
+        shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
+        yield failed("rights", f"the login lacks SELECT on {shown}", f"let a database owner run: {rights.grant()}")
+    else:
+        yield passed("rights", f"SELECT on every table; on the database: {', '.join(rights.of_database) or 'none'}")
+    if rights.sysadmin or rights.owner or rights.writable:
+        what = "is sysadmin" if rights.sysadmin else "is db_owner" if rights.owner else "can write to the tables"
+        yield warned(
+            "rights", f"the login {what}, more than an audit needs", f"give it a login of its own: {rights.grant()}"
+        )
+
+
+def _isolation(subject: Subject, server: Server) -> Iterator[Finding]:
+    if reads_one_state(server):
+        yield passed("isolation", "a read sees one frozen state of the database")
+        return
+    name = server.engine.url.database or "Octopus"
+    remedy = f"ALTER DATABASE [{name.replace(']', ']]')}] SET ALLOW_SNAPSHOT_ISOLATION ON;"
+    window = subject.settings.opens_window
+    message = "snapshot isolation is off" + (
+        "" if window else ", so a read is repeated until nothing moves, up to five times"
+    )
+    yield warned("isolation", message, remedy)
+
+
+def _facts(subject: Subject, server: Server) -> Iterator[Finding]:
+    with reader_of(server) as reader:
+        facts = read_facts(reader)
+    subject.shared["version"] = facts.version
+    yield passed("version", f"Octopus {facts.version or 'of unknown version'}, identity {facts.name}")
+    options = export_options(subject.settings, subject.folder)
+    cipher = options.master_cipher()
+    if cipher is None:
+        yield passed("master key", "not needed, since secrets are left out")
+        return
+    try:
+        facts.check_master_key(cipher)
+    except SecretError as error:
+        yield failed("master key", "the master key does not open this database", str(error).partition("; ")[2])
+        return
+    if facts.certificate is None:
+        yield warned(
+            "master key",
+            "the database holds no certificate on which the key could be tried",
+            "the first run tells: a secret that does not open is named",
+        )
+    else:
+        yield passed("master key", "it opens the server's own certificate")
+    options.check()
+    yield passed("password", "the export password can be read")

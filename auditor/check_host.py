@@ -1,0 +1,93 @@
+"""
+Checks of this machine: disk, who can read what, the schedule, and the addresses of notifications.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from auditor.check import Finding, Subject, existing, failed, passed, warned, writable
+from auditor.cron import Cron
+from auditor.notification_checks import check as check_notifications
+
+_LEAST, _ENOUGH = 100 << 20, 1 << 30
+
+
+def disk(subject: Subject) -> Iterator[Finding]:
+    """
+    Is there room for the state and the repository, and may they be written?
+    """
+    places = {"state": subject.folder, "repository": Path(subject.settings.repository.path)}
+    for name, path in places.items():
+        free = shutil.disk_usage(existing(path)).free
+        room = f"{free / (1 << 30):.1f} GiB free for the {name} ({path})"
+        if free < _LEAST:
+            yield failed("disk", room, "make room, or put it on another file system")
+        elif free < _ENOUGH:
+            yield warned("disk", room, "watch it: a full disk stops the history, though it breaks nothing")
+        else:
+            yield passed("disk", room)
+    if not writable(subject.folder):
+        yield failed("state", f"{subject.folder} cannot be written", "give the auditor's user the right to write there")
+
+
+def modes(subject: Subject) -> Iterator[Finding]:
+    """
+    Can others read the configuration or a secret?
+    """
+    open_to_all = [path for path in (subject.config, *secret_files(subject)) if _others_read(path)]
+    for path in open_to_all:
+        yield warned("file modes", f"every user of this machine can read {path}", f"chmod o-rwx {path}")
+    if not open_to_all:
+        yield passed("file modes", "neither the configuration nor a secret is open to other users")
+
+
+def secret_files(subject: Subject) -> list[Path]:
+    """
+    Return the files that the server's settings name as secrets.
+    """
+    settings = subject.settings
+    references = [
+        settings.database,
+        settings.master_key,
+        settings.api_key,
+        settings.export.password,
+        settings.repository.signing_key,
+    ]
+    files = [Path(text[5:]).expanduser() for text in references if text and text.startswith("file:")]
+    key = settings.repository.ssh_key_file
+    return [*files, *([Path(key).expanduser()] if key else [])]
+
+
+def _others_read(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def schedule(subject: Subject) -> Iterator[Finding]:
+    """
+    When are the next five runs, in local time and UTC?
+    """
+    table = subject.settings.schedule
+    zone = ZoneInfo(table.timezone)
+    runs = Cron.parse(table.cron, table.timezone).next_runs(subject.now(), 5)
+    times = [f"{run.astimezone(zone):%a %Y-%m-%d %H:%M %z} = {run.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for run in runs]
+    yield passed("schedule", f"{table.cron} in {table.timezone}:\n" + "\n".join(times))
+
+
+def notifications(subject: Subject) -> Iterator[Finding]:
+    """
+    Can whoever is to be told be reached? Nothing is sent.
+    """
+    for probe in check_notifications(subject.settings.notify):
+        if probe.ok:
+            yield passed(probe.name, "it can be reached")
+        else:
+            yield failed(probe.name, "it does not work", probe.remedy)

@@ -1,0 +1,78 @@
+"""
+The command `auditor check`: all probes, as a table for people or JSON for programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from auditor import check_database, check_host, check_repository, check_server
+from auditor.check import Finding, Level, Probe, Subject, examine, failed, passed
+from auditor.cli_options import CONFIG, SERVER, choose
+from auditor.settings import Settings, load
+from migrator.errors import UsageError
+
+PROBES: tuple[tuple[str, Probe], ...] = (
+    ("driver", check_database.driver),
+    ("database", check_database.database),
+    ("REST", check_server.server),
+    ("repository", check_repository.repository),
+    ("remote", check_repository.remote),
+    ("signing", check_repository.signing),
+    ("disk", check_host.disk),
+    ("file modes", check_host.modes),
+    ("schedule", check_host.schedule),
+    ("notifications", check_host.notifications),
+)
+_STYLE = {Level.PASS: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+
+
+@click.command()
+@CONFIG
+@SERVER
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(config: Path, server: str | None, as_json: bool) -> int:
+    """Find out before the first run what would not work, and what to do about it."""
+    try:
+        settings = load(config)
+        chosen = choose(settings, server)
+    except UsageError as error:
+        show([failed("configuration", str(error), "correct these places")], as_json)
+        return 2
+    findings = [passed("configuration", f"{config}: {len(settings.servers)} server(s)")]
+    findings += everything(settings, config, chosen)
+    show(findings, as_json)
+    return int(any(finding.level is Level.FAIL for finding in findings))
+
+
+def everything(settings: Settings, config: Path, servers: Iterable[str]) -> list[Finding]:
+    """
+    Return what all probes find on these servers.
+    """
+    subjects = [Subject(name, settings.servers[name], settings.state_folder(name), config) for name in servers]
+    return [finding for subject in subjects for finding in examine(subject, PROBES)]
+
+
+def show(findings: list[Finding], as_json: bool) -> None:
+    """
+    Print findings.
+    """
+    if as_json:
+        value = [vars(finding) | {"level": finding.level.value} for finding in findings]
+        click.echo(json.dumps({"ok": all(item["level"] != "fail" for item in value), "findings": value}))
+        return
+    console = Console(width=None if Console().is_terminal else 140, highlight=False, markup=False)
+    table = Table("Server", "Check", "Result", "Found")
+    for item in findings:
+        table.add_row(item.server, item.name, item.level.value, item.message, style=_STYLE[item.level])
+    console.print(table)
+    for item in findings:
+        if item.remedy:
+            place = f"{item.server}, {item.name}" if item.server else item.name
+            console.print(f"{item.level.value}: {place}: {item.remedy}", soft_wrap=True)
