@@ -23,7 +23,10 @@ from migrator.maps import REGISTRY
 from migrator.sql.engine import database_errors
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
 
-BATCH = 500
+BATCH = 128
+"""Rows fetched at once: few enough to stay in the processor's cache."""
+KEYS = 500
+"""Keys asked for in one statement."""
 CORE_TABLES = ("Project", "DeploymentEnvironment", "Configuration", "VariableSet", "DeploymentProcess")
 FROZEN = "IsFrozen"
 _ROWVERSION = "dataversion"
@@ -143,15 +146,15 @@ class Reader:
 
     def batches(self, source: Table, *, live_only: bool = True) -> Iterator[list[Row]]:
         """
-        Yield a table's rows in lists of up to 500 plain tuples; frozen rows are left out in SQL.
+        Yield a table's rows in lists of up to 128 plain tuples; frozen rows are left out in SQL.
         """
-        result = self._connection.execution_options(yield_per=BATCH).execute(
-            self.statement(source, live_only=live_only)
-        )
-        convert = _converter(source, self.schema)
+        result = self._connection.execute(self.statement(source, live_only=live_only))
+        convert = _converter(source, self.schema) or tuple
         with result:
-            for rows in result.partitions():
-                yield [convert(row) for row in rows] if convert else [tuple(row) for row in rows]
+            # Plain fetchmany: pyodbc and pysqlite stream by themselves, and SQLAlchemy's own buffering costs as much
+            # as the read.
+            while rows := result.fetchmany(BATCH):
+                yield [convert(row) for row in rows]
 
     def statement(self, source: Table, *, live_only: bool = True) -> Select[Any]:
         """
@@ -173,8 +176,8 @@ class Reader:
         Yield the rows whose column *name* has one of *values*, asked in batches.
         """
         convert = _converter(source, self.schema) or tuple
-        for start in range(0, len(values), BATCH):
-            some = values[start : start + BATCH]
+        for start in range(0, len(values), KEYS):
+            some = values[start : start + KEYS]
             statement = self.statement(source, live_only=live_only).where(_column(name).in_(some))
             for row in self._connection.execute(statement):
                 yield convert(row)
