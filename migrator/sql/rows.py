@@ -83,19 +83,21 @@ def body_text(table: Table, row: Row) -> str:
     Return the JSON text of a row, ``""`` where it has none.
 
     Raises:
-        UnreadableDocument: the compressed body is damaged.
+        UnreadableDocument: the compressed body is damaged, or it is neither text nor bytes.
     """
     blob_at = table.position(BLOB_COLUMN)
     blob = row[blob_at] if blob_at is not None else None
     if blob:
         try:
             return gzip.decompress(blob).decode("utf-16-le", "surrogatepass")
-        except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        except (OSError, EOFError, TypeError, zlib.error, UnicodeDecodeError):
             raise UnreadableDocument(
                 str(row[table.id_position]), "JSONBlob", "the compressed body is damaged"
             ) from None
     text_at = table.position(JSON_COLUMN)
     text = row[text_at] if text_at is not None else None
+    if text is not None and not isinstance(text, str):
+        raise UnreadableDocument(str(row[table.id_position]), "JSON", "text was expected")
     return text or ""
 
 

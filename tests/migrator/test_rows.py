@@ -113,3 +113,12 @@ def test_a_damaged_blob_is_told(blob: bytes) -> None:
     where = table("JSONBlob")
     with pytest.raises(UnreadableDocument, match="Samples-1 at JSONBlob"):
         body_text(where, ("Samples-1", None, 0, "", 0, blob))
+
+
+@pytest.mark.parametrize(("form", "value"), [("JSON", b"{}"), ("JSON", 5), ("JSONBlob", "{}"), ("JSONBlob", 5)])
+def test_a_body_of_another_type_is_told(form: str, value: Any) -> None:
+    """
+    SQLite lets any value stand in any column; what is neither text nor bytes where it should be is unreadable.
+    """
+    with pytest.raises(UnreadableDocument, match=f"Samples-1 at {form}"):
+        body_text(table(form), ("Samples-1", None, 0, "", 0, value))

@@ -1,0 +1,61 @@
+"""
+Against a real SQL Server with an Octopus database, whose address is in MIGRATOR_TEST_DATABASE. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from sqlalchemy import text
+
+from migrator.sql.engine import open_engine, read_connection, snapshot_allowed
+from migrator.sql.reader import Reader, Schema, reflect
+
+pytestmark = pytest.mark.backend
+
+
+@pytest.fixture(scope="module")
+def address() -> str:
+    return os.environ["MIGRATOR_TEST_DATABASE"]
+
+
+@pytest.fixture(scope="module")
+def schema(address: str) -> Schema:
+    return reflect(open_engine(address), history=True)
+
+
+def test_reading_sees_one_state(address: str) -> None:
+    """
+    Where the server allows it, the read runs under SNAPSHOT isolation; nothing else is asked of it.
+    """
+    engine = open_engine(address)
+    with engine.connect() as connection:
+        allowed = snapshot_allowed(connection)
+    with read_connection(engine) as connection:
+        level = connection.execute(
+            text("SELECT transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID")
+        ).scalar()
+        assert level == (5 if allowed else 2)
+
+
+def test_every_table_is_read_whole(address: str, schema: Schema) -> None:
+    """
+    Every row of every table comes once, as plain values.
+    """
+    with read_connection(open_engine(address)) as connection:
+        reader = Reader(connection, schema)
+        for source in schema.tables:
+            count = 0
+            for batch in reader.batches(source):
+                count += len(batch)
+                for row in batch:
+                    assert all(isinstance(value, str | int | float | bytes | bool | None) for value in row)
+            assert count == reader.count(source)
+
+
+def test_nothing_is_unknown(schema: Schema) -> None:
+    """
+    The server's tables are all accounted for, or told.
+    """
+    assert all(item.map.known or item.name in " ".join(schema.warnings) for item in schema.tables)

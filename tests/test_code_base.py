@@ -1,0 +1,108 @@
+"""
+Rules that the sources themselves keep.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from migrator.cli import VERBS
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for package in ("migrator", "auditor") for path in (ROOT / package).rglob("*.py"))
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def imported(path: Path) -> set[str]:
+    """
+    Return the modules of ours that a module imports when it is imported itself.
+    """
+    ours = {module_name(item) for item in SOURCES}
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    # A package is not what `from package import module` waits for, only that module is.
+    found -= {name for name in found if any(other.startswith(f"{name}.") and other in ours for other in found)}
+    return found & ours
+
+
+def test_imports_have_no_cycles() -> None:
+    """
+    What a module imports never imports it again, so that each can be imported alone and first.
+    """
+    graph = {module_name(path): imported(path) for path in SOURCES}
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(SOURCES)
+
+
+def test_everything_imports_without_a_warning() -> None:
+    """
+    No module warns, prints or fails when it is imported.
+    """
+    names = [module_name(path) for path in SOURCES]
+    script = f"import importlib\nfor name in {names}: importlib.import_module(name)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_house_numbers(path: Path) -> None:
+    """
+    A file stays below 400 lines, and a function's body below 60.
+    """
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+    for function in functions(path):
+        body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+        length = (function.end_lineno or 0) - body[0].lineno + 1
+        assert length <= LONGEST_FUNCTION, f"{function.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_public_functions_say_what_they_are_for(path: Path) -> None:
+    """
+    Every module, and every public function and class at its top, has a docstring.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree), "the module has no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_tests_state_their_rule() -> None:
+    """
+    Every test's docstring says what it proves.
+    """
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for function in functions(path):
+            if function.name.startswith("test_"):
+                assert ast.get_docstring(function), f"{path.name}: {function.name}"
+
+
+def test_verbs_have_help() -> None:
+    """
+    Every verb of the command line says what it does, and where it begins is a function of its own.
+    """
+    assert {"export", "version", "help"} <= {verb.name for verb in VERBS}
+    assert all(verb.help and callable(verb.run) for verb in VERBS)
