@@ -19,6 +19,7 @@ import click
 from auditor.audit import RunOptions, audit
 from auditor.cli_check import check
 from auditor.cli_demo import demo
+from auditor.cli_init import init
 from auditor.cli_options import CONFIG, SERVER, choose, with_signals
 from auditor.cli_rekey import rekey
 from auditor.cli_run import release, run, trigger
@@ -40,7 +41,7 @@ def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
 
 
-for _command in (demo, run, trigger, release, check, status, rekey):
+for _command in (demo, run, trigger, release, check, status, init, rekey):
     auditor.add_command(_command)
 
 
