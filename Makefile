@@ -35,7 +35,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/auditor demo --directory demo
 
 test: $(INSTALLED)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from auditor.demo.show import Talk, demonstrate
+from migrator.errors import UsageError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,7 +38,18 @@ def child(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    directory = tmp_path_factory.mktemp("demonstration") / "with a blank, ü"
+    """
+    A demonstration in a directory that holds a half-made earlier one, and something beside it.
+    """
+    place = tmp_path_factory.mktemp("demonstration")
+    directory, other = place / "with a blank, ü", place / "other"
+    directory.mkdir()
+    (directory / ".octopus-auditor-demo").touch()
+    (directory / "octopus.sqlite").write_text("half", encoding="utf-8")
+    (directory / "notes.txt").write_text("mine", encoding="utf-8")
+    other.mkdir()
+    (other / "kept").touch()
+    (directory / "history.git").symlink_to(other)
     return directory, auditor("demo", "--directory", str(directory))
 
 
@@ -106,35 +120,33 @@ def test_the_configuration_goes_on_working(shown: tuple[Path, subprocess.Complet
     assert git(directory, "rev-parse", "HEAD") == before
 
 
-def test_it_replaces_an_earlier_one(shown: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    """A directory that holds what a demonstration leaves, even a half-made one, is taken; what lies beside it stays."""
-    (tmp_path / ".octopus-auditor-demo").touch()
-    (tmp_path / "octopus.sqlite").write_text("half", encoding="utf-8")
-    (tmp_path / "history.git").symlink_to(shown[0])
-    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+def test_it_replaces_an_earlier_one(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """What an earlier demonstration left is made anew, no link is followed out of it, and what lies beside it stays."""
+    directory, _ = shown
 
-    done = auditor("demo", "--directory", str(tmp_path))
-
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
-    assert (shown[0] / "history.git").is_dir()
-    assert not (tmp_path / "history.git").is_symlink()
+    assert (directory / "notes.txt").read_text(encoding="utf-8") == "mine"
+    assert (directory.parent / "other" / "kept").is_file()
+    assert not (directory / "history.git").is_symlink()
 
 
-@pytest.mark.parametrize("kind", ["something else", "a file"])
+@pytest.mark.parametrize("kind", ["something else", "a file", "a link"])
 def test_it_refuses_what_is_not_its_own(kind: str, tmp_path: Path) -> None:
-    """A directory with other content, or a file, is a wrong usage: one sentence, exit 2, nothing touched."""
+    """A directory with other content, a file or a link is a wrong usage that says what to do; nothing is touched."""
     target = tmp_path / "target"
     kept = target
     if kind == "something else":
         target.mkdir()
         kept = target / "octopus.sqlite"
-    kept.write_text("mine", encoding="utf-8")
+    if kind == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        target.symlink_to(tmp_path / "elsewhere")
+    else:
+        kept.write_text("mine", encoding="utf-8")
+    said: list[str] = []
 
-    done = auditor("demo", "--directory", str(target))
+    with pytest.raises(UsageError, match="--directory"):
+        demonstrate(target, Talk(said.append, said.append))
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1 and "--directory" in done.stderr
-    assert kept.read_text(encoding="utf-8") == "mine"
-    assert [item.name for item in tmp_path.iterdir()] == ["target"]
+    assert said == []
+    assert kind == "a link" or kept.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "elsewhere").exists() or not list((tmp_path / "elsewhere").iterdir())
