@@ -173,9 +173,7 @@ def _run(demo: _Demo) -> None:
         raise OperatorError(f"the run failed: {result.error}")
     demo.results.append(result)
     files = result.files
-    counts = (
-        f"{files.added} files added, {files.modified} modified, {files.deleted} deleted, {files.unchanged} unchanged"
-    )
+    counts = f"{files.added} files added, {files.modified} modified, {files.deleted} deleted"
     number = len(result.commits)
     commit = f"{number} commit{'s' if number > 1 else ''}: {result.subject}" if number else "no commit"
     demo.talk.say(f"  {result.documents} documents in {result.seconds:.2f} s; {counts}, {files.unchanged} unchanged")

@@ -82,6 +82,7 @@ def test_edits_make_commits_and_a_run_without_edits_makes_none(
     assert "commit: First export" in first
     assert " 0 unchanged" not in second and " commit" in second
     assert "0 files added, 0 modified, 0 deleted" in third and "no commit" in third
+    assert [part.count("unchanged") for part in (first, second, third)] == [1, 1, 1]
     assert int(git(directory, "rev-list", "--count", "HEAD")) >= 2
 
 
