@@ -167,14 +167,13 @@ def _step_templates(build: Builder) -> None:
     number = 0
     for id_, name, kind, latest, properties, parameters in templates:
         rest = {"Description": f"{name}, for all", "Properties": properties, "Parameters": parameters, "Packages": []}
-        community = "CommunityActionTemplates-1" if id_ == "ActionTemplates-2" else None
         build.add(
             "ActionTemplate",
             Id=id_,
             Name=name,
             Version=latest,
             ActionType=kind,
-            CommunityActionTemplateId=community,
+            CommunityActionTemplateId="CommunityActionTemplates-1" if id_ == "ActionTemplates-2" else None,
             **rest,
         )
         for version in range(1, latest + 1):
