@@ -97,6 +97,8 @@ class Layout:
     """
 
     clashes: frozenset[tuple[str, str]] = frozenset()
+    fixed: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Paths, by type and lower-case id, of documents whose place follows from others: what happened to a release."""
     _owners: dict[str, OwnerPlace] = field(default_factory=dict)
     _spaces: dict[str, str] = field(default_factory=dict)
 
@@ -137,6 +139,8 @@ class Layout:
         """
         Return a document's path below the root.
         """
+        if self.fixed and (settled := self.fixed.get((document_map.table, identity.lower()))) is not None:
+            return settled
         owner = body.get(document_map.owner) if document_map.owner else None
         place = self.owner_place(owner if isinstance(owner, str) else None)
         template = document_map.file

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,11 @@ class Metadata:
     check: str | None = None
     noise: str = "normal"
     inline_scripts: str = "CopyToFiles"
+    partial: Mapping[str, Any] | None = None
+    """
+    Of a partial export: what it was asked for (``Projects``, ``ProjectGroups`` ...), and under ``LeftOut``, by type and
+    id, what its documents mention and a target has to find for itself. ``None``: the whole server.
+    """
 
     def to_bytes(self) -> bytes:
         """
@@ -60,6 +66,8 @@ class Metadata:
                 "P": self.derivation.parallel,
                 "Check": self.check,
             }
+        if self.partial is not None:
+            value["Partial"] = dict(self.partial)
         return encode(value, ("Format", "FormatVersion"))
 
     @classmethod
@@ -85,6 +93,7 @@ class Metadata:
                 secrets.get("Check"),
                 value.get("Noise", "normal"),
                 value.get("InlineScripts", "CopyToFiles"),
+                _partial(value.get("Partial")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
             raise OperatorError(f"{NAME} was not written by this program, or was changed") from None
@@ -102,6 +111,12 @@ class Metadata:
         if cipher.check != self.check:
             raise SecretError("the password does not fit this export; give the one it was written with")
         return cipher
+
+
+def _partial(value: Any) -> Mapping[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("Partial is no object")
+    return value
 
 
 def _derivation(secrets: dict[str, Any]) -> KeyDerivation | None:
