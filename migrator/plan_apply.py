@@ -72,7 +72,7 @@ def _write_batch(
         else:
             writer.update(type_, row)
     writer.insert(type_, fresh)
-    writer.relate(type_, edges)
+    writer.relate(type_, edges, [stored.id for stored in there.values()])
     return len(decisions)
 
 

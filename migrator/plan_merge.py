@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from migrator.document import Body, places
-from migrator.document_map import Column, DocumentMap, Meaning
+from migrator.document_map import Column, DocumentMap, Meaning, Reference
 from migrator.id_map import is_impossible
 from migrator.natural_keys import fold
 from migrator.plan_rewrite import Rewritten
@@ -113,6 +113,8 @@ def _keep_unseen(document_map: DocumentMap, change: Rewritten, result: Body, the
     Where a list lost what the tree does not hold, keep what the target has there and the tree cannot see.
     """
     for reference in document_map.references:
+        if reference.meaning is Meaning.LINK and reference.path.split("/")[-1] not in ("*", "~"):
+            _keep_link(reference, change, result, there, is_image)
         if reference.meaning is Meaning.SCOPE or not reference.path.endswith("/*"):
             continue
         for holder in places(there, reference.path[:-2]):
@@ -129,6 +131,16 @@ def _keep_unseen(document_map: DocumentMap, change: Rewritten, result: Body, the
                 if place.path == holder.path and unseen and isinstance(place.value, list):
                     kept = [item for item in place.value if not (isinstance(item, str) and is_impossible(item))]
                     place.container[place.key] = [*kept, *(item for item in unseen if item not in kept)]
+
+
+def _keep_link(reference: Reference, change: Rewritten, result: Body, there: Body, is_image: IsImage) -> None:
+    theirs = {place.path: place.value for place in places(there, reference.path)}
+    for place in places(result, reference.path):
+        own = theirs.get(place.path)
+        if place.path not in change.narrowed or not isinstance(own, str):
+            continue
+        if not any(is_image(kind, own) for kind in reference.targets):
+            place.container[place.key] = own
 
 
 def _merge(document_map: DocumentMap, change: Rewritten, result: Body, there: Body, is_image: IsImage) -> None:

@@ -16,7 +16,7 @@ from migrator.plan_context import Context
 from migrator.references import ACTION, TEMPLATE, Slot, rewrite
 from migrator.tree import TreeDocument
 
-_QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "ClonedFromProjectId", "ClonedFromTenantId", "SpaceId"))
+_QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))
 
 
 @dataclass(frozen=True)

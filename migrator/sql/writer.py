@@ -113,15 +113,15 @@ class Writer:
         into = table(quoted_name(source.name, True), *values)
         self.target.connection.execute(update(into).where(_column("Id") == item.id).values(values))
 
-    def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]], changed: Iterable[str]) -> None:
         """
-        Rewrite the edges of documents: for each id the related ids with their tables.
+        Rewrite the edges of documents: for each id the related ids with their tables; *changed* had edges before.
         """
         if "relateddocument" not in self.target.schema.all_tables or not edges:
             return
         names = ("Id", "Table", "RelatedDocumentId", "RelatedDocumentTable")
         into = table(quoted_name("RelatedDocument", True), *[_column(name) for name in names])
-        ids = list(edges)
+        ids = [identity for identity in changed if identity in edges]
         for start in range(0, len(ids), ROWS):
             self.target.connection.execute(delete(into).where(_column("Id").in_(ids[start : start + ROWS])))
         rows = [

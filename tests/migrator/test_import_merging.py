@@ -1,5 +1,5 @@
 """
-Known defects of importers: merging, restrictions that must not be narrowed. The number in a name is the one in the regression table.
+Known defects of importers: merging, and what must not be narrowed. Numbers are those of the regression table.
 """
 
 from __future__ import annotations
