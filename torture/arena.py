@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,6 +33,16 @@ from torture.zygote import cheapen
 STATES = 5
 ENVIRONMENT = {"TORTURE_KEY": KEY_TEXT, "TORTURE_PASSWORD": PASSWORD, "TORTURE_API_KEY": API_KEY}
 ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """
+    Yield a folder, in memory where there is one: syncing to a disk would be most of the time, and proves nothing here.
+    """
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="torture-", dir=memory if os.access(memory, os.W_OK) else None) as root:
+        yield Path(root)
 
 
 class Broken(AssertionError):
@@ -84,7 +96,7 @@ class Runner:
         on_step: Callable[[str, int], bool] | None = None,
     ) -> Outcome:
         """
-        Run an audit; kill it after so many seconds, or when *on_step* returns true for a step. *group*: its children too.
+        Run an audit; kill it after so many seconds, or when *on_step* says so of a step. *group*: its children too.
 
         Raises:
             Broken: the audit ended with a bug.
@@ -279,13 +291,13 @@ class Arena:
 
     def check_history(self) -> int:
         """
-        Raise unless every commit's tree is one that the server held, and no commit repeats its parent's; return how many.
+        Raise unless every commit's tree is one that the server held and not its parent's; return how many there are.
         """
         lines = git(self.repository, "log", "--format=%T", "main").split()
         for tree in lines:
             if tree not in self.trees:
                 raise Broken(f"the tree {tree} was committed, but the server never held it")
-        if repeated := [tree for tree, older in zip(lines, lines[1:], strict=False) if tree == older]:
+        if repeated := [tree for tree, older in pairwise(lines) if tree == older]:
             raise Broken(f"commits without a change: {repeated}")
         return len(lines)
 

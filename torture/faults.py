@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ class Fault:
     name: str
     strike: Callable[[Arena], Mend]
     order: tuple[tuple[str, Any], ...] = ()
+    steps: tuple[str, ...] = ()
+    """Where it makes a difference; empty: everywhere."""
 
 
 def _nothing(arena: Arena) -> Mend:
@@ -77,10 +80,8 @@ def database_locked(arena: Arena) -> Mend:
     Another program holds the database for itself.
     """
     connection = sqlite3.connect(arena.database, isolation_level=None, timeout=0, check_same_thread=False)
-    try:
+    with suppress(sqlite3.OperationalError):  # The run itself may be reading at this moment.
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        pass  # The run itself is reading at this moment.
     return connection.close
 
 
@@ -166,21 +167,36 @@ def folder_readonly(arena: Arena) -> Mend:
     return mend
 
 
+_READING = ("look", "probe", "read", "window-open", "window-closed")
+
 FAULTS = (
-    Fault("the database is gone", database_gone),
-    Fault("the database is replaced by garbage", database_garbage),
-    Fault("the database is cut in half", database_cut),
-    Fault("the database is locked", database_locked),
-    *(Fault(f"REST: {kind}", rest(kind)) for kind in ("401", "403", "500", "503-once", "html", "drop", "after-drop")),
-    Fault("the remote is gone", remote_gone),
-    Fault("the remote refuses", remote_refuses),
-    Fault("the remote lies", remote_lies),
-    Fault("the remote has foreign commits", remote_ahead),
-    Fault("the remote is new", remote_new),
-    Fault("the state files are damaged", state_garbage),
-    Fault("the repository is read-only", folder_readonly),
+    Fault("the database is gone", database_gone, (), _READING),
+    Fault("the database is replaced by garbage", database_garbage, (), _READING),
+    Fault("the database is cut in half", database_cut, (), _READING),
+    Fault("the database is locked", database_locked, (), ("look", "read")),
     *(
-        Fault(f"the disk takes {size} bytes a file", _nothing, (("file_limit", size),))
+        Fault(f"REST: {kind}", rest(kind), (), ("release", "read", "window-open", "window-closed"))
+        for kind in ("401", "403", "500", "503-once", "html", "drop", "after-drop")
+    ),
+    *(
+        Fault(f"the remote {name}", strike, (), ("repository", "branch-moved", "push"))
+        for name, strike in (
+            ("is gone", remote_gone),
+            ("refuses", remote_refuses),
+            ("lies", remote_lies),
+            ("has foreign commits", remote_ahead),
+            ("is new", remote_new),
+        )
+    ),
+    Fault(
+        "the state files are damaged",
+        state_garbage,
+        (),
+        ("release", "compare", "render", "files-written", "branch-moved"),
+    ),
+    Fault("the repository is read-only", folder_readonly, (), ("repository", "render")),
+    *(
+        Fault(f"the disk takes {size} bytes a file", _nothing, (("file_limit", size),), ("release",))
         for size in (0, 100, 1000, 4096, 20_000, 100_000)
     ),
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from auditor.demo.stub import RestStub
 from tests.support.audits import API_KEY
-from torture.arena import Arena, Broken, Outcome, Runner, build
+from torture.arena import Arena, Broken, Outcome, Runner, build, scratch
 from torture.faults import FAULTS, Fault
 
 STEPS = (
@@ -156,7 +155,7 @@ def every_fault(torture: Torture, faults: tuple[Fault, ...] = FAULTS) -> None:
     Let every fault strike at every step.
     """
     for fault in faults:
-        for step in STEPS if not fault.order else STEPS[:1]:
+        for step in fault.steps or STEPS:
             torture.strike(fault, step)
 
 
@@ -171,8 +170,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}", flush=True)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="torture-") as root, ExitStack() as stack:
-        torture = start(stack, Path(root), options.seed)
+    with scratch() as root, ExitStack() as stack:
+        torture = start(stack, root, options.seed)
         try:
             every_boundary(torture)
             if not options.no_faults:
