@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -193,6 +194,16 @@ def create(options: RepositoryOptions) -> None:
         raise OperatorError(f"the repository {path} cannot be made: {error.strerror}") from None
 
 
+def _initialize(options: RepositoryOptions) -> None:
+    # Made beside its place and moved there whole: a kill in between must not leave half a repository behind.
+    path = options.path
+    new = path.with_name(f".{path.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    Git(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+    new.replace(path)
+
+
 def check_is_ours(options: RepositoryOptions) -> Repository:
     """
     Return the repository after making sure that it is one of this program's.
@@ -263,6 +274,7 @@ def clear_stale(path: Path) -> list[str]:
         "*.lock",
         "refs/**/*.lock",
         "objects/pack/tmp_*",
+        "objects/pack/.tmp-*",
         "objects/pack/*.lock",
         "objects/??/tmp_obj_*",
         "fast_import_crash_*",
