@@ -13,7 +13,7 @@ ARGS ?=
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
-	@echo "make test       all tests (ARGS= goes to pytest)"
+	@echo "make test       all tests (ARGS= goes to pytest; ARGS=\"-n auto --dist loadfile\": on all cores)"
 	@echo "make lint       ruff: rules and format;  make format: put the format right"
 	@echo "make types      mypy;  make contracts: import-linter"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
@@ -35,7 +35,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/auditor demo --directory demo
 
 test: $(INSTALLED)
-	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	$(PY) -m pytest $(ARGS)
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
