@@ -12,12 +12,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from auditor.changes import SUBJECT, counts, message, subject
 from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
-from auditor.git import GitOptions
+from auditor.git import GitError, GitOptions
 from auditor.journal import Journal
 from auditor.maintenance import Tools, Window, WindowOptions, WindowStuck, maintenance_window, release
 from auditor.octopus_api import ApiOptions, OctopusApi
@@ -37,7 +36,7 @@ from auditor.repository import (
 from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.row_changes import RowChanges
 from auditor.settings import ServerSettings
-from auditor.state import State
+from auditor.state import State, StateError
 from auditor.status import Status, after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools
@@ -151,14 +150,13 @@ def _locked(run: _Run, result: AuditResult) -> AuditResult:
     with locked(run.folder, "auditor.lock", run.options.wait, run.tools.sleep):
         with run.phase("release"):
             release_window(run.server, run.settings, run.folder, run.tools)
-        with run.phase("repository"):
-            repository = open_repository(run.settings, run.tools.log)
-        with run.phase("look"):
-            server = look_at(database_address(run.settings))
-        with locked(repository.path, "auditor.lock", run.options.wait, run.tools.sleep), ExitStack() as stack:
-            stack.enter_context(application_lock(server.engine, run.folder))
+        with ExitStack() as stack:
+            with run.phase("repository"):
+                repository = _open_repository(run, stack)
+            with run.phase("look"):
+                server = look_at(database_address(run.settings))
             stack.callback(server.engine.dispose)
-            clear_stale(repository.path)
+            stack.enter_context(application_lock(server.engine, run.folder))
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
                 return _published(run, repository, done)
@@ -220,9 +218,7 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
             with run.phase("commit"):
                 commit = _committed(run, comparison, repository, head, tree, facts)
         count = comparison.file_counts(total)
-        state.finish(
-            _basis(repository, repository.head(), options, facts), count.added + count.modified + count.unchanged
-        )
+        _finish(run, state, _basis(repository, repository.head(), options, facts), count)
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
@@ -235,6 +231,14 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
         )
     run.status = replace(run.status, version=facts.version)
     return _published(run, repository, done)
+
+
+def _finish(run: _Run, state: State, basis: str, count: FileCounts) -> None:
+    try:
+        state.finish(basis, count.added + count.modified + count.unchanged)
+    except StateError as error:
+        # What was committed stands, and is still to be pushed; only the next run is slower.
+        run.tools.log.warning("state-not-kept", server=run.server, reason=str(error))
 
 
 def _read(run: _Run, server: Server, stack: ExitStack) -> tuple[Spool, ServerFacts]:
@@ -365,7 +369,8 @@ def _published(run: _Run, repository: Repository, result: AuditResult) -> AuditR
     if remote is None:
         return result
     with run.phase("push"):
-        if not result.commits and is_published(repository, remote):
+        # A full run looks at the remote even so: it may have been made anew, or have gone back.
+        if not result.commits and not run.full and is_published(repository, remote):
             return replace(result, pushed=True)
         published = publish(repository, remote, run.tools.log, run.tools.sleep)
     return _with_push(result, published, repository.head())
@@ -427,24 +432,24 @@ def release_window(server: str, settings: ServerSettings, folder: Path, tools: R
         return release(api, journal, window_options(server, settings), Tools(tools.stop, tools.clock, tools.log))
 
 
-def open_repository(settings: ServerSettings, log: Any) -> Repository:
+def _open_repository(run: _Run, stack: ExitStack) -> Repository:
     """
-    Return the server's repository, made or taken over from the remote where there is none yet.
-
-    Raises:
-        OperatorError: the path holds something else.
+    Return the server's repository, locked as long as *stack*, made or taken over from the remote if there is none yet.
     """
-    options = repository_options(settings)
+    options, remote = repository_options(run.settings), run.settings.repository.remote
     create(options)
     repository = check_is_ours(options)
+    stack.enter_context(locked(repository.path, "auditor.lock", run.options.wait, run.tools.sleep))
+    # First of all, since a lock that a killed run left would stop everything else.
+    if stale := clear_stale(repository.path):
+        run.tools.log.warning("stale-files-removed", repository=str(repository.path), files=stale)
     configure(repository)
-    if repository.head() is None and settings.repository.remote is not None:
+    if repository.head() is None and remote is not None:
         try:
-            if adopt(repository, settings.repository.remote):
-                log.warning("history-taken-over", remote=settings.repository.remote, head=repository.head())
-                check_is_ours(options)
-        except OperatorError as error:
-            log.warning("remote-not-reached", reason=str(error))
+            if adopt(repository, remote):
+                run.tools.log.warning("history-taken-over", remote=remote, head=repository.head())
+        except GitError as error:
+            run.tools.log.warning("remote-not-reached", reason=str(error))
     return repository
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from auditor.journal import Entry, Journal
+from auditor.octopus_api import Refused
 from auditor.stopping import Stop, TooLong
 from migrator.errors import OperatorError
 
@@ -121,7 +122,13 @@ class Window:
                 "so maintenance mode was not switched"
             ) from None
         self._opened = self._tools.clock()
-        self._api.switch_maintenance(True)
+        try:
+            self._api.switch_maintenance(True)
+        except Refused:
+            # Nothing was switched, so there is nothing to switch back, which would be refused again and again.
+            self._opened = None
+            self._journal.clear()
+            raise
         self._drain()
 
     def _drain(self) -> None:

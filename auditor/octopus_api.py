@@ -25,6 +25,12 @@ from migrator.errors import OperatorError
 ATTEMPTS = 4
 
 
+class Refused(OperatorError):
+    """
+    The server understood and said no: the key or its rights; nothing was done, and asking again would not help.
+    """
+
+
 class _Passing(Exception):
     """
     A fault that may be gone at the next try; its text is fit for people.
@@ -160,11 +166,11 @@ class OctopusApi:
         with suppress(ValueError, TypeError):
             self.answered_at = parsedate_to_datetime(answer.headers.get("Date", ""))
         if status == 401:
-            raise OperatorError(
+            raise Refused(
                 f"{url} does not accept the API key (401); it is wrong, expired or disabled: make a new one"
             )
         if status == 403:
-            raise OperatorError(
+            raise Refused(
                 f"{url} refuses {method} {path} (403): the API key's user lacks the permission AdministerSystem"
             )
         if status >= 500 or status == 429:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditor.git import GitError
-from auditor.repository import Repository
+from auditor.repository import METADATA, Repository
 
 _ATTEMPTS = 5
 _FETCHED = "refs/auditor/fetched"
@@ -35,15 +35,19 @@ class Published:
 
 def adopt(repository: Repository, remote: str) -> bool:
     """
-    Take over the remote's history into an empty repository, so that it goes on; return whether there was any.
+    Take over the remote's history into an empty repository, so that it goes on; return whether there was any of ours.
 
     Raises:
         GitError: the remote cannot be reached.
     """
     if remote_tip(repository, remote) is None:
         return False
-    repository.git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{repository.ref}:{repository.ref}")
-    _remember(repository, remote, repository.head() or "")
+    repository.git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{repository.ref}:{_FETCHED}")
+    tip = repository.git.run("rev-parse", "--verify", _FETCHED)
+    if repository.read(METADATA, tip) is None:
+        return False  # A foreign beginning, as a hosting service makes it; our tree is put on top when it is pushed.
+    repository.advance(tip, None)
+    _remember(repository, remote, tip)
     return True
 
 

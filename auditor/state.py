@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+
+from migrator.errors import OperatorError
 
 Files = tuple[tuple[str, bytes], ...]
 """Paths and blob ids of one document's files."""
@@ -26,94 +28,132 @@ CREATE TABLE IF NOT EXISTS row (
 """
 
 
+class StateError(OperatorError):
+    """
+    The state file cannot be read or written. The next run makes it anew.
+    """
+
+
 class State:
     """
     The state file of one repository; changes count only after ``finish``.
 
-    A damaged file is thrown away.
+    A damaged file is thrown away, at the latest by the run after the one that met the damage.
+
+    Raises (from every method):
+        StateError: the disk is full, or the file was damaged meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = _opened(path)
+        with self._errors():
+            self._db = _opened(path)
 
     def __enter__(self) -> State:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._db.rollback()
-        self._db.close()
+        with suppress(sqlite3.Error):
+            self._db.rollback()
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError, EOFError) as error:
+            # Unlinked, not closed: who has it open goes on with it, the next run begins anew.
+            _remove(self._path)
+            raise StateError(
+                f"the state file {self._path} cannot be used ({error}); is the disk full or damaged? The next run makes "
+                "it anew"
+            ) from None
 
     def is_of(self, basis: str) -> bool:
         """
         Return whether the state was made on *basis* (HEAD's commit and whatever else files depend on).
         """
-        found = self._db.execute("SELECT basis FROM head").fetchone()
+        with self._errors():
+            found = self._db.execute("SELECT basis FROM head").fetchone()
         return found is not None and found[0] == basis
 
     def clear(self) -> None:
         """
         Forget all rows.
         """
-        self._db.execute("DELETE FROM row")
-        self._db.execute("DELETE FROM head")
+        with self._errors():
+            self._db.execute("DELETE FROM row")
+            self._db.execute("DELETE FROM head")
 
     def hashes(self, table: str) -> dict[str, bytes]:
         """
         Return the hash of each row of a table.
         """
-        return dict(self._db.execute("SELECT id, hash FROM row WHERE tbl = ?", (table,)))
+        with self._errors():
+            return dict(self._db.execute("SELECT id, hash FROM row WHERE tbl = ?", (table,)))
 
     def counts(self) -> dict[str, int]:
         """
         Return how many rows each table had.
         """
-        return dict(self._db.execute("SELECT tbl, COUNT(*) FROM row WHERE tbl <> '' GROUP BY tbl"))
+        with self._errors():
+            return dict(self._db.execute("SELECT tbl, COUNT(*) FROM row WHERE tbl <> '' GROUP BY tbl"))
 
     def files(self, table: str, identity: str) -> tuple[str, Files]:
         """
         Return a row's name and files (``("", ())`` if it is not known).
         """
-        found = self._db.execute("SELECT name, files FROM row WHERE tbl = ? AND id = ?", (table, identity)).fetchone()
-        return (found[0], marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
+        asked = "SELECT name, files FROM row WHERE tbl = ? AND id = ?"
+        with self._errors():
+            found = self._db.execute(asked, (table, identity)).fetchone()
+            return (found[0], marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
 
     def put(self, rows: Iterable[tuple[str, str, bytes, str, Files]]) -> None:
         """
         Remember rows: table, id, hash, name, files.
         """
-        self._db.executemany(
-            "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)",
-            ((table, identity, digest, name, marshal.dumps(files)) for table, identity, digest, name, files in rows),
+        values = (
+            (table, identity, digest, name, marshal.dumps(files)) for table, identity, digest, name, files in rows
         )
+        with self._errors():
+            self._db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)", values)
 
     def forget(self, rows: Iterable[tuple[str, str]]) -> None:
         """
         Forget rows: table, id.
         """
-        self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", rows)
+        with self._errors():
+            self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", rows)
 
     def total_files(self) -> int:
         """
         Return how many files HEAD has.
         """
-        found = self._db.execute("SELECT files FROM head").fetchone()
-        return int(found[0]) if found else 0
+        with self._errors():
+            found = self._db.execute("SELECT files FROM head").fetchone()
+            return int(found[0]) if found else 0
 
     def finish(self, basis: str, total_files: int) -> None:
         """
         Make what was put and forgotten count for *basis*, a tree of *total_files* files.
         """
-        self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (basis, total_files))
-        self._db.commit()
+        with self._errors():
+            self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (basis, total_files))
+            self._db.commit()
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     try:
         return _connected(path)
     except sqlite3.DatabaseError:
-        for spare in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
-            spare.unlink(missing_ok=True)
+        _remove(path)
         return _connected(path)
+
+
+def _remove(path: Path) -> None:
+    for spare in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
+        spare.unlink(missing_ok=True)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
