@@ -19,10 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+from click.testing import CliRunner, Result
 
+from auditor.audit import RunOptions, audit
+from auditor.cli import auditor
 from auditor.demo.content import fill
 from auditor.demo.stub import RestStub
+from auditor.result import AuditResult
 from auditor.settings import Settings, load
+from auditor.tools import RunTools
 from tests.support.audits import cut_down
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, ROOT, SampleServer
 
@@ -30,6 +36,7 @@ API_KEY = "API-TESTS"
 NEVER = "0 0 1 1 *"
 """A schedule that does not come by during a test."""
 PATIENCE = 30.0
+SECRETS = {"T_KEY": KEY_TEXT, "T_PASSWORD": PASSWORD, "T_OTHER": "another password", "T_API": API_KEY}
 RUNNING = {"Id": "ServerTasks-1", "State": "Executing"}
 
 
@@ -42,7 +49,9 @@ def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(small_database: Path, tmp_path: Path) -> Site:
+def site(small_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
     return Site(tmp_path, small_database)
 
 
@@ -75,8 +84,7 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        secrets = {"T_KEY": KEY_TEXT, "T_PASSWORD": PASSWORD, "T_OTHER": "another password", "T_API": API_KEY}
-        return {**os.environ, **secrets, "PYTHONFAULTHANDLER": "1"}
+        return {**os.environ, **SECRETS}
 
     def add(self, name: str, stub: RestStub | None = None, **tables: Any) -> SampleServer:
         """
@@ -121,9 +129,23 @@ class Site:
     def journal(self, server: str) -> Path:
         return self.state(server) / "journal.json"
 
+    def audit(self, server: str, options: RunOptions | None = None, **tools: Any) -> AuditResult:
+        """
+        Audit a server in this process.
+        """
+        settings = self.load()
+        run_tools = RunTools(**{"log": structlog.get_logger("test"), **tools})
+        return audit(server, settings.servers[server], self.state(server), run_tools, options or RunOptions())
+
+    def command(self, *words: str) -> Result:
+        """
+        Run a command of the auditor in this process.
+        """
+        return CliRunner().invoke(auditor, [*words, "--config", str(self.config)], standalone_mode=False)
+
     def auditor(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """
-        Run a command of the auditor to its end.
+        Run a command of the auditor in a process of its own, to its end.
         """
         return subprocess.run(
             [sys.executable, "-m", "auditor.cli", *words, "--config", str(self.config)],

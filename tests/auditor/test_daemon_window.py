@@ -1,0 +1,115 @@
+"""
+The window always closes: kills, stops, hangs and a server that refuses, with the daemon and with `once`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+
+from auditor.demo.stub import RestStub
+from tests.support.daemons import API_KEY, RUNNING, Child, Site, eventually, site, small_database  # noqa: F401
+
+DRAIN = {"drain": 60, "limit": 60}
+
+
+def wait_for_window(stub: RestStub, child: Child) -> None:
+    """
+    Wait until a run holds the window open, waiting for a task that does not end.
+    """
+    eventually(lambda: stub.in_maintenance and any("/api/tasks" in request.path for request in stub.requests))
+    assert child.process.poll() is None
+
+
+def test_a_killed_run_is_undone(site: Site) -> None:  # noqa: F811
+    """
+    After SIGKILL in the window, `auditor release` restores the state that was found, once, and the daemon does so at
+    its start; without anything to restore, `release` is content.
+    """
+    with RestStub(API_KEY, tasks=[RUNNING]) as stub:
+        site.add("prod", stub, maintenance=DRAIN)
+        with site.start("once") as once:
+            wait_for_window(stub, once)
+            once.end(signal.SIGKILL)
+        assert stub.in_maintenance
+        assert json.loads(site.command("status", "--json").output)["servers"]["prod"]["window"] == "open"
+        done = site.auditor("release")
+        assert (done.returncode, stub.in_maintenance) == (0, False)
+        assert "maintenance mode is as it was" in done.stdout
+        assert site.auditor("release").stdout == ""
+
+        with site.daemon() as daemon:
+            wait_for_window(stub, daemon)
+            daemon.end(signal.SIGKILL)
+        assert stub.in_maintenance
+        site.change("prod", maintenance={"drain": 0})
+        with site.daemon() as daemon:
+            daemon.event("window-closed", server="prod")
+            daemon.event("run", server="prod", outcome="changed")
+            assert daemon.end() == 0
+        assert not stub.in_maintenance
+        assert not site.journal("prod").exists()
+
+
+def test_a_stop_closes_the_window(site: Site) -> None:  # noqa: F811
+    """
+    SIGTERM while the window is open closes it before the daemon ends with 0; nothing is committed.
+    """
+    with RestStub(API_KEY, tasks=[RUNNING]) as stub:
+        site.add("prod", stub, maintenance=DRAIN)
+        with site.daemon() as daemon:
+            wait_for_window(stub, daemon)
+            assert daemon.end() == 0
+            stopped = daemon.event("run", server="prod", outcome="failed")
+        assert "stopped" in stopped["error"]
+        assert not stub.in_maintenance
+        assert not site.journal("prod").exists()
+
+
+def test_a_stuck_window_is_tried_until_it_works(site: Site) -> None:  # noqa: F811
+    """
+    A server that refuses the switch back is asked again and again, at the loudest level, with a notification; when it
+    gives in, a run follows and tells that all is well.
+    """
+    told = site.root / "told"
+    hook = [sys.executable, "-c", f"import os; open({str(told)!r}, 'a').write(os.environ['AUDITOR_STATES'] + '\\n')"]
+    states = ["window-stuck", "recovered", "changed"]
+    with RestStub(API_KEY, tasks=[RUNNING]) as stub:
+        site.add("prod", stub, maintenance={**DRAIN, "release_limit": 0.1, "request_timeout": 1})
+        site.change("prod", notify={"command": {"argv": hook, "states": states}})
+        with site.daemon() as daemon:
+            wait_for_window(stub, daemon)
+            stub.options.fault_method = "PUT"
+            stub.fault = "drop"
+            stub.options.tasks.clear()
+            stuck = daemon.event("run", server="prod", window_stuck=True)
+            assert stuck["level"] == "critical"
+            daemon.event("maintenance-mode-stuck", count=3, level="critical")
+            stub.fault = None
+            daemon.event("window-closed", server="prod")
+            daemon.event("run", server="prod", reason="released", outcome="changed")
+            eventually(lambda: "recovered" in told.read_text())
+            assert daemon.end() == 0
+        assert not stub.in_maintenance
+    assert "window-stuck" in told.read_text().splitlines()[0]
+
+
+def test_once_ends_when_told_to_although_the_window_is_stuck(site: Site) -> None:  # noqa: F811
+    """
+    SIGTERM ends the attempts to switch back after one more; the journal stays for the next start.
+    """
+    with RestStub(API_KEY, tasks=[RUNNING]) as stub:
+        site.add("prod", stub, maintenance={**DRAIN, "release_limit": 600, "request_timeout": 1})
+        with site.start("once", "--json") as once:
+            wait_for_window(stub, once)
+            stub.options.fault_method = "PUT"
+            stub.fault = "500"
+            stub.options.tasks.clear()
+            once.event("maintenance-mode-stuck")
+            assert once.end() == 1
+            assert once.event("run")["window_stuck"] is True
+        assert site.journal("prod").exists()
+        stub.fault = None
+        assert site.audit("prod").error is None
+        assert not stub.in_maintenance
