@@ -20,6 +20,7 @@ from typing import Any
 from migrator.cli_export import EXPORT
 from migrator.cli_import import IMPORT
 from migrator.cli_options import Option, Values, Verb, fold, nearest, overview, parse, usage
+from migrator.cli_partial import PARTIAL_EXPORT
 from migrator.errors import OperatorError, UsageError
 from migrator.metadata import VERSION as FORMAT_VERSION
 from migrator.sql.engine import odbc_drivers
@@ -76,6 +77,7 @@ def version_facts() -> dict[str, Any]:
 
 VERBS: tuple[Verb, ...] = (
     EXPORT,
+    PARTIAL_EXPORT,
     IMPORT,
     Verb(
         "version",

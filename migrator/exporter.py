@@ -16,6 +16,7 @@ from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.credentials import Secret
 from migrator.errors import UsageError
 from migrator.folder import FolderSink
+from migrator.history_places import HistoryPlaces
 from migrator.layout import Layout
 from migrator.metadata import NAME, Metadata
 from migrator.reading import Server, look_at, read_rows
@@ -133,11 +134,13 @@ def export(
     master = options.master_cipher()
     with FolderSink(directory, clean=clean) as sink, Spool(options.spool_directory) as spool:
         server = look_at(address, history=options.history)
-        facts = read_rows(server, spool, progress)
+        facts = read_rows(server, spool, progress, frozen=options.history)
         facts.check_master_key(master)
         with key_derivation(options, facts) as cipher:
             rendition = Rendition(spool, renderer_of(options, server, master, cipher.result))
             rendition.learn_owners()
+            if options.history:
+                HistoryPlaces(spool, rendition.renderer.layout).settle()
             for document in rendition.documents():
                 for file in document.files:
                     sink.add(file)

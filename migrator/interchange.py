@@ -19,10 +19,11 @@ from typing import Any
 
 from migrator.ciphers import InterchangeCipher
 from migrator.document import Body
-from migrator.document_map import DocumentMap, Noise
+from migrator.document_map import DocumentMap, Kind, Noise
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Progress, Report, report_of, stays
 from migrator.folder import FolderSink
+from migrator.history_places import HistoryPlaces
 from migrator.interchange_form import OctopusMetadata, as_stored, octopus_metadata, write_document
 from migrator.interchange_types import CONFIGURATION_FILES
 from migrator.layout import Layout
@@ -32,10 +33,13 @@ from migrator.rendering import File, Renderer
 from migrator.rendition import Rendition
 from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode, SecretText
+from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.task_logs import copy_task_logs
 
 Clock = Callable[[], datetime]
+Look = Callable[[str], Server]
+Read = Callable[[Server, Spool], ServerFacts]
 
 
 def _now() -> datetime:
@@ -71,9 +75,11 @@ def export_octopus(
     clean: bool = False,
     clock: Clock = _now,
     progress: Progress = _silent,
+    look: Look | None = None,
+    read: Read | None = None,
 ) -> Report:
     """
-    Export a whole server into *directory* in the original tool's format.
+    Export a server into *directory* in the original tool's format: the whole, unless *look* and *read* say less.
 
     The same server state gives the same bytes, but for ``Created`` in metadata.json, which stays while nothing else
     in the directory changes. Nothing is left out as noise. *clock* gives a time with an offset.
@@ -85,14 +91,19 @@ def export_octopus(
     cipher = _cipher(options)
     master = options.master_cipher()
     with FolderSink(directory, clean=clean) as sink, Spool(options.spool_directory) as spool:
-        server = _as_stored(look_at(address, history=options.history))
-        facts = read_rows(server, spool, progress)
+        server = look(address) if look else look_at(address, history=options.history)
+        facts = (read or _read_all(options, progress))(server, spool)
+        server = _as_stored(server)
+        for item in spool.tables:
+            item.table = replace(item.table, map=as_stored(item.table.map))
         facts.check_master_key(master)
         render = replace(options.render, noise=Noise.RAW)
         renderer = Renderer(render, OctopusLayout(server.clashes), master, _unused)
         renderer.write = lambda document_map, body: write_document(document_map, body, cipher)
         rendition = Rendition(spool, renderer)
         rendition.learn_owners()
+        if any(item.table.map.kind is Kind.HISTORY for item in spool.tables):
+            HistoryPlaces(spool, renderer.layout).settle()
         for document in rendition.documents():
             for file in document.files:
                 sink.add(file)
@@ -108,6 +119,10 @@ def export_octopus(
     if options.task_logs is not None:
         copy_task_logs(options.task_logs, directory, clean=clean)
     return report_of(rendition, server, strangers, time.monotonic() - started)
+
+
+def _read_all(options: ExportOptions, progress: Progress) -> Read:
+    return lambda server, spool: read_rows(server, spool, progress, frozen=options.history)
 
 
 def _cipher(options: ExportOptions) -> InterchangeCipher:

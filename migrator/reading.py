@@ -44,10 +44,16 @@ def look_at(address: str, *, history: bool = False) -> Server:
 
 
 def read_rows(
-    server: Server, spool: Spool, progress: Callable[[str, int], None] = lambda table, rows: None
+    server: Server,
+    spool: Spool,
+    progress: Callable[[str, int], None] = lambda table, rows: None,
+    *,
+    frozen: bool = False,
 ) -> ServerFacts:
     """
     Copy every row to *spool* in one read transaction, check the counts in it, and return the server's facts.
+
+    With *frozen* also the copies of processes and variables that releases keep.
 
     *progress* is called after each batch with the table's name and its number of rows.
 
@@ -59,10 +65,10 @@ def read_rows(
         facts = read_facts(reader)
         for table in server.schema.tables:
             spooled = spool.begin(table)
-            for batch in reader.batches(table):
+            for batch in reader.batches(table, live_only=not frozen):
                 spool.add(batch)
                 progress(table.name, len(batch))
-            expected = reader.count(table)
+            expected = reader.count(table, live_only=not frozen)
             if spooled.count != expected:
                 raise DatabaseError(
                     f"the table {table.name} was changed during the read ({spooled.count} rows came of {expected})"

@@ -135,7 +135,7 @@ class Renderer:
 
     def _scripts(self, document_map: DocumentMap, body: Body, path: str) -> list[File]:
         mode = self.options.inline_scripts
-        if mode is InlineScripts.LEAVE or not document_map.scripts:
+        if mode is InlineScripts.LEAVE or not document_map.scripts or body.get("IsFrozen") is True:
             return []
         folder, _, file = path.rpartition("/")
         files = []
@@ -156,10 +156,17 @@ def script_owner(file: str) -> str:
     return base
 
 
+_OF_FROZEN = frozenset(("IsFrozen", "Version"))
+"""What tells a release's copy from the living document, and does not change by itself there."""
+
+
 def _quieten(document_map: DocumentMap, body: Body, noise: Noise) -> None:
     if noise is Noise.RAW:
         return
+    frozen = body.get("IsFrozen") is True
     for rule in document_map.volatile:
+        if frozen and rule.path in _OF_FROZEN:
+            continue
         if rule.level is Noise.NORMAL or noise is Noise.STRICT:
             for container, key in holders(body, rule.path):
                 container.pop(key, None)

@@ -38,9 +38,11 @@ def check_source(source: Path, directory: Path) -> None:
         )
 
 
-def copy_task_logs(source: Path, directory: Path, *, clean: bool = False) -> int:
+def copy_task_logs(source: Path, directory: Path, *, clean: bool = False, tasks: frozenset[str] | None = None) -> int:
     """
     Copy the ``*.txt`` files of *source* into *directory*'s TaskLogs; return how many were new or changed.
+
+    With *tasks* (lower-case ids) only their logs, whose names are ``<id>_<token>.txt`` or ``<id>.txt``.
 
     A copy keeps its file's time, and counts as unchanged while size and time are the same. With *clean*, copies
     whose file is gone are removed. Links are not followed.
@@ -57,6 +59,8 @@ def copy_task_logs(source: Path, directory: Path, *, clean: bool = False) -> int
         names = {
             path.name for path in source.iterdir() if path.suffix == ".txt" and path.is_file() and not path.is_symlink()
         }
+        if tasks is not None:
+            names = {name for name in names if name.lower().removesuffix(".txt").partition("_")[0] in tasks}
         for name in sorted(names):
             if not _is_same(source / name, target / name):
                 _copy(source / name, target / name)

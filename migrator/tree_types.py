@@ -16,6 +16,9 @@ from migrator.maps import REGISTRY, Registry
 
 SPACES = "Spaces"
 CERTIFICATE = "certificate-global"
+SNAPSHOT_FOLDERS = ("releases", "deployments")
+SNAPSHOTS = ("VariableSet", "DeploymentProcess", "RunbookProcess")
+"""Types whose frozen copies stand with the releases and deployments that use them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Types:
                 self._main[f"{item.table}s".lower()] = item
                 for folder in self._owner_folders(item):
                     self._companions.setdefault(folder.lower(), []).append(item)
+        for folder in SNAPSHOT_FOLDERS:
+            self._companions[folder] = [registry[type_] for type_ in SNAPSHOTS]
         self._classes = dict(_classes())
 
     def _owner_folders(self, item: DocumentMap) -> Iterable[str]:

@@ -1,0 +1,97 @@
+"""
+The verb ``partial-export``: options to a ``Selection``, then as ``export``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from migrator.cli_export import export_options, report_file, show_result, task_logs_source
+from migrator.cli_options import PASSWORD, RESULT, SERVER, TREE, Option, Values, Verb
+from migrator.cli_output import progress
+from migrator.cli_server import choose_server
+from migrator.errors import UsageError
+from migrator.partial_exporter import export_octopus_partly, partial_export
+from migrator.release_versions import check_versions
+from migrator.selection import Selection
+from migrator.selection_rules import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
+from migrator.sensitive_values import SecretsMode
+
+CHOICE = (
+    Option("project", "A project to export, by name.", "NAME", repeat=True),
+    Option("projectGroup", "All projects of a group, by name.", "NAME", repeat=True),
+    Option("space", "Look for the names in this space only.", "NAME", repeat=True),
+)
+HISTORY = (
+    Option("releaseVersion", "Which releases: a version, a range 1.0.0-1.9.0, or * for all; all if left out.", "EXPR"),
+    Option("ignore-history", "No releases, deployments, tasks or auto-deploy history."),
+    Option("ignore-deployments", "Releases, but no deployments and tasks."),
+)
+IGNORE = (
+    Option("ignore-tenants", "No tenants."),
+    Option("ignore-certificates", "No certificates."),
+    Option("ignore-machines", "No deployment targets and no workers."),
+)
+EXPLAIN = Option("explain", "Print for each document what brought it in.")
+_IGNORED = {
+    "ignore-deployments": DEPLOYMENTS,
+    "ignore-tenants": TENANTS,
+    "ignore-certificates": CERTIFICATES,
+    "ignore-machines": MACHINES,
+}
+
+
+def selection_of(values: Values) -> Selection:
+    """
+    Return what a command line chooses.
+
+    Raises:
+        UsageError: nothing is chosen, or what is chosen contradicts itself.
+    """
+    versions = values.find("releaseVersion")
+    if versions is not None and values.has("ignore-history"):
+        raise UsageError(
+            "--ignore-history leaves all releases out and --releaseVersion chooses some; give one of the two"
+        )
+    check_versions(versions or "")
+    selection = Selection(
+        projects=values.all("project"),
+        groups=values.all("projectGroup"),
+        spaces=values.all("space"),
+        ignored=frozenset(name for switch, types in _IGNORED.items() if values.has(switch) for name in types),
+        history=not values.has("ignore-history"),
+        versions=versions or "",
+    )
+    selection.check()
+    return selection
+
+
+def run_partial_export(values: Values) -> int:
+    """
+    Export the chosen projects; 1 when documents had to be left as they were.
+
+    Raises:
+        OperatorError: what went wrong.
+    """
+    directory = Path(values.text("directory"))
+    selection = selection_of(values)
+    report_path = report_file(values)
+    mode = SecretsMode(values.text("secrets"))
+    task_logs = task_logs_source(values, directory)
+    server = choose_server(values, master_key=mode is not SecretsMode.OMIT, password=mode is not SecretsMode.OMIT)
+    options = export_options(values, server, mode, task_logs)
+    with progress(values.has("quiet")) as tick:
+        run = export_octopus_partly if values.text("format") == "octopus" else partial_export
+        report = run(server.address, directory, selection, options, clean=values.has("clean"), progress=tick)
+    if values.has("explain"):
+        sys.stdout.write("".join(f"{line}\n" for line in report.chains))
+    return show_result(values, report, report_path, directory)
+
+
+PARTIAL_EXPORT = Verb(
+    "partial-export",
+    "Export chosen projects, and only what they need.",
+    (*SERVER, *PASSWORD, *CHOICE, *TREE, *HISTORY, *IGNORE, EXPLAIN, *RESULT),
+    run_partial_export,
+)

@@ -1,0 +1,404 @@
+"""
+What the chosen projects need: every document they refer to, outwards, wave by wave, read by key and in batches.
+
+References are followed wherever the document map names them; parts come with what they are part of. It does not go
+sideways: another project is never taken along, only named. Which projects are chosen is in ``selection``, what belongs
+to what in ``selection_rules``, which machines, tenants and releases in ``selection_members`` and ``history``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.document import Body, places, spelled
+from migrator.document_map import DocumentMap, Meaning, Noise
+from migrator.errors import DatabaseError, UnreadableDocument
+from migrator.id_map import is_impossible
+from migrator.maps import REGISTRY
+from migrator.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, slots
+from migrator.selection import Named, narrow
+from migrator.selection_known import KnownIds
+from migrator.selection_rows import RowStore
+from migrator.selection_rules import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
+from migrator.sql.reader import FROZEN, Reader
+from migrator.sql.rows import SPACE_COLUMN, Row, Table, body_text, from_body, to_body
+
+CHUNK = 200
+Key = tuple[str, str]
+"""Type and lower-case id."""
+
+
+@dataclass(frozen=True)
+class Via:
+    """
+    What brought a document in: the document before it in the chain (``None``: it was asked for), and the place there.
+    """
+
+    before: Key | None
+    place: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """
+    A document of the selection.
+    """
+
+    type: str
+    id: str
+    name: str
+    via: Via
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """
+    A document that is mentioned and left out on purpose: what it is found by, if it was read, and why.
+    """
+
+    type: str
+    id: str
+    key: Mapping[str, Any] | None
+    reason: str
+
+
+@dataclass
+class _Wanted:
+    id: str
+    via: Via
+    types: tuple[str, ...]
+    """Which types it may be of, the next first."""
+    certain: bool = False
+    """Its id was read in a row, so that it must be there."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """
+    A document that was just read.
+    """
+
+    table: Table
+    id: str
+    body: Body
+    key: Key
+
+
+@dataclass
+class Closure:
+    """
+    The growing selection. ``ignored`` types are not read; ``listeners`` see each document that is taken.
+    """
+
+    reader: Reader
+    store: RowStore
+    roots: Mapping[str, Named]
+    """The chosen projects by lower-case id."""
+    ignored: frozenset[str] = frozenset()
+    history: bool = False
+    noise: Noise = Noise.NORMAL
+    listeners: list[Callable[[Loaded], None]] = field(default_factory=list)
+    taken: dict[Key, Taken] = field(default_factory=dict)
+    left_out: dict[Key, LeftOut] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    """Lower-case ids that are mentioned and exist nowhere on the server."""
+    cut: list[tuple[Key, str, tuple[str, ...]]] = field(default_factory=list)
+    """Connections of tenants that were cut: the tenant, the place, the projects."""
+    controls: Controls = field(default_factory=Controls)
+    _queue: dict[str, dict[str, _Wanted]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known = KnownIds(self.reader)
+        self.controls.known = self.known
+        for identity, item in self.roots.items():
+            self._want(_Wanted(item.id, Via(None, "asked for"), ("Project",), certain=True))
+            self.known[identity] = "Project"
+
+    def is_ignored(self, type_: str) -> bool:
+        """
+        Return whether documents of a type are not read.
+        """
+        found = REGISTRY.find(type_)
+        return found is None or is_left_out(found, self.ignored, history=self.history)
+
+    def want(self, type_: str, ids: Iterable[str], via: Via) -> None:
+        """
+        Take documents whose ids were read in rows.
+        """
+        for identity in ids:
+            self._want(_Wanted(identity, via, (type_,), certain=True))
+
+    def has(self, type_: str, identity: str | None) -> bool:
+        """
+        Return whether a document is taken.
+        """
+        return (type_, (identity or "").lower()) in self.taken
+
+    @property
+    def waiting(self) -> bool:
+        """
+        Return whether anything is wanted that was not read yet.
+        """
+        return bool(self._queue)
+
+    def run(self) -> None:
+        """
+        Follow everything that is wanted until nothing new comes.
+
+        Raises:
+            DatabaseError: a row vanished during the read.
+        """
+        while self._queue:
+            wave, self._queue = self._queue, {}
+            for type_ in sorted(wave, key=REGISTRY.order):
+                some = list(wave[type_].values())
+                for start in range(0, len(some), CHUNK):
+                    self._take(type_, some[start : start + CHUNK])
+
+    def _want(self, wanted: _Wanted) -> None:
+        type_, low = wanted.types[0], wanted.id.lower()
+        if (type_, low) not in self.taken and low not in self.missing:
+            self._queue.setdefault(type_, {}).setdefault(low, wanted)
+
+    def _take(self, type_: str, wanted: Sequence[_Wanted]) -> None:
+        fresh = [w for w in wanted if (type_, w.id.lower()) not in self.taken]
+        table = self.reader.schema.find(type_)
+        found: dict[str, Row] = {}
+        if table is not None and not self.is_ignored(type_):
+            column = table.columns[table.id_position]
+            for row in self.reader.by_key(table, column, [w.id for w in fresh], live_only=not self.history):
+                found.setdefault(str(row[table.id_position]).lower(), row)
+        loaded: list[Loaded] = []
+        for item in fresh:
+            row_or_none = found.get(item.id.lower())
+            if table is None or row_or_none is None:
+                self._absent(type_, item)
+            else:
+                loaded.extend(self._accept(table, row_or_none, item.via))
+        self._follow(loaded)
+
+    def _absent(self, type_: str, item: _Wanted) -> None:
+        if item.certain:
+            raise DatabaseError(
+                f"the {REGISTRY[type_].words} {item.id} vanished during the read; try again, or allow snapshot "
+                "isolation on the database"
+            )
+        if item.types[1:]:
+            self._want(_Wanted(item.id, item.via, item.types[1:]))
+        elif self.is_ignored(type_):
+            self.leave(type_, item.id, None, f"{REGISTRY[type_].words}s were left out")
+        else:
+            self.missing.add(item.id.lower())
+
+    def leave(self, type_: str, identity: str, key: Mapping[str, Any] | None, reason: str) -> None:
+        """
+        Note a document that is mentioned and left out on purpose.
+        """
+        self.left_out.setdefault((type_, identity.lower()), LeftOut(type_, identity, key, reason))
+
+    def _accept(self, table: Table, row: Row, via: Via) -> Iterator[Loaded]:
+        identity = str(row[table.id_position])
+        kind = table.map.type
+        key = (kind, identity.lower())
+        try:
+            body = to_body(table, row, body_text(table, row))
+        except UnreadableDocument:
+            body = {}  # It is taken as it is; the rendering names it.
+        stranger = self._owner_elsewhere(table.map, body)
+        if stranger:
+            natural = {name: body.get(name) for name in table.map.key}
+            self.leave(kind, identity, natural, "it belongs to a project that was not chosen")
+            self._name("Project", [stranger])
+            return
+        if kind == "Tenant" and self._cut_connections(key, body):
+            row = _row_of(table, row, body)
+        name = body.get(table.map.name_property)
+        self.taken[key] = Taken(kind, identity, name if isinstance(name, str) and name else identity, via)
+        self.store.put(kind, identity, row)
+        self.controls.add(table.map, identity, body)
+        if table.map.owner is None:
+            self.known.setdefault(key[1], kind)
+        yield Loaded(table, identity, body, key)
+
+    def _owner_elsewhere(self, document_map: DocumentMap, body: Body) -> str | None:
+        """
+        Return the id of the project a document is part of, if that was not chosen.
+        """
+        for reference in document_map.references:
+            owner = body.get(reference.path)
+            is_owner = reference.meaning is Meaning.OWNER and "Project" in reference.targets
+            if not is_owner or not isinstance(owner, str) or not owner or owner.lower() in self.roots:
+                continue
+            if reference.targets == ("Project",) or prefix_fits("Project", owner):
+                return owner
+        return None
+
+    def _cut_connections(self, key: Key, body: Body) -> bool:
+        lost: list[str] = []
+        ids, environments = body.get("ProjectIds"), body.get("ProjectEnvironments")
+        if isinstance(ids, list):
+            lost += [item for item in ids if str(item).lower() not in self.roots]
+            body["ProjectIds"] = [item for item in ids if str(item).lower() in self.roots]
+        if isinstance(environments, dict):
+            lost += [item for item in environments if item.lower() not in self.roots]
+            body["ProjectEnvironments"] = {k: v for k, v in environments.items() if k.lower() in self.roots}
+        if lost:
+            self.cut.append((key, "ProjectEnvironments", tuple(dict.fromkeys(map(str, lost)))))
+        return bool(lost)
+
+    def _follow(self, loaded: Sequence[Loaded]) -> None:
+        if not loaded:
+            return
+        self._load_templates(loaded)
+        self.known.look_up(item.body for item in loaded)
+        for item in loaded:
+            for listener in self.listeners:
+                listener(item)
+            for slot in self.slots_of(item.table.map, item.body):
+                self._follow_slot(item, slot)
+            space = item.body.get(SPACE_COLUMN)
+            if isinstance(space, str) and space and self.reader.schema.find("Space") is not None:
+                self._want(_Wanted(space, Via(item.key, SPACE_COLUMN), ("Space",)))
+        self._take_parts(loaded)
+
+    def slots_of(self, document_map: DocumentMap, body: Body) -> list[Slot]:
+        """
+        Return the places of a document that hold ids of other documents, without what an export leaves out as noise.
+        """
+        if self.noise is not Noise.RAW:
+            for rule in document_map.volatile:
+                if rule.level is Noise.NORMAL or self.noise is Noise.STRICT:
+                    for place in places(body, rule.path):
+                        if isinstance(place.container, dict):
+                            place.container.pop(place.key, None)
+        return [
+            slot
+            for slot in slots(document_map, body, self.controls)
+            if slot.reference.targets not in ((ACTION,), (TEMPLATE,), ("Space",))
+        ]
+
+    def _load_templates(self, loaded: Sequence[Loaded]) -> None:
+        # A step's typed values are only known once its template's parameters are.
+        ids: dict[str, _Wanted] = {}
+        for item in loaded:
+            for text in _template_ids(item.body):
+                if ("ActionTemplate", text.lower()) not in self.taken and text.lower() not in self.missing:
+                    place = f"Steps ({TEMPLATE_ID})"
+                    ids.setdefault(text.lower(), _Wanted(text, Via(item.key, place), ("ActionTemplate",)))
+        if ids:
+            self._take("ActionTemplate", list(ids.values()))
+
+    def _follow_slot(self, item: Loaded, slot: Slot) -> None:
+        reason = NAMED_PLACES.get((item.table.map.type, slot.reference.path))
+        targets = slot.reference.targets
+        place = spelled(slot.path)
+        via = Via(item.key, place)
+        for text in slot.ids:
+            if is_impossible(text):
+                continue
+            if targets == (TAG,):
+                self._want_tag(text, via)
+                continue
+            ordered = tuple(sorted(_candidates(targets), key=lambda type_: not prefix_fits(type_, text)))
+            named = next((t for t in ordered[:1] if t in NAMED_TYPES), None)
+            if named and text.lower() in self.roots:
+                continue
+            if named or reason:
+                self._name(ordered[0], [text], reason)
+            elif ordered:
+                self._want(_Wanted(text, via, ordered))
+
+    def _want_tag(self, text: str, via: Via) -> None:
+        head = text.rpartition("/")[0]
+        if prefix_fits("TagSet", head) or self.reader.schema.find("TagSet") is None:
+            self._want(_Wanted(head or text, via, ("TagSet",)))
+            return
+        table = self.reader.schema.find("TagSet")
+        assert table is not None
+        few = narrow(table, ("Id", "Name"))
+        found = [str(row[0]) for row in self.reader.by_key(few, few.columns[1], [head])]
+        if found:
+            self.want("TagSet", found, via)
+        else:
+            self.missing.add(text.lower())
+
+    def _name(self, type_: str, ids: Sequence[str], reason: str | None = None) -> None:
+        """
+        Note documents that are mentioned and not taken along, with what a server finds them by.
+        """
+        fresh = [
+            text for text in ids if (type_, text.lower()) not in self.left_out and text.lower() not in self.missing
+        ]
+        table = self.reader.schema.find(type_)
+        found: dict[str, Row] = {}
+        document_map = REGISTRY[type_]
+        few = narrow(table, ("Id", *document_map.key)) if table is not None and not self.is_ignored(type_) else None
+        if few is not None and fresh:
+            found = {str(row[0]).lower(): row for row in self.reader.by_key(few, few.columns[0], fresh)}
+        for text in fresh:
+            row = found.get(text.lower())
+            if row is not None and few is not None:
+                key = {
+                    name: row[few.position(name) or 0] for name in document_map.key if few.position(name) is not None
+                }
+                why = reason or NAMED_TYPES.get(type_, "it is not part of a project")
+                self.leave(type_, str(row[0]), key, why)
+            elif few is not None:
+                self.missing.add(text.lower())
+            else:
+                self.leave(type_, text, None, reason or "it was left out")
+
+    def _take_parts(self, loaded: Sequence[Loaded]) -> None:
+        for part, owners in _parts_of(loaded):
+            table = self.reader.schema.find(part.type)
+            column = table.columns[at] if table and (at := table.position(part.column)) is not None else None
+            if table is None or column is None or self.is_ignored(part.type):
+                continue
+            by_owner = {item.id.lower(): item for item in owners}
+            left = list(owners)
+            few = narrow(table, (table.columns[table.id_position], column, FROZEN))
+            if part.derived:
+                ids = [f"{table.map.id_prefix}{item.id}" for item in owners]
+                for row in self.reader.by_key(few, few.columns[0], ids):
+                    left = [item for item in left if item.id.lower() != self._take_part(part, few, row, by_owner)]
+            for row in self.reader.by_key(few, column, [item.id for item in left]) if left else ():
+                self._take_part(part, few, row, by_owner)
+
+    def _take_part(self, part: Any, few: Table, row: Row, by_owner: Mapping[str, Loaded]) -> str:
+        owner = str(row[few.position(part.column) or 0]).lower()
+        before = by_owner.get(owner)
+        if before is not None:
+            identity = str(row[few.id_position])
+            self._want(_Wanted(identity, Via(before.key, f"its {REGISTRY[part.type].words}"), (part.type,), True))
+        return owner
+
+
+def _parts_of(loaded: Sequence[Loaded]) -> Iterator[tuple[Any, list[Loaded]]]:
+    by_type: dict[str, list[Loaded]] = {}
+    for item in loaded:
+        by_type.setdefault(item.table.map.type, []).append(item)
+    for type_, some in by_type.items():
+        for part in PARTS.get(type_, ()):
+            yield part, some
+
+
+def _candidates(targets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(type_ for type_ in targets if type_ != "*" and REGISTRY.find(type_) is not None)
+
+
+def _template_ids(body: Body) -> Iterator[str]:
+    for pattern in ("Steps/*/Actions/*/Properties", "Properties"):
+        for place in places(body, f"{pattern}/{TEMPLATE_ID}"):
+            if isinstance(place.value, str) and place.value and "#{" not in place.value:
+                yield place.value
+
+
+def _row_of(table: Table, row: Row, body: Body) -> Row:
+    """
+    Return *row* with the changed *body*, in the columns and the form it had.
+    """
+    blob_at = table.position("JSONBlob")
+    columns = from_body(table, body, blob=blob_at is not None and bool(row[blob_at]))
+    return tuple(columns.get(name) for name in table.columns)

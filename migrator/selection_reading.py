@@ -1,0 +1,176 @@
+"""
+Reading a selection: the chosen projects and what they need, into a spool, in one read transaction.
+
+The counterpart of ``reading`` for a part of a server; the tables that are left out are not even looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from migrator.document_map import Noise
+from migrator.errors import DatabaseError
+from migrator.history import take_deployments, take_releases
+from migrator.reading import Server, probe, reader_of, reads_one_state
+from migrator.release_versions import check_versions
+from migrator.selection import Named, Selection, chosen_projects, narrow, read_choices
+from migrator.selection_check import Dangling, check_closed
+from migrator.selection_closure import Closure, Key, LeftOut, Taken
+from migrator.selection_members import Members
+from migrator.selection_rows import RowStore
+from migrator.selection_rules import is_left_out
+from migrator.server_facts import ServerFacts, read_facts
+from migrator.spool import Spool
+from migrator.sql.engine import open_engine
+from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.rows import SPACE_COLUMN, Table
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """
+    What was read: the server's facts, the documents taken with what brought them in, what was left out on purpose.
+
+    ``clashes`` are names (type, lower case) that several documents of one owner and space bear but for case.
+    """
+
+    facts: ServerFacts
+    projects: tuple[Named, ...]
+    taken: Mapping[Key, Taken]
+    left_out: Mapping[Key, LeftOut]
+    cut: tuple[tuple[Key, str, tuple[str, ...]], ...]
+    dangling: tuple[Dangling, ...]
+    clashes: frozenset[tuple[str, str]]
+
+    def left_out_by_type(self) -> dict[str, dict[str, Any]]:
+        """
+        Return what a target has to find for itself, by type and id: the properties it is found by, ``None`` if unread.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for (type_, _), item in sorted(self.left_out.items()):
+            found.setdefault(type_, {})[item.id] = dict(item.key) if item.key is not None else None
+        return found
+
+
+def look_for(address: str, selection: Selection) -> Server:
+    """
+    Open a database and reflect its structure, without the tables that *selection* leaves out; reads no documents.
+
+    Raises:
+        DatabaseError: it cannot be reached or is not an Octopus database.
+        UsageError: the address or the selection is malformed.
+    """
+    selection.check()
+    check_versions(selection.versions)
+    engine = open_engine(address)
+    schema = reflect(engine, history=selection.history)
+    return Server(engine, without(schema, selection), frozenset())
+
+
+def without(schema: Schema, selection: Selection) -> Schema:
+    """
+    Return a structure without the tables that are not to be read.
+    """
+    kept = tuple(t for t in schema.tables if not is_left_out(t.map, selection.ignored, history=selection.history))
+    return replace(schema, tables=kept)
+
+
+def read_selected(
+    server: Server,
+    spool: Spool,
+    selection: Selection,
+    *,
+    noise: Noise = Noise.NORMAL,
+    progress: Progress = lambda table, rows: None,
+    directory: Path | None = None,
+) -> Selected:
+    """
+    Copy the rows that *selection* needs to *spool*, in one read transaction, and check that nothing dangles.
+
+    Raises:
+        UsageError: a name that does not exist or is not unique.
+        DatabaseError: the connection was lost, rows vanished, or the database was changed during the read.
+        OperatorError: a document mentions what is neither there nor left out on purpose.
+    """
+    steady = reads_one_state(server)
+    before = {} if steady else probe(server)
+    with RowStore(directory) as store:
+        with reader_of(server) as reader:
+            facts = read_facts(reader)
+            roots = chosen_projects(read_choices(reader), selection)
+            closure = close(reader, store, roots, selection, noise)
+            clashes = _clashes(reader, closure)
+        if not steady and probe(server) != before:
+            raise DatabaseError(
+                "the database was changed during the read; try again, or allow snapshot isolation on the database"
+            )
+        for table in server.schema.tables:
+            spool.begin(table)
+            for chunk in store.chunks(table.map.type):
+                spool.add(chunk)
+            progress(table.name, store.count(table.map.type))
+    dangling = check_closed(spool, closure)
+    return Selected(facts, roots, closure.taken, closure.left_out, tuple(closure.cut), dangling, clashes)
+
+
+def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: Selection, noise: Noise) -> Closure:
+    """
+    Return the closure over everything that the *roots* need.
+
+    Raises:
+        UsageError: no such release.
+        DatabaseError: a row vanished during the read.
+    """
+    by_id = {item.id.lower(): item for item in roots}
+    closure = Closure(reader, store, by_id, selection.ignored, selection.history, noise)
+    members = Members(closure)
+    releases: set[Key] = set()
+    members.tenants()
+    take_releases(closure, selection.versions)
+    while closure.waiting:
+        closure.run()
+        members.add()
+        take_deployments(closure, releases)
+    return closure
+
+
+def _clashes(reader: Reader, closure: Closure) -> frozenset[tuple[str, str]]:
+    """
+    Return the names of taken documents that others bear but for case, asked for by name where the database minds none.
+    """
+    names: dict[str, list[str]] = {}
+    for item in closure.taken.values():
+        names.setdefault(item.type, []).append(item.name)
+    found: set[tuple[str, str]] = set()
+    for type_, some in names.items():
+        table = reader.schema.find(type_)
+        if table is None or not table.map.unique_name or not table.map.known:
+            continue
+        if table.position(table.map.name_property) is not None and table.position("IsFrozen") is None:
+            found.update((type_, name) for name in _clashing(reader, table, some))
+    return frozenset(found)
+
+
+def _clashing(reader: Reader, table: Table, names: list[str]) -> set[str]:
+    document_map = table.map
+    others = [part for part in document_map.key if part != document_map.name_property]
+    few = narrow(table, (document_map.name_property, document_map.owner or "", SPACE_COLUMN, *others))
+    sample = next((name for name in names if name.isascii() and name.swapcase() != name), None)
+    blind = sample is not None and next(reader.by_key(few, few.columns[0], [sample.swapcase()]), None) is not None
+    rows = (
+        reader.by_key(few, few.columns[0], list(dict.fromkeys(names)))
+        if blind
+        else (row for batch in reader.batches(few) for row in batch)
+    )
+    wanted = {name.lower() for name in names}
+    counts: dict[tuple[Any, ...], int] = {}
+    for row in rows:
+        name = str(row[0] or "").lower()
+        if name in wanted:
+            counts[name, *row[1:]] = counts.get((name, *row[1:]), 0) + 1
+    return {group[0] for group, count in counts.items() if count > 1}
