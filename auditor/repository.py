@@ -139,7 +139,7 @@ class Repository:
         Make a commit object and return its id; no ref moves. *when* is in seconds since the epoch.
         """
         who = self.options.committer
-        date = f"{int(time.time()) if when is None else when} +0000"
+        date = f"@{int(time.time()) if when is None else when} +0000"
         env = {
             "GIT_AUTHOR_NAME": who.name,
             "GIT_AUTHOR_EMAIL": who.email,
