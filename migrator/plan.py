@@ -49,6 +49,8 @@ class Plan:
     missing: list[TreeDocument] = field(default_factory=list)
     new: list[DocumentMap] = field(default_factory=list)
     fields: Fields = field(default_factory=Fields)
+    twins: dict[str, str] = field(default_factory=dict)
+    """For files that are one document of the target: the file that stands for all, "" where they differ."""
 
     def counts(self) -> dict[str, dict[str, int]]:
         """
@@ -91,6 +93,7 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     plan.new = matcher.new
     for match in matches:
         _warn_kept(plan, match)
+    plan.twins = _twins(context, matches)
     decided: dict[int, Decision] = {}
     for _, group in groupby(sorted(matches, key=_turn), key=lambda item: item.document.map.type):
         some = list(group)
@@ -116,23 +119,21 @@ def _decide_batch(plan: Plan, matches: Sequence[Match]) -> Iterator[tuple[Match,
     type_ = matches[0].document.map.type
     there = plan.context.target.documents(type_, [m.target_id for m in matches if m.exists and m.target_id])
     plan.fields.look(plan.context.target, matches)
-    seen: dict[str, Body] = {}
     for match in matches:
         stored = there.get(match.target_id.lower()) if match.exists else None
-        yield match, _decide(plan, match, stored, seen)
+        yield match, _decide(plan, match, stored)
 
 
-def _decide(plan: Plan, match: Match, stored: Stored | None, seen: dict[str, Body]) -> Decision:
+def _decide(plan: Plan, match: Match, stored: Stored | None) -> Decision:
     document = match.document
     if match.missing:
         return _incomplete(plan, match, match.missing)
     if match.trouble:
         return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=match.trouble)
+    double = _double(plan, match) if match.twin else None
+    if double is not None:
+        return double
     change = rewritten(plan.context, document)
-    if match.twin:
-        trouble = _twin(match, change, seen)
-        if trouble is not None:
-            return _double(plan, match, trouble)
     reason = _not_wanted(plan, document)
     if reason:
         plan.warnings.append(_warned(document, Note("", reason)))
@@ -233,22 +234,35 @@ def _not_wanted(plan: Plan, document: TreeDocument) -> str:
     return ""
 
 
-def _twin(match: Match, change: Rewritten, seen: dict[str, Body]) -> str | None:
+def _twins(context: Context, matches: Sequence[Match]) -> dict[str, str]:
     """
-    Return ``None`` for the first document of a key, ``""`` for one that says the same, else what is wrong.
+    Return for each file that shares its target the file that stands for all of them, ``""`` where they differ.
     """
-    mine = comparable(match.document.map, incoming(match.document.map, change.body))
-    mine.pop("Id", None)
-    first = seen.setdefault(match.target_id.lower(), mine)
-    if first is mine:
-        return None
-    return "" if first == mine else "another file of the tree has the same key; remove or rename one of them"
+    groups: dict[tuple[str, str], list[tuple[str, Body]]] = {}
+    for match in matches:
+        if match.twin:
+            document = match.document
+            body = comparable(document.map, incoming(document.map, rewritten(context, document).body))
+            body.pop("Id", None)
+            groups.setdefault((document.map.type, match.target_id.lower()), []).append((document.file, body))
+    found: dict[str, str] = {}
+    for some in groups.values():
+        same = all(body == some[0][1] for _, body in some)
+        found.update((file, some[0][0] if same else "") for file, _ in some)
+    return found
 
 
-def _double(plan: Plan, match: Match, trouble: str) -> Decision:
+def _double(plan: Plan, match: Match) -> Decision | None:
+    """
+    Return the decision about one of several files that are one document, ``None`` if it stands for all of them.
+    """
     document = match.document
-    if not trouble:
-        return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, reason="the same as another file")
+    first = plan.twins[document.file]
+    if first == document.file:
+        return None
+    if first:
+        return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, reason=f"the same as {first}")
+    trouble = "another file of the tree has the same key and says something else; remove or rename one of them"
     plan.problems.append(Problem(document.file, "", trouble))
     return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=trouble)
 

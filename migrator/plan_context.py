@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from migrator.document_map import DocumentMap, Kind
 from migrator.id_map import IdMap, is_tag_id, settle
 from migrator.maps import REGISTRY
-from migrator.natural_keys import DERIVED, fold
+from migrator.natural_keys import DERIVED, fold, key_of
 from migrator.plan_target import TargetView
 from migrator.references import TAG, TEMPLATE, Controls
 from migrator.tree import Tree, TreeDocument
@@ -39,6 +39,9 @@ class Context:
     runbook_projects: dict[tuple[str, str], str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     reserved: Mapping[int, str] = field(default_factory=dict)
+    left_out: dict[tuple[str, str, str], Mapping[str, object] | None] = field(default_factory=dict)
+    """By origin, type and lower-case id: what partial exports left out, with the properties it is found by."""
+    _by_key: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     _fixed: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
     def resolve(self, origin: str, types: Sequence[str], source: str) -> str | None:
@@ -51,6 +54,7 @@ class Context:
             return self.tag(origin, source)
         found = self.ids.find(origin, types, source)
         target = found[1] if found else self._derived(origin, types, source) or self._built_in(types, source)
+        target = target or self._found_by_key(origin, types, source)
         return settle(target, self.reserved) if target else None
 
     def tag(self, origin: str, source: str) -> str | None:
@@ -82,6 +86,40 @@ class Context:
                 if owner:
                     return source[: len(prefix)] + owner[1]
         return None
+
+    def is_left_out(self, origin: str, types: Sequence[str], source: str) -> bool:
+        """
+        Return whether a partial export left a document out on purpose, so that a target without it is no surprise.
+        """
+        return any((origin, type_, source.lower()) in self.left_out for type_ in types)
+
+    def _found_by_key(self, origin: str, types: Sequence[str], source: str) -> str | None:
+        """
+        Return the only document of the target that has the key of one that a partial export left out.
+        """
+        for type_ in types:
+            place = (origin, type_, source.lower())
+            if place not in self.left_out:
+                continue
+            if place not in self._by_key:
+                self._by_key[place] = self._look_for(origin, type_, self.left_out[place])
+            if self._by_key[place]:
+                return self._by_key[place]
+        return None
+
+    def _look_for(self, origin: str, type_: str, key: Mapping[str, object] | None) -> str | None:
+        names = key_of(REGISTRY[type_])
+        if not key or not self.target.has(type_) or not all(self.target.has_column(type_, name) for name in names):
+            return None
+        values: list[object] = []
+        for name in names:
+            types = next((r.targets for r in REGISTRY[type_].references if r.path == name), None)
+            value = key.get(name)
+            values.append(self.resolve(origin, types, value) if types and isinstance(value, str) else value)
+        if None in values:
+            return None
+        found = [item.id for item in self.target.find(type_, names, [tuple(values)]) if _same(item.key, values)]
+        return found[0] if len(found) == 1 else None
 
     def _built_in(self, types: Sequence[str], source: str) -> str | None:
         for type_ in types:
@@ -122,10 +160,20 @@ def make_context(tree: Tree, target: TargetView) -> Context:
         if document.map.type == "Runbook":
             project = str(document.body.get("ProjectId") or "")
             context.runbook_projects[document.origin, document.id.lower()] = project.lower()
+    for origin, types in tree.left_out:
+        for type_, ids in types.items():
+            for identity, key in ids.items():
+                context.left_out[origin, type_, identity.lower()] = key
+                # So that a text that is exactly such an id is seen as a reference, as on the source.
+                context.of(origin).known.setdefault(identity.lower(), type_)
     context.with_spaces = any(document.space is not None for document in tree.documents)
     spaces = target.spaces()
     context.default_space = next((identity for identity, (_, default) in spaces.items() if default), None)
     return context
+
+
+def _same(key: Sequence[object], values: Sequence[object]) -> bool:
+    return [fold(part) for part in key] == [fold(value) for value in values]
 
 
 def is_history(document_map: DocumentMap, body: Mapping[str, object]) -> bool:

@@ -6,8 +6,9 @@ Every match puts its ids into the id map, whatever is decided about the document
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -61,7 +62,7 @@ class Matcher:
             some = list(self._match_type(list(group)))
             matches.extend(some)
             self._learn(some)
-        return matches
+        return _with_twins(matches)
 
     def _learn_spaces(self) -> None:
         self._target_spaces: dict[str, str] = {}
@@ -114,9 +115,6 @@ class Matcher:
     ) -> Iterator[Match]:
         wanted = [target for _, target in pairs if target and not is_marked(target)]
         existing = self.context.target.existing(document_map.type, wanted)
-        seen: dict[str, int] = {}
-        for _, target in pairs:
-            seen[fold(target)] = seen.get(fold(target), 0) + 1
         for document, target in pairs:
             space, trouble = self._space(document)
             if target is None:
@@ -124,8 +122,7 @@ class Matcher:
                 yield Match(document, "", False, space, trouble, missing=missing)
             else:
                 spelled = existing.get(target.lower())
-                twin = seen[fold(target)] > 1
-                yield Match(document, spelled or target, spelled is not None, space, trouble, twin=twin)
+                yield Match(document, spelled or target, spelled is not None, space, trouble)
 
     def _by_key(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
         groups: dict[tuple[Any, ...], list[TreeDocument]] = {}
@@ -188,7 +185,7 @@ class Matcher:
         else:
             first = self._single(some[0], there, space)
             for document in some:
-                yield Match(document, first.target_id, first.exists, space, twin=True)
+                yield Match(document, first.target_id, first.exists, space)
 
     def _single(self, document: TreeDocument, there: list[Found], space: str | None) -> Match:
         if there:
@@ -271,6 +268,17 @@ class Matcher:
                 elif source:
                     key = f"{match.document.id}/{source}"
                     self.context.ids.put(match.document.origin, TEMPLATE, key, target or source)
+
+
+def _with_twins(matches: list[Match]) -> list[Match]:
+    """
+    Return the matches, those marked that are one document of the target, whichever source they come from.
+    """
+    seen = Counter((match.document.map.type, match.target_id.lower()) for match in matches if match.target_id)
+    return [
+        replace(match, twin=True) if seen[match.document.map.type, match.target_id.lower()] > 1 else match
+        for match in matches
+    ]
 
 
 def _turn(document: TreeDocument) -> tuple[Any, ...]:

@@ -54,6 +54,9 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
     def decide(slot: Slot) -> Sequence[str | None]:
         new = [_resolve(context, document, slot, text, project) for text in slot.ids]
         if None in new:
+            absent = [text for text, target in zip(slot.ids, new, strict=True) if target is None]
+            if all(context.is_left_out(document.origin, slot.reference.targets, text) for text in absent):
+                return _left_out(slot, new, absent, result)
             return _without(document, slot, new, result)
         return new
 
@@ -112,6 +115,22 @@ def _without(document: TreeDocument, slot: Slot, new: list[str | None], result: 
                 path, f"{lost} is not on the target; so that this does not mean everywhere, it is limited to {nothing}"
             )
         )
+    return [nothing, *[None for _ in new[1:]]]
+
+
+def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewritten) -> Sequence[str | None]:
+    """
+    A partial export left it out on purpose and the target has none of its name: limited to nothing, never widened.
+    """
+    result.narrowed.add(slot.path)
+    meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets)
+    message = f"{', '.join(absent)} was left out of the export, and the target has no document of its name"
+    if slot.path[-1] not in _QUIET:
+        result.warnings.append(Note(spelled(slot.path), message))
+    if meaning is Meaning.LINK or (meaning is not Meaning.REQUIRED and any(target is not None for target in new)):
+        return new
+    if meaning is Meaning.REQUIRED:
+        return [target if target is not None else nothing for target in new]
     return [nothing, *[None for _ in new[1:]]]
 
 

@@ -141,7 +141,8 @@ def rewrite(
     Return a copy of *body* in which each slot holds what *decide* returns for it.
     """
     copy: Body = clone(body)
-    for slot in slots(document_map, copy, controls):
+    # Keys last: other slots are found by the keys the dictionary has had.
+    for slot in sorted(slots(document_map, copy, controls), key=lambda item: item.path[-1] == "~"):
         wanted = decide(slot)
         if tuple(wanted) != slot.ids:
             slot.write(wanted)

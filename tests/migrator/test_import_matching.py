@@ -376,10 +376,29 @@ def test_two_files_of_one_key_are_reported_not_guessed(target: Server) -> None:
         environment("Environments-1", "Dev"), doc("DeploymentEnvironment", "Environments-2", Name="dev", SortOrder=9)
     )
 
-    plan = target.preview(some)
+    plan, _ = target.take(some, force=True)
 
-    assert [problem.file for problem in plan.problems] == ["DeploymentEnvironment/dev Environments-2.json"]
-    assert outcomes(plan) == {"Created": 1, "Skipped (key collision)": 1}
+    assert [problem.file.partition("/")[2] for problem in plan.problems] == [
+        "Dev Environments-1.json",
+        "dev Environments-2.json",
+    ]
+    assert outcomes(plan) == {"Skipped (key collision)": 2}
+    assert target.all("DeploymentEnvironment") == []
+
+
+def test_the_same_document_of_two_exports_is_one(target: Server) -> None:
+    """
+    Exports put together may repeat a document: what says the same is imported once, and both ids are mapped.
+    """
+    parts = [doc("DeploymentEnvironment", f"Environments-{o}", origin=f"{o}/", Name="Dev", SortOrder=1) for o in "12"]
+    accounts = [
+        doc("Account", "a", origin=f"{o}/", Name=o, AccountType="x", EnvironmentIds=[f"Environments-{o}"]) for o in "12"
+    ]
+
+    plan, _ = target.take(tree(*parts, *accounts))
+
+    assert outcomes(plan) == {"Created": 3, "Unchanged": 1}
+    assert [item["EnvironmentIds"] for item in target.all("Account")] == [["Environments-1"], ["Environments-1"]]
 
 
 def test_several_sources_in_one_directory_keep_their_ids_apart(target: Server) -> None:

@@ -453,6 +453,7 @@ def test_7138_dictionary_keyed_by_project_id_is_remapped(target: Server) -> None
     The keys of a tenant's connections are ids too.
     """
     shifted(target, "Project", "")
+    shifted(target, "DeploymentEnvironment", "")
 
     target.take(
         tree(
@@ -468,7 +469,7 @@ def test_7138_dictionary_keyed_by_project_id_is_remapped(target: Server) -> None
         )
     )
 
-    assert target.named("Tenant", "acme")["ProjectEnvironments"] == {"Projects-401": ["Environments-1"]}
+    assert target.named("Tenant", "acme")["ProjectEnvironments"] == {"Projects-401": ["Environments-401"]}
 
 
 def test_6210_published_snapshot_that_nobody_carries_is_cleared(target: Server) -> None:

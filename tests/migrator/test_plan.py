@@ -1,0 +1,210 @@
+"""
+The plan as people and programs see it: preview, report, saved plans, missing dependencies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.errors import OperatorError
+from migrator.importer import ImportRefused
+from migrator.maps import REGISTRY
+from migrator.natural_keys import fold
+from migrator.plan_describe import describe
+from migrator.plan_file import check_saved, saved
+from migrator.plan_merge import combined, incoming
+from migrator.plan_rewrite import Rewritten
+from migrator.plan_target import Stored
+from tests.support.imports import (
+    CIPHER,
+    Server,
+    Servers,
+    doc,
+    empty_database,
+    environment,
+    outcomes,
+    project,
+    secret,
+    tree,
+    variable,
+    variables,
+)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    An empty database to copy.
+    """
+    return empty_database(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture
+def target(tmp_path: Path, empty: Path) -> Server:
+    """
+    An empty target.
+    """
+    return Servers(tmp_path, empty).make()
+
+
+def test_preview_speaks_in_names_and_says_of_secrets_only_that_they_change(target: Server) -> None:
+    """
+    Changes are shown field by field, with names in place of ids, and no secret in any form.
+    """
+    feed = {"Name": "F", "FeedUri": "u", "FeedType": "x"}
+    some = [*project(), environment()]
+    target.take(
+        tree(
+            *some,
+            doc("Feed", "feeds-1", **feed, Password=secret("old plain text")),
+            variables("Projects-1", variable("A", "1")),
+        )
+    )
+    changed = variables("Projects-1", variable("A", "2", Environment=["Environments-1"]) | {"Id": "x"})
+
+    text = describe(
+        target.preview(
+            tree(*some, doc("Feed", "feeds-1", **feed, Password=secret("new plain text")), changed), overwrite=True
+        )
+    )
+
+    assert "Updated: 1" in text and "Merged: 1" in text and "Unchanged: 4" in text
+    assert "Password: changed" in text and "plain text" not in text
+    assert "Environment: Dev" in text and "Environments-1" not in text
+
+
+def test_preview_is_the_plan_that_is_applied(target: Server) -> None:
+    """
+    What a preview counts is what an import does.
+    """
+    some = tree(*project(), environment(), variables("Projects-1", variable("A", "1")))
+
+    preview = target.preview(some)
+    _, report = target.take(some)
+
+    assert preview.counts() == report.counts
+
+
+def test_report_holds_counts_and_ids(target: Server) -> None:
+    """
+    The report says what each source's id is on the target.
+    """
+    target.run("INSERT INTO KeyAllocation VALUES ('Project', 20)")
+
+    _, report = target.take(tree(*project()))
+
+    shown = report.as_json()
+    assert shown["ids"]["Project"] == {"Projects-1": "Projects-21"}
+    assert shown["counts"]["Project"] == {"Created": 1}
+
+
+def test_skip_is_the_default_and_unchanged_is_told_apart(target: Server) -> None:
+    """
+    Without overwrite a document that differs is skipped, with what would have changed; one that does not is Unchanged.
+    """
+    target.take(tree(environment(), environment("Environments-2", "Test")))
+
+    plan, _ = target.take(tree(environment(), doc("DeploymentEnvironment", "Environments-2", Name="Test", SortOrder=5)))
+
+    assert outcomes(plan) == {"Unchanged": 1, "Skipped (no overwrite)": 1}
+    assert [(c.path, c.before, c.after) for d in plan.decisions for c in d.changes] == [("SortOrder", "1", "5")]
+
+
+def test_missing_dependency_fails_the_import_and_force_ignores_it(target: Server) -> None:
+    """
+    A required reference whose file is not in the tree is an error; ids of the source are never taken for the target's.
+    """
+    target.add("Lifecycle", "Lifecycles-1", Name="Another", Phases=[])
+    target.add("ProjectGroup", "ProjectGroups-1", Name="Another")
+    alone = tree(project()[-1])
+
+    with pytest.raises(ImportRefused, match="Lifecycles-1"):
+        target.take(alone)
+    _, report = target.take(alone, force=True)
+
+    assert target.named("Project", "Shop")["LifecycleId"] == "Lifecycles-0"
+    assert any("Lifecycles-1" in item.message for item in report.warnings)
+
+
+def test_part_without_its_owner_is_incomplete(target: Server) -> None:
+    """
+    A variable set whose project is not in the tree has nowhere to go.
+    """
+    plan = target.preview(tree(variables("Projects-1", variable("A", "1"))))
+
+    assert outcomes(plan) == {"Skipped (incomplete)": 1}
+    assert len(plan.problems) == 1
+
+
+def test_one_file_alone_is_a_tree(target: Server) -> None:
+    """
+    Whatever files a user left in the directory are imported by themselves.
+    """
+    _, report = target.take(tree(environment()))
+
+    assert report.counts == {"DeploymentEnvironment": {"Created": 1}}
+
+
+def test_saved_plan_holds_no_secret_and_is_refused_when_a_side_has_moved(target: Server) -> None:
+    """
+    A plan on disk fits one tree and one state of the target; either moving makes it void.
+    """
+    some = tree(doc("Proxy", "Proxies-1", Name="out", Password=secret("old plain text")), environment())
+    target.take(some)
+    wanted = tree(doc("Proxy", "Proxies-1", Name="out", Password=secret("new plain text")), environment())
+    other = tree(doc("Proxy", "Proxies-1", Name="out", Password=secret("sly plain text")), environment())
+    plan = target.preview(wanted, overwrite=True)
+    content = saved(plan, wanted, CIPHER)
+
+    check_saved(content, target.preview(wanted, overwrite=True), wanted, CIPHER)
+    with pytest.raises(OperatorError, match="tree has changed"):
+        check_saved(content, target.preview(other, overwrite=True), other, CIPHER)
+    with pytest.raises(OperatorError, match="overwrite"):
+        check_saved(content, target.preview(wanted), wanted, CIPHER)
+    target.run("UPDATE DeploymentEnvironment SET SortOrder = 9")
+    with pytest.raises(OperatorError, match="target has changed"):
+        check_saved(content, target.preview(wanted, overwrite=True), wanted, CIPHER)
+    with pytest.raises(OperatorError, match="not written by this program"):
+        check_saved(b"[]", plan, wanted, CIPHER)
+
+    assert b"plain text" not in content
+
+
+def test_3521_shared_names_of_library_sets_are_one_key(target: Server) -> None:
+    """
+    Variable sets and script modules share their names: matched by name, with what changes told.
+    """
+    body = {"VariableSetId": "variableset-LibraryVariableSets-1", "Templates": []}
+    target.take(
+        tree(doc("LibraryVariableSet", "LibraryVariableSets-1", Name="Shared", ContentType="Variables", **body))
+    )
+
+    plan = target.preview(
+        tree(doc("LibraryVariableSet", "LibraryVariableSets-1", Name="shared", ContentType="ScriptModule", **body))
+    )
+
+    (decision,) = plan.decisions
+    assert [change.path for change in decision.changes] == ["Name", "ContentType"]
+
+
+names = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=6)
+
+
+@given(first=st.lists(names, max_size=4), second=st.lists(names, max_size=4))
+def test_merging_variables_is_idempotent_and_loses_nothing(first: list[str], second: list[str]) -> None:
+    """
+    Merging twice is merging once, and each name of either side is there.
+    """
+    document_map = REGISTRY["VariableSet"]
+    there = {"Id": "v", "Variables": [{"Name": name, "Value": "1"} for name in first]}
+    mine = incoming(document_map, {"Id": "v", "Variables": [{"Name": name, "Value": "2"} for name in second]})
+
+    once = combined(document_map, Rewritten({}), mine, Stored("v", there, ""), lambda kind, id_: False)
+    twice = combined(document_map, Rewritten({}), mine, Stored("v", once, ""), lambda kind, id_: False)
+
+    assert once == twice
+    assert {fold(v["Name"]) for v in once["Variables"]} == {fold(name) for name in (*first, *second)}

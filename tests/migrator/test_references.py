@@ -1,0 +1,130 @@
+"""
+Which ids a document mentions, and rewriting them: laws over made-up bodies, and each form of reference.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.document import places
+from migrator.document_map import DocumentMap
+from migrator.maps import CONFIGURATION, REGISTRY
+from migrator.references import Controls, Slot, clone, mentions, rewrite, slots
+
+NOTHING = Controls()
+
+
+def sample(document_map: DocumentMap) -> dict[str, Any]:
+    """
+    Return a body that has one id at each place the map names.
+    """
+    body: dict[str, Any] = {}
+    for number, reference in enumerate(document_map.references):
+        if reference.form in ("known", "json"):
+            continue
+        parts = reference.path.split("/")
+        holder: Any = body
+        for part, after in pairwise(parts):
+            fresh: Any = [] if after == "*" and (part, after) != ("ProjectEnvironments", "*") else {}
+            holder = _first(holder, fresh) if part == "*" else holder.setdefault(part, fresh)
+        value = f"Some-{number + 1}"
+        if parts[-1] == "*":
+            holder.append(value)
+        elif parts[-1] == "~":
+            holder[value] = []
+        else:
+            holder[parts[-1]] = value
+    return body
+
+
+def _first(holder: Any, fresh: Any) -> Any:
+    if isinstance(holder, dict):
+        return holder.setdefault("Some-0", fresh)
+    if not holder:
+        holder.append(fresh)
+    return holder[0]
+
+
+@pytest.mark.parametrize("document_map", CONFIGURATION, ids=lambda item: item.type)
+def test_every_place_the_map_names_is_found_and_rewritten(document_map: DocumentMap) -> None:
+    """
+    For each type: each reference of the map is a mention, and rewriting changes each and nothing else.
+    """
+    body = sample(document_map)
+    before = clone(body)
+    found = [mention.id for mention in mentions(document_map, body, NOTHING)]
+
+    changed = rewrite(document_map, body, lambda slot: [f"New-{text}" for text in slot.ids], NOTHING)
+
+    assert body == before
+    assert [m.id for m in mentions(document_map, changed, NOTHING)] == [f"New-{text}" for text in found]
+    wanted = [r for r in document_map.references if r.form not in ("known", "json")]
+    assert len(found) >= len(wanted)
+
+
+@pytest.mark.parametrize("document_map", CONFIGURATION, ids=lambda item: item.type)
+def test_rewriting_by_the_same_ids_changes_nothing(document_map: DocumentMap) -> None:
+    """
+    The identity is the identity, for every type.
+    """
+    body = sample(document_map)
+
+    assert rewrite(document_map, body, lambda slot: slot.ids, NOTHING) == body
+
+
+@given(ids=st.lists(st.sampled_from(["A-1", "A-2", "#{x}", "", " "]), max_size=5))
+def test_csv_keeps_what_is_no_id(ids: list[str]) -> None:
+    """
+    In a list inside a text, expressions and blanks stay, and only ids are offered for rewriting.
+    """
+    name = "Octopus.Action.Manual.ResponsibleTeamIds"
+    body = {"Steps": [{"Actions": [{"Properties": {name: ",".join(ids)}}]}]}
+    document_map = REGISTRY["DeploymentProcess"]
+
+    changed = rewrite(document_map, body, lambda slot: [text.lower() for text in slot.ids], NOTHING)
+
+    text = places(changed, f"Steps/*/Actions/*/Properties/{name}")[0].value
+    assert text.split(",") == [part.lower() if part.startswith("A") else part for part in ",".join(ids).split(",")]
+
+
+def test_expressions_are_never_references() -> None:
+    """
+    ``#{...}`` is left alone wherever an id could stand.
+    """
+    body = {
+        "Steps": [
+            {"Actions": [{"WorkerPoolId": "#{Pool}", "Properties": {"Octopus.Action.Package.FeedId": "#{Feed}"}}]}
+        ]
+    }
+
+    assert mentions(REGISTRY["DeploymentProcess"], body, NOTHING) == []
+
+
+def test_dropping_a_key_drops_its_value() -> None:
+    """
+    A dictionary keyed by ids loses the entries whose key goes.
+    """
+    body = {"ProjectEnvironments": {"Projects-1": ["Environments-1"], "Projects-2": []}}
+
+    def decide(slot: Slot) -> list[str | None]:
+        return [None if text == "Projects-1" else text for text in slot.ids]
+
+    assert rewrite(REGISTRY["Tenant"], body, decide, NOTHING) == {"ProjectEnvironments": {"Projects-2": []}}
+
+
+def test_unknown_variable_type_holds_an_id_only_if_it_exists() -> None:
+    """
+    The value of a variable of a type nobody knows is a reference exactly when such a document is known.
+    """
+    controls = Controls()
+    controls.add(REGISTRY["Account"], "Accounts-1", {})
+    body = {
+        "Variables": [{"Name": "A", "Type": "NewAccount", "Value": value} for value in ("Accounts-1", "Accounts-2")]
+    }
+
+    assert [slot.ids for slot in slots(REGISTRY["VariableSet"], body, controls)] == [("Accounts-1",)]
