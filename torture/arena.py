@@ -309,7 +309,7 @@ def build(root: Path, stub: RestStub, seed: int, *, remote: bool = True, states:
     cheapen()
     rng = random.Random(seed)
     arena = Arena(root, stub, rng)
-    arena.settings = _settings(arena, remote)
+    arena.settings = settings_of(arena, remote=remote)
     if remote:
         bare(arena.remote)
     working = root / "working.db"
@@ -324,7 +324,23 @@ def build(root: Path, stub: RestStub, seed: int, *, remote: bool = True, states:
     return arena
 
 
-def _settings(arena: Arena, remote: bool) -> dict[str, Any]:
+@contextmanager
+def in_environment() -> Iterator[None]:
+    """
+    Put the secrets of all arenas into this process's environment.
+    """
+    os.environ.update(ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name in ENVIRONMENT:
+            os.environ.pop(name, None)
+
+
+def settings_of(arena: Arena, *, remote: bool) -> dict[str, Any]:
+    """
+    Return the settings of an arena's server.
+    """
     repository: dict[str, Any] = {"path": str(arena.repository)}
     if remote:
         repository["remote"] = str(arena.remote)

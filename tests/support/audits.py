@@ -23,7 +23,7 @@ from auditor.result import AuditResult
 from auditor.settings import ServerSettings
 from auditor.tools import RunTools
 from migrator.exporter import export
-from tests.support.servers import KEY, SampleServer
+from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
 
 API_KEY = "API-TESTS"
 NAME = "prod"
@@ -279,3 +279,6 @@ def with_database(audited: Audited, change: Callable[[sqlite3.Connection], objec
     """
     with audited.database.connection() as connection:
         change(connection)
+
+
+ENVIRONMENT = {"AUDIT_TEST_KEY": KEY_TEXT, "AUDIT_TEST_PASSWORD": PASSWORD, "AUDIT_TEST_API_KEY": API_KEY}

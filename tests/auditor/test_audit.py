@@ -1,0 +1,250 @@
+"""
+One run of an audit: what is committed, and what it is called.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from auditor.audit import RunOptions
+from auditor.cli import exit_code, summary
+from auditor.demo.edits import EDITS
+from auditor.demo.stub import RestStub
+from migrator.exporter import export
+from migrator.metadata import Metadata
+from tests.support.audits import Audited, folder_tree
+from tests.support.servers import CIPHER, PASSWORD, contents
+
+FULL = RunOptions(full=True)
+
+
+class TestTheFirstRun:
+    def test_the_tree_is_the_export(self, audited: Audited) -> None:
+        """
+        The first commit holds byte for byte what `migrator export` writes of the same database.
+        """
+        folder = audited.root / "export"
+        export(audited.database.address, folder, audited.database.options())
+
+        assert contents(folder) == audited.files()
+        assert folder_tree(folder) == audited.tree()
+
+    def test_its_commit(self, audited: Audited) -> None:
+        """
+        There is one commit, by the committer, that counts the documents.
+        """
+        assert audited.commits() == 1
+        assert audited.subject().startswith("First export of ")
+        assert audited.git("log", "-1", "--format=%an <%ae>", "main") == "Octopus Auditor <octopus-auditor@localhost>"
+
+    def test_metadata(self, audited: Audited) -> None:
+        """
+        The root's metadata.json says how the tree was written, and the password opens it.
+        """
+        metadata = Metadata.from_bytes(audited.files()["metadata.json"])
+
+        assert metadata.open_with(PASSWORD)
+        assert "2018" in metadata.database_version
+
+    def test_the_repository_is_whole(self, audited: Audited) -> None:
+        """
+        git finds nothing to complain about.
+        """
+        assert audited.git("fsck", "--full", "--strict", "--no-dangling", "--no-progress") == ""
+
+
+class TestNothingChanged:
+    @pytest.mark.parametrize("options", [RunOptions(), FULL], ids=["hashes", "full"])
+    def test_no_commit_and_no_object(self, audited: Audited, options: RunOptions) -> None:
+        """
+        A run that finds nothing changed makes no commit and not one object.
+        """
+        before = audited.objects(), audited.head()
+
+        result = audited.good(options)
+
+        assert (result.outcome, result.commits) == ("unchanged", ())
+        assert before == (audited.objects(), audited.head())
+        assert len(audited.files()) == result.files.unchanged
+
+    def test_a_secret_sealed_anew(self, audited: Audited) -> None:
+        """
+        A secret that the server sealed again under another IV is no change: no commit.
+        """
+        audited.edit("save a set without a change")
+        audited.run()
+        before = audited.head()
+        audited.database.edit("VariableSet", "variableset-Projects-3", _reseal)
+
+        assert audited.good().outcome == "unchanged"
+        assert before == audited.head()
+
+
+def _reseal(document: dict) -> None:
+    for variable in document["Variables"]:
+        if variable.get("Type") == "Sensitive" and variable.get("Value"):
+            variable["Value"] = CIPHER.seal(CIPHER.open(variable["Value"]))
+
+
+SUBJECTS = {
+    "change a variable": ("Variables of Web Shop changed", 1),
+    "change only a secret": ("Variables of", 1),
+    "add three machines": ("3 machines added", 3),
+    "rename a project": ("Project Basket & Checkout renamed", None),
+    "delete a tenant": ("removed", None),
+    "edit a script": ("Deployment process of", None),
+    "add a team member": ("changed", 1),
+    "change a lifecycle": ("Lifecycle", 1),
+}
+
+
+class TestAnEdit:
+    @pytest.mark.parametrize("name", [name for name in EDITS if name in SUBJECTS])
+    def test_the_right_files(self, audited: Audited, name: str) -> None:
+        """
+        Each edit gives one commit that names it, changes its files alone, and leaves the tree of a fresh export.
+        """
+        audited.edit(name)
+
+        result = audited.good()
+
+        said, files = SUBJECTS[name]
+        assert said in audited.subject() == result.subject
+        assert files is None or files == len(audited.changed())
+        assert result.files.changed == len(audited.changed())
+        assert audited.exported_tree() == audited.tree()
+        assert audited.commits() == 2
+
+    def test_several_edits_in_one_subject(self, audited: Audited) -> None:
+        """
+        The subject names what changed in Octopus's words, the projects first.
+        """
+        audited.edit("change a variable")
+        audited.edit("add three machines")
+
+        assert audited.good().subject == "Variables of Web Shop changed; 3 machines added"
+
+    def test_a_renamed_owner_takes_its_files_along(self, audited: Audited) -> None:
+        """
+        A renamed project moves its process, variables and channels with it, and only the project is told of.
+        """
+        audited.edit("rename a project")
+
+        audited.good()
+
+        changed = audited.changed()
+        assert {"A", "D"} == set(changed.values())
+        assert {path for path in changed if "Basket & Checkout" in path} == {p for p, o in changed.items() if o == "A"}
+        assert not [path for path in audited.files() if path in changed and changed[path] == "D"]
+        assert audited.subject() == "Project Basket & Checkout renamed"
+
+    def test_the_same_tree_with_and_without_the_state(self, audited: Audited) -> None:
+        """
+        After random edits the tree is the same whether the hashes of the rows are believed, ignored, lost or damaged.
+        """
+        rng = random.Random(5)
+        twin = audited.root / "twin"
+        for number in range(6):
+            audited.random_edit(rng)
+            if number == 3:
+                audited.edit("rename a project")
+            shutil.copytree(audited.repository, twin, dirs_exist_ok=True)
+            audited.good()
+            quick = audited.tree()
+            audited.good([RunOptions(), FULL][number % 2])
+            _damage(audited.folder / "rows.sqlite", number)
+
+            assert audited.good(FULL).outcome == "unchanged"
+            assert quick == audited.tree() == audited.exported_tree()
+
+
+def _damage(path: Path, kind: int) -> None:
+    if kind % 3 == 0:
+        path.unlink()
+    elif kind % 3 == 1:
+        for ending in ("-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        path.write_bytes(b"no database at all" * 300)
+
+
+class TestWhatIsTold:
+    def test_the_json_object(self, audited: Audited) -> None:
+        """
+        `once --json` gives one object with the contract's names and shapes.
+        """
+        audited.edit("change a variable")
+
+        value = json.loads(json.dumps(summary(audited.good())))
+
+        assert [
+            *("run_id", "server", "started", "seconds", "window_seconds"),
+            *("documents", "files", "commits", "pushed", "warnings"),
+        ] == list(value)[:10]
+        assert {k: v for k, v in value["files"].items() if k != "unchanged"} == {
+            "added": 0,
+            "modified": 1,
+            "deleted": 0,
+        }
+        assert [audited.head()] == value["commits"]
+        assert value["warnings"] == []
+        assert value["pushed"] is None
+
+    def test_the_window_is_measured(self, audited: Audited, stub: RestStub) -> None:
+        """
+        window_seconds is how long the server really was in maintenance mode.
+        """
+        result = audited.good()
+
+        window = stub.windows[-1]
+        assert window.end is not None
+        assert result.window_seconds == pytest.approx(window.end - window.start, abs=0.1)
+        assert result.window_seconds <= result.seconds
+
+    def test_no_secret_anywhere(self, audited: Audited) -> None:
+        """
+        No plaintext stands in the log, the result, the state folder or any object of the repository.
+        """
+        plain = "a brand-new secret, said by nobody"
+
+        def change(document: dict) -> None:
+            next(v for v in document["Variables"] if v.get("Type") == "Sensitive")["Value"] = CIPHER.seal(plain)
+
+        audited.database.edit("VariableSet", "variableset-Projects-3", change)
+
+        result = audited.good()
+
+        assert result.outcome == "changed"
+        told = repr(result) + repr(audited.log.calls)
+        stored = b"".join(file.read_bytes() for file in audited.folder.rglob("*") if file.is_file())
+        objects = b"".join(audited.files().values())
+        for secret in (plain, PASSWORD):
+            assert secret not in told
+            assert secret.encode() not in stored + objects
+
+    def test_a_plaintext_in_clear(self, audited: Audited) -> None:
+        """
+        A document that holds a secret's plaintext in clear stops the run; nothing is committed, the value is not told.
+        """
+        plain = "the plaintext of a secret in the clear"
+
+        def change(document: dict) -> None:
+            next(v for v in document["Variables"] if v.get("Type") == "Sensitive")["Value"] = CIPHER.seal(plain)
+
+        audited.database.edit("VariableSet", "variableset-Projects-3", change)
+        audited.database.edit("Project", "Projects-2", lambda document: document.update(Description=f"see {plain}"))
+        before = audited.head()
+
+        result = audited.run()
+
+        assert result.outcome == "failed"
+        assert result.error is not None
+        assert "Projects-2" in result.error
+        assert plain not in repr(result)
+        assert before == audited.head()
+        assert not audited.stub.in_maintenance
+        assert exit_code(result) == 1
