@@ -6,12 +6,12 @@ Only ids and columns of references are read to find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.document import Body, places
-from migrator.maps import REGISTRY
+from migrator.document_map import Column
 from migrator.natural_keys import fold
 from migrator.selection import narrow
 from migrator.selection_closure import Closure, Key, Loaded, Via
@@ -37,8 +37,10 @@ class Members:
     pools: dict[str, Key] = field(default_factory=dict)
     _values: dict[str, list[tuple[str, Key]]] = field(default_factory=dict)
     """Tenants' values by their owner's lower-case id, until that is taken."""
-    _heads: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    _heads: dict[str, list[tuple[str, Any, Any]]] = field(default_factory=dict)
     _tenants: list[tuple[str, Key]] = field(default_factory=list)
+    _asked: Any = None
+    """For how many roles and which environments machines were looked for last."""
 
     def __post_init__(self) -> None:
         self.closure.listeners.append(self.see)
@@ -126,6 +128,9 @@ class Members:
         if table is None or not self.roles:
             return
         wanted = self._environments()
+        if self._asked == (len(self.roles), wanted):
+            return
+        self._asked = (len(self.roles), wanted)
         for identity, environments, space in self._all(table, "EnvironmentIds", "Roles"):
             where, roles = environments
             if space is not None and space not in self.spaces:
@@ -152,22 +157,26 @@ class Members:
         """
         Yield id, list columns (one list, or a pair) and folded space of every row; read once.
         """
-        few = narrow(table, ("Id", *(name for name in columns if name), SPACE_COLUMN))
         if table.name not in self._heads:
-            self._heads[table.name] = [row for batch in self.closure.reader.batches(few) for row in batch]
+            self._heads[table.name] = list(self._read_heads(table, columns))
+        yield from self._heads[table.name]
+
+    def _read_heads(self, table: Table, columns: Sequence[str | None]) -> Iterator[tuple[str, Any, Any]]:
+        few = narrow(table, ("Id", *(name for name in columns if name), SPACE_COLUMN))
         at = [few.position(name) for name in columns]
-        space = few.position(SPACE_COLUMN)
-        forms = REGISTRY[table.map.type].columns
-        for row in self._heads[table.name]:
-            lists = [
-                [] if position is None else _listed(from_column(row[position], forms.get(name or "")))
-                for position, name in zip(at, columns, strict=True)
-            ]
-            value: Any = lists[0] if len(lists) == 1 else tuple(lists)
-            yield str(row[few.id_position]), value, fold(row[space]) if space is not None else None
+        space, own = few.position(SPACE_COLUMN), few.id_position
+        known: dict[Any, list[str]] = {}
+        for batch in self.closure.reader.batches(few):
+            for row in batch:
+                lists = [
+                    known.setdefault(text, _listed(text)) for text in (row[p] if p is not None else "" for p in at)
+                ]
+                value: Any = lists[0] if len(lists) == 1 else tuple(lists)
+                yield str(row[own]), value, fold(row[space]) if space is not None else None
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(text: Any) -> list[str]:
+    value = from_column(text, Column.IDS)
     return [str(item) for item in value] if isinstance(value, list) else []
 
 

@@ -6,12 +6,15 @@ Only the shapes are here; reading is in ``tree_reader`` and where files come fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from migrator.document import Body
 from migrator.document_map import DocumentMap
+
+LeftOut = Mapping[str, Mapping[str, Mapping[str, object] | None]]
+"""By type and id: the properties a document is found by, ``None`` where they are not known."""
 
 
 class TreeFiles(Protocol):
@@ -72,3 +75,5 @@ class Tree:
     warnings: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     format: str = "native"
+    left_out: tuple[tuple[str, LeftOut], ...] = ()
+    """Of partial exports, by origin: what their documents mention and a target has to find for itself."""

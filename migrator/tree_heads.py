@@ -7,7 +7,7 @@ Several exports may be put together in one directory, each in a sub-directory of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from migrator.canonical_json import decode
@@ -19,7 +19,7 @@ from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_form import OctopusMetadata, open_document
 from migrator.metadata import NAME, Metadata
 from migrator.sensitive_values import SecretsMode, open_from_tree
-from migrator.tree import TreeFiles
+from migrator.tree import LeftOut, TreeFiles
 
 NATIVE, OCTOPUS, MIXED = "native", "octopus", "mixed"
 
@@ -37,6 +37,7 @@ class Head:
     form: str
     version: str
     open: Opener
+    left_out: LeftOut = field(default_factory=dict)
 
     @property
     def root(self) -> str:
@@ -96,7 +97,20 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
         except UnreadableDocument as error:
             return body, [*wrong, (error.path, error.message)]
 
-    return Head(origin, NATIVE, metadata.database_version, opened)
+    return Head(origin, NATIVE, metadata.database_version, opened, left_out_of(metadata))
+
+
+def left_out_of(metadata: Metadata) -> LeftOut:
+    """
+    Return what a partial export left out on purpose; what does not have that form is ignored.
+    """
+    value = (metadata.partial or {}).get("LeftOut")
+    types = value.items() if isinstance(value, dict) else ()
+    return {
+        type_: {identity: key if isinstance(key, dict) else None for identity, key in ids.items()}
+        for type_, ids in types
+        if isinstance(ids, dict)
+    }
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         tuple(warnings),
         tuple((head.origin, head.version) for head in heads),
         forms.pop() if len(forms) == 1 else MIXED,
+        tuple((head.origin, head.left_out) for head in heads if head.left_out),
     )
 
 
