@@ -16,7 +16,7 @@ from migrator.document_map import DocumentMap
 from migrator.id_map import is_marked, settle
 from migrator.maps import REGISTRY
 from migrator.natural_keys import fold, rank
-from migrator.plan_checks import check_tree, importable
+from migrator.plan_checks import check_tree, companions, importable
 from migrator.plan_compare import comparable, differences
 from migrator.plan_context import Context, make_context
 from migrator.plan_fields import Fields, own_fields
@@ -49,8 +49,8 @@ class Plan:
     missing: list[TreeDocument] = field(default_factory=list)
     new: list[DocumentMap] = field(default_factory=list)
     fields: Fields = field(default_factory=Fields)
-    twins: dict[str, str] = field(default_factory=dict)
-    """For files that are one document of the target: the file that stands for all, "" where they differ."""
+    twins: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By type and file, for files that are one document of the target: the file that stands for all, "" where they differ."""
 
     def counts(self) -> dict[str, dict[str, int]]:
         """
@@ -90,6 +90,8 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     plan.problems, plan.refusals, plan.warnings = check_tree(tree, target, options)
     matcher = Matcher(context)
     matches = matcher.match(importable(tree, target, plan.warnings))
+    fresh = [match.document for match in matches if match.target_id and not match.exists]
+    matches += matcher.match(companions(tree, fresh, plan.warnings))
     plan.new = matcher.new
     for match in matches:
         _warn_kept(plan, match)
@@ -234,21 +236,22 @@ def _not_wanted(plan: Plan, document: TreeDocument) -> str:
     return ""
 
 
-def _twins(context: Context, matches: Sequence[Match]) -> dict[str, str]:
+def _twins(context: Context, matches: Sequence[Match]) -> dict[tuple[str, str], str]:
     """
     Return for each file that shares its target the file that stands for all of them, ``""`` where they differ.
     """
-    groups: dict[tuple[str, str], list[tuple[str, Body]]] = {}
+    groups: dict[tuple[str, str], list[tuple[tuple[str, str], Body]]] = {}
     for match in matches:
         if match.twin:
             document = match.document
+            place = document.map.type, document.file
             body = comparable(document.map, incoming(document.map, rewritten(context, document).body))
             body.pop("Id", None)
-            groups.setdefault((document.map.type, match.target_id.lower()), []).append((document.file, body))
-    found: dict[str, str] = {}
+            groups.setdefault((document.map.type, match.target_id.lower()), []).append((place, body))
+    found: dict[tuple[str, str], str] = {}
     for some in groups.values():
         same = all(body == some[0][1] for _, body in some)
-        found.update((file, some[0][0] if same else "") for file, _ in some)
+        found.update((place, some[0][0][1] if same else "") for place, _ in some)
     return found
 
 
@@ -257,7 +260,7 @@ def _double(plan: Plan, match: Match) -> Decision | None:
     Return the decision about one of several files that are one document, ``None`` if it stands for all of them.
     """
     document = match.document
-    first = plan.twins[document.file]
+    first = plan.twins[document.map.type, document.file]
     if first == document.file:
         return None
     if first:

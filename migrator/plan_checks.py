@@ -4,9 +4,11 @@ What is wrong with a tree, or does not fit the target: all of it, before anythin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from migrator.document import Body
 from migrator.known_columns import COLUMNS
+from migrator.maps import REGISTRY
 from migrator.natural_keys import key_of, owner_of
 from migrator.plan_context import is_history
 from migrator.plan_target import TargetView
@@ -115,3 +117,28 @@ def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
                 continue
             absent.add(place)
             yield Problem(document.file, name, f"the target has no column {place}: it is of an older version")
+
+
+def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Warned]) -> Iterator[TreeDocument]:
+    """
+    Yield an empty variable set and process for each new owner whose own file is not in the tree.
+
+    No server has an owner without them; one that names none (its process is in git) gets none.
+    """
+    there = {(item.origin, item.map.type, item.id.lower()) for item in tree.documents}
+    for document in created:
+        for name, type_, body in _PARTS:
+            identity = document.body.get(name)
+            if document.map.type not in _OWNERS or not isinstance(identity, str) or not identity:
+                continue
+            if (document.origin, type_, identity.lower()) not in there:
+                warnings.append(Warned(document.id, name, f"{identity} is not in the tree; an empty one was made"))
+                full = {"Id": identity, "OwnerId": document.id} | body
+                yield TreeDocument(REGISTRY[type_], identity, full, document.file, document.origin, document.space)
+
+
+_OWNERS = ("Project", "LibraryVariableSet")
+_PARTS: tuple[tuple[str, str, Body], ...] = (
+    ("VariableSetId", "VariableSet", {"Variables": []}),
+    ("DeploymentProcessId", "DeploymentProcess", {"Steps": []}),
+)

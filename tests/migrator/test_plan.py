@@ -149,6 +149,18 @@ def test_one_file_alone_is_a_tree(target: Server) -> None:
     assert report.counts == {"DeploymentEnvironment": {"Created": 1}}
 
 
+def test_new_project_whose_parts_were_left_out_gets_empty_ones(target: Server) -> None:
+    """
+    A project without its variables or its process would break the server: both are made, empty, and announced.
+    """
+    plan, report = target.take(tree(*project()))
+
+    assert [item["Variables"] for item in target.all("VariableSet")] == [[]]
+    assert [item["Steps"] for item in target.all("DeploymentProcess")] == [[]]
+    assert len([item for item in report.warnings if "empty one" in item.message]) == 2
+    assert outcomes(target.preview(tree(*project()), overwrite=True)) == {"Unchanged": 3}
+
+
 def test_saved_plan_holds_no_secret_and_is_refused_when_a_side_has_moved(target: Server) -> None:
     """
     A plan on disk fits one tree and one state of the target; either moving makes it void.
