@@ -9,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from auditor.changes import SUBJECT, counts, message, subject
 from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
-from auditor.git import GitError, GitOptions
+from auditor.git import GitError
 from auditor.journal import Journal
-from auditor.maintenance import Tools, Window, WindowOptions, WindowStuck, maintenance_window, release
-from auditor.octopus_api import ApiOptions, OctopusApi
-from auditor.publishing import Published, adopt, backlog, is_published, publish
+from auditor.maintenance import Tools, Window, WindowStuck, maintenance_window
+from auditor.octopus_api import OctopusApi
+from auditor.publishing import Published, adopt, is_published, publish
 from auditor.repository import (
     METADATA,
     Busy,
-    Identity,
     Repository,
-    RepositoryOptions,
     check_is_ours,
     clear_stale,
     configure,
@@ -35,68 +34,33 @@ from auditor.repository import (
 )
 from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.row_changes import RowChanges
+from auditor.run import Run, RunOptions
 from auditor.settings import ServerSettings
 from auditor.state import State, StateError
-from auditor.status import Status, after, read_status, write_status
+from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools
+from auditor.wiring import (
+    api_options,
+    database_address,
+    export_options,
+    release_window,
+    repository_options,
+    window_options,
+)
 from migrator.ciphers import KeyDerivation
-from migrator.credentials import resolve
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
 from migrator.folder import folder_errors
 from migrator.metadata import Metadata
 from migrator.reading import Server, look_at, probe, read_rows, reads_one_state
-from migrator.rendering import FORMAT, File, RenderOptions
+from migrator.rendering import FORMAT, File
 from migrator.rendition import Rendition
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.sql.locks import AlreadyLocked, application_lock
 
-
-@dataclass(frozen=True)
-class RunOptions:
-    """
-    What a caller asks of one run. ``full``: the first level of change detection is not trusted.
-    """
-
-    accept_shrink: bool = False
-    full: bool = False
-    wait: float = 0
-    reason: str = "demand"
-
-
-@dataclass
-class _Run:
-    """
-    What the steps of one run hand to each other.
-    """
-
-    server: str
-    settings: ServerSettings
-    folder: Path
-    tools: RunTools
-    options: RunOptions
-    status: Status
-    started: datetime
-    phases: dict[str, float] = field(default_factory=dict)
-    window_seconds: float | None = None
-    probe: dict[str, str] = field(default_factory=dict)
-    full: bool = False
-    went_back: tuple[str, str] | None = None
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """
-        Time a step and tell that it begins.
-        """
-        self.tools.stop.check()
-        self.tools.step(name)
-        start = self.tools.clock()
-        try:
-            yield
-        finally:
-            self.phases[name] = round(self.phases.get(name, 0.0) + self.tools.clock() - start, 4)
+__all__ = ["RunOptions", "audit"]
 
 
 def audit(
@@ -104,14 +68,14 @@ def audit(
     settings: ServerSettings,
     folder: Path,
     tools: RunTools,
-    options: RunOptions = RunOptions(),
+    options: RunOptions | None = None,
 ) -> AuditResult:
     """
     Audit one server once and return what was done; an error is a part of the result, never raised.
 
     *folder* holds the server's journal, state and lock. Only a bug comes out as an exception.
     """
-    run = _Run(server, settings, folder, tools, options, read_status(folder), tools.now())
+    run = Run(server, settings, folder, tools, options or RunOptions(), read_status(folder), tools.now())
     begun = tools.clock()
     result = AuditResult(tools.new_id(), server, run.started.isoformat(timespec="seconds"), "failed")
     try:
@@ -134,7 +98,7 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 4)
 
 
-def _remember(run: _Run, result: AuditResult) -> None:
+def _remember(run: Run, result: AuditResult) -> None:
     status = after(run.status, result, run.started.isoformat(timespec="seconds"))
     if result.outcome in ("changed", "unchanged") and run.probe:
         status = replace(status, probe=run.probe)
@@ -146,7 +110,7 @@ def _remember(run: _Run, result: AuditResult) -> None:
         run.tools.log.error("status-not-written", server=run.server, reason=error.strerror)
 
 
-def _locked(run: _Run, result: AuditResult) -> AuditResult:
+def _locked(run: Run, result: AuditResult) -> AuditResult:
     with locked(run.folder, "auditor.lock", run.options.wait, run.tools.sleep):
         with run.phase("release"):
             release_window(run.server, run.settings, run.folder, run.tools)
@@ -163,7 +127,7 @@ def _locked(run: _Run, result: AuditResult) -> AuditResult:
             return _audited(run, result, repository, server)
 
 
-def _must_read(run: _Run, server: Server, repository: Repository) -> bool:
+def _must_read(run: Run, server: Server, repository: Repository) -> bool:
     """
     Return whether the server must be read: only a probe that stands still, in the mode that asks for it, says no.
     """
@@ -183,7 +147,7 @@ def _must_read(run: _Run, server: Server, repository: Repository) -> bool:
     return run.probe != run.status.probe
 
 
-def _audited(run: _Run, result: AuditResult, repository: Repository, server: Server) -> AuditResult:
+def _audited(run: Run, result: AuditResult, repository: Repository, server: Server) -> AuditResult:
     options = export_options(run.settings, run.folder)
     options.check()
     master = options.master_cipher()
@@ -205,7 +169,10 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
         total = state.total_files() if trusted else len(listing or ())
         rendition = Rendition(spool, renderer_of(options, server, master, deriving.result))
         rows = RowChanges(spool)
-        comparison = Comparison(rendition, rows, state, listing, repository.algorithm, run.tools.stop.check)
+        find_in_head = partial(repository.find, head or "")
+        comparison = Comparison(
+            rendition, rows, state, listing, repository.algorithm, run.tools.stop.check, find_in_head
+        )
         with run.phase("compare"):
             comparison.find()
             cipher = deriving.result()
@@ -233,7 +200,7 @@ def _audited(run: _Run, result: AuditResult, repository: Repository, server: Ser
     return _published(run, repository, done)
 
 
-def _finish(run: _Run, state: State, basis: str, count: FileCounts) -> None:
+def _finish(run: Run, state: State, basis: str, count: FileCounts) -> None:
     try:
         state.finish(basis, count.added + count.modified + count.unchanged)
     except StateError as error:
@@ -241,7 +208,7 @@ def _finish(run: _Run, state: State, basis: str, count: FileCounts) -> None:
         run.tools.log.warning("state-not-kept", server=run.server, reason=str(error))
 
 
-def _read(run: _Run, server: Server, stack: ExitStack) -> tuple[Spool, ServerFacts]:
+def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, ServerFacts]:
     with run.phase("read"), _window(run, server) as window:
 
         def progress(table: str, rows: int) -> None:
@@ -274,7 +241,7 @@ class _NoWindow:
 
 
 @contextmanager
-def _window(run: _Run, server: Server) -> Iterator[Window | _NoWindow]:
+def _window(run: Run, server: Server) -> Iterator[Window | _NoWindow]:
     if not run.settings.opens_window:
         yield _NoWindow(run.tools)
         return
@@ -322,7 +289,7 @@ def _check_password(before: Metadata | None, options: ExportOptions, metadata: M
         before.open_with(options.password.reveal())
 
 
-def _written(run: _Run, comparison: Comparison, repository: Repository, head: str | None, metadata: File) -> str | None:
+def _written(run: Run, comparison: Comparison, repository: Repository, head: str | None, metadata: File) -> str | None:
     sink = FastImport(repository.git, head, run.tools.stop.check)
     accepted = head is None or run.options.accept_shrink
     try:
@@ -336,7 +303,7 @@ def _written(run: _Run, comparison: Comparison, repository: Repository, head: st
 
 
 def _committed(
-    run: _Run, comparison: Comparison, repository: Repository, head: str | None, tree: str, facts: ServerFacts
+    run: Run, comparison: Comparison, repository: Repository, head: str | None, tree: str, facts: ServerFacts
 ) -> str:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
     if _upgraded(run, facts):
@@ -353,18 +320,18 @@ def _committed(
     return commit
 
 
-def _upgraded(run: _Run, facts: ServerFacts) -> bool:
+def _upgraded(run: Run, facts: ServerFacts) -> bool:
     return bool(run.status.version) and run.status.version != facts.version
 
 
-def _subject(run: _Run, comparison: Comparison, facts: ServerFacts, head: str | None) -> str:
+def _subject(run: Run, comparison: Comparison, facts: ServerFacts, head: str | None) -> str:
     line = subject(comparison.changes, first=head is None)
     if _upgraded(run, facts):
         line = f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}; {line}"
     return line[:SUBJECT]
 
 
-def _published(run: _Run, repository: Repository, result: AuditResult) -> AuditResult:
+def _published(run: Run, repository: Repository, result: AuditResult) -> AuditResult:
     remote = run.settings.repository.remote
     if remote is None:
         return result
@@ -396,7 +363,7 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(run: _Run, rendition: Rendition, server: Server) -> tuple[RunWarning, ...]:
+def _warnings(run: Run, rendition: Rendition, server: Server) -> tuple[RunWarning, ...]:
     back = []
     if run.went_back is not None:
         before, newest = run.went_back
@@ -416,23 +383,7 @@ def _warnings(run: _Run, rendition: Rendition, server: Server) -> tuple[RunWarni
     return (*back, *left, *(RunWarning("", "", text) for text in server.schema.warnings))
 
 
-def release_window(server: str, settings: ServerSettings, folder: Path, tools: RunTools) -> bool:
-    """
-    Restore maintenance mode if a killed run left it on; return whether there was anything to restore.
-
-    Raises:
-        OperatorError: it could not be done.
-    """
-    journal = Journal(folder / "journal.json")
-    if journal.read() is None:
-        return False
-    if settings.url is None:
-        raise OperatorError(f"{journal.path} says that maintenance mode was left on, but {server} has no url any more")
-    with OctopusApi(api_options(settings), tools.sleep) as api:
-        return release(api, journal, window_options(server, settings), Tools(tools.stop, tools.clock, tools.log))
-
-
-def _open_repository(run: _Run, stack: ExitStack) -> Repository:
+def _open_repository(run: Run, stack: ExitStack) -> Repository:
     """
     Return the server's repository, locked as long as *stack*, made or taken over from the remote if there is none yet.
     """
@@ -451,84 +402,3 @@ def _open_repository(run: _Run, stack: ExitStack) -> Repository:
         except GitError as error:
             run.tools.log.warning("remote-not-reached", reason=str(error))
     return repository
-
-
-def repository_options(settings: ServerSettings) -> RepositoryOptions:
-    """
-    Return how a server's repository is kept.
-    """
-    table = settings.repository
-    key = table.signing_key
-    return RepositoryOptions(
-        Path(table.path),
-        table.branch,
-        Identity.parse(table.committer),
-        GitOptions(table.push_timeout, table.ssh_key_file),
-        reference_path(key) if key else None,
-    )
-
-
-def reference_path(reference: str) -> Path:
-    """
-    Return the file that a reference to a key names: git reads signing keys from files only.
-
-    Raises:
-        OperatorError: the reference is not one to a file.
-    """
-    import os
-
-    kind, _, name = reference.partition(":")
-    if kind == "file":
-        return Path(name).expanduser()
-    if kind == "systemd" and "CREDENTIALS_DIRECTORY" in os.environ:
-        return Path(os.environ["CREDENTIALS_DIRECTORY"]) / name
-    raise OperatorError(
-        "signing_key must name a file (file:PATH or systemd:NAME), since git reads keys from files only"
-    )
-
-
-def database_address(settings: ServerSettings) -> str:
-    """
-    Return the database's address; it may itself be given by reference, since it can hold a password.
-    """
-    kind = settings.database.partition(":")[0]
-    return resolve(settings.database).reveal() if kind in ("env", "file", "systemd", "command") else settings.database
-
-
-def api_options(settings: ServerSettings) -> ApiOptions:
-    """
-    Return how a server's REST interface is reached.
-    """
-    assert settings.url is not None and settings.api_key is not None
-    return ApiOptions(settings.url, resolve(settings.api_key), settings.maintenance.request_timeout, settings.ca_file)
-
-
-def window_options(server: str, settings: ServerSettings) -> WindowOptions:
-    """
-    Return the limits of a server's window.
-    """
-    table = settings.maintenance
-    return WindowOptions(
-        server, settings.url or "", table.limit, table.drain, table.drain_then == "give-up", table.release_limit
-    )
-
-
-def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
-    """
-    Return how a server is exported, with its secrets resolved.
-    """
-    table = settings.export
-    return ExportOptions(
-        resolve(table.password) if table.password else None,
-        resolve(settings.master_key) if settings.master_key else None,
-        table.secrets_mode,
-        RenderOptions(table.noise_level, table.scripts_mode),
-        spool_directory=folder,
-    )
-
-
-def commits_waiting(repository: Repository, remote: str | None) -> tuple[int, str | None]:
-    """
-    Return how many commits wait to be pushed, and since when.
-    """
-    return backlog(repository, remote) if remote else (0, None)

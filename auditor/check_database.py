@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.audit import database_address, export_options
 from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
+from auditor.wiring import database_address, export_options
 from migrator.document_map import Kind
 from migrator.errors import SecretError
 from migrator.maps import REGISTRY

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auditor.audit import repository_options
 from auditor.check import Finding, Subject, failed, passed, warned, writable
 from auditor.git import GitError, GitOptions
 from auditor.publishing import backlog, remote_tip
 from auditor.repository import Repository, RepositoryOptions, check_is_ours, create
 from auditor.signing import check_signing
+from auditor.wiring import repository_options
 from migrator.errors import OperatorError
 
 _LIMIT = 60

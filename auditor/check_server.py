@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.audit import api_options
 from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.journal import Journal
 from auditor.octopus_api import ApiOptions, OctopusApi
+from auditor.wiring import api_options
 from migrator.credentials import Secret
 
 

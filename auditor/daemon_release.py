@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import release_window
 from auditor.journal import Journal
 from auditor.repository import Busy, locked
 from auditor.settings import ServerSettings
 from auditor.stopping import Stop
 from auditor.tools import RunTools
+from auditor.wiring import release_window
 from migrator.errors import OperatorError
 
 Find = Callable[[str], tuple[ServerSettings, Path]]

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
-from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from migrator.credentials import Secret
 from migrator.errors import OperatorError
@@ -133,7 +133,7 @@ class OctopusApi:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self._options.attempts),
-            wait=wait_exponential_jitter(0.3, 5, jitter=0.2),
+            wait=wait_exponential(multiplier=0.3, max=5),
             sleep=self._sleep,
         )
         try:
@@ -166,9 +166,7 @@ class OctopusApi:
         with suppress(ValueError, TypeError):
             self.answered_at = parsedate_to_datetime(answer.headers.get("Date", ""))
         if status == 401:
-            raise Refused(
-                f"{url} does not accept the API key (401); it is wrong, expired or disabled: make a new one"
-            )
+            raise Refused(f"{url} does not accept the API key (401); it is wrong, expired or disabled: make a new one")
         if status == 403:
             raise Refused(
                 f"{url} refuses {method} {path} (403): the API key's user lacks the permission AdministerSystem"

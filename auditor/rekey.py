@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.audit import database_address, repository_options
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import Git, GitError, close
 from auditor.publishing import publish
@@ -22,6 +21,7 @@ from auditor.resealing import resealed
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.tools import RunTools
+from auditor.wiring import database_address, repository_options
 from migrator.ciphers import KeyDerivation, PasswordCipher
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError

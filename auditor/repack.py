@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from auditor.audit import repository_options
 from auditor.git import GitOptions
 from auditor.repository import Busy, Repository, clear_stale, locked
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.tools import RunTools
+from auditor.wiring import repository_options
 from migrator.errors import OperatorError
 
 LIMIT = 600

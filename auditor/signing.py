@@ -12,9 +12,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from auditor.audit import reference_path
 from auditor.repository import SIGNING_ENVIRONMENT, Identity
 from auditor.settings import ServerSettings
+from auditor.wiring import reference_path
 from migrator.errors import OperatorError
 
 _NAMESPACE = "git"

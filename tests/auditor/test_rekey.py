@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import auditor.audit
 from auditor.repository import Busy, locked
 from migrator.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
 from tests.support.audits import bare, git, tree_files
@@ -18,6 +19,11 @@ from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F
 from tests.support.servers import CIPHER
 
 OLD, NEW = "env:T_PASSWORD", "env:T_OTHER"
+
+
+@pytest.fixture(autouse=True)
+def as_cheap_as_runs(cheap_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.rekey.KeyDerivation", auditor.audit.KeyDerivation)
 
 
 @pytest.fixture

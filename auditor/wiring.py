@@ -1,0 +1,110 @@
+"""
+What a server's settings mean to each part of a run: addresses, limits, secrets resolved at the last moment.
+
+No step of a run belongs here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from auditor.git import GitOptions
+from auditor.journal import Journal
+from auditor.maintenance import Tools, WindowOptions, release
+from auditor.octopus_api import ApiOptions, OctopusApi
+from auditor.repository import Identity, RepositoryOptions
+from auditor.settings import ServerSettings
+from auditor.tools import RunTools
+from migrator.credentials import resolve
+from migrator.errors import OperatorError
+from migrator.exporter import ExportOptions
+from migrator.rendering import RenderOptions
+
+
+def repository_options(settings: ServerSettings) -> RepositoryOptions:
+    """
+    Return how a server's repository is kept.
+    """
+    table = settings.repository
+    key = table.signing_key
+    return RepositoryOptions(
+        Path(table.path),
+        table.branch,
+        Identity.parse(table.committer),
+        GitOptions(table.push_timeout, table.ssh_key_file),
+        reference_path(key) if key else None,
+    )
+
+
+def reference_path(reference: str) -> Path:
+    """
+    Return the file that a reference to a key names: git reads signing keys from files only.
+
+    Raises:
+        OperatorError: the reference is not one to a file.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "file":
+        return Path(name).expanduser()
+    if kind == "systemd" and "CREDENTIALS_DIRECTORY" in os.environ:
+        return Path(os.environ["CREDENTIALS_DIRECTORY"]) / name
+    raise OperatorError(
+        "signing_key must name a file (file:PATH or systemd:NAME), since git reads keys from files only"
+    )
+
+
+def database_address(settings: ServerSettings) -> str:
+    """
+    Return the database's address; it may itself be given by reference, since it can hold a password.
+    """
+    kind = settings.database.partition(":")[0]
+    return resolve(settings.database).reveal() if kind in ("env", "file", "systemd", "command") else settings.database
+
+
+def api_options(settings: ServerSettings) -> ApiOptions:
+    """
+    Return how a server's REST interface is reached.
+    """
+    assert settings.url is not None and settings.api_key is not None
+    return ApiOptions(settings.url, resolve(settings.api_key), settings.maintenance.request_timeout, settings.ca_file)
+
+
+def window_options(server: str, settings: ServerSettings) -> WindowOptions:
+    """
+    Return the limits of a server's window.
+    """
+    table = settings.maintenance
+    return WindowOptions(
+        server, settings.url or "", table.limit, table.drain, table.drain_then == "give-up", table.release_limit
+    )
+
+
+def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
+    """
+    Return how a server is exported, with its secrets resolved.
+    """
+    table = settings.export
+    return ExportOptions(
+        resolve(table.password) if table.password else None,
+        resolve(settings.master_key) if settings.master_key else None,
+        table.secrets_mode,
+        RenderOptions(table.noise_level, table.scripts_mode),
+        spool_directory=folder,
+    )
+
+
+def release_window(server: str, settings: ServerSettings, folder: Path, tools: RunTools) -> bool:
+    """
+    Restore maintenance mode if a killed run left it on; return whether there was anything to restore.
+
+    Raises:
+        OperatorError: it could not be done.
+    """
+    journal = Journal(folder / "journal.json")
+    if journal.read() is None:
+        return False
+    if settings.url is None:
+        raise OperatorError(f"{journal.path} says that maintenance mode was left on, but {server} has no url any more")
+    with OctopusApi(api_options(settings), tools.sleep) as api:
+        return release(api, journal, window_options(server, settings), Tools(tools.stop, tools.clock, tools.log))
