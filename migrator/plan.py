@@ -50,7 +50,7 @@ class Plan:
     new: list[DocumentMap] = field(default_factory=list)
     fields: Fields = field(default_factory=Fields)
     twins: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By type and file, for files that are one document of the target: the file that stands for all, "" where they differ."""
+    """By type and file, for files that are one document: the file that stands for all, "" where they differ."""
 
     def counts(self) -> dict[str, dict[str, int]]:
         """

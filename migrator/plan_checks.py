@@ -134,11 +134,14 @@ def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Warne
             if (document.origin, type_, identity.lower()) not in there:
                 warnings.append(Warned(document.id, name, f"{identity} is not in the tree; an empty one was made"))
                 full = {"Id": identity, "OwnerId": document.id} | body
+                if type_ == "RunbookProcess":
+                    full["ProjectId"] = document.body.get("ProjectId")
                 yield TreeDocument(REGISTRY[type_], identity, full, document.file, document.origin, document.space)
 
 
-_OWNERS = ("Project", "LibraryVariableSet")
+_OWNERS = ("Project", "LibraryVariableSet", "Runbook")
 _PARTS: tuple[tuple[str, str, Body], ...] = (
     ("VariableSetId", "VariableSet", {"Variables": []}),
     ("DeploymentProcessId", "DeploymentProcess", {"Steps": []}),
+    ("RunbookProcessId", "RunbookProcess", {"Steps": []}),
 )

@@ -122,7 +122,7 @@ def test_3912_6688_5406_reads_follow_the_tree(target: Server) -> None:
     assert (outcomes(plan), rows) == ({"Unchanged": 4}, 4)
 
 
-def test_1732_2281_import_again_repeats_nothing(target: Server) -> None:
+def test_1732_2281_2353_1855_import_again_repeats_nothing(target: Server) -> None:
     """
     Importing the same tree again writes nothing at all, not even an event.
     """
@@ -263,7 +263,7 @@ def test_new_ids_are_reserved_and_never_exist(target: Server) -> None:
     assert target.run("SELECT Allocated FROM KeyAllocation WHERE CollectionName = 'DeploymentEnvironment'") == [(3,)]
 
 
-def test_9057_9201_6680_documents_are_not_completed_or_renumbered(target: Server) -> None:
+def test_9057_9201_6680_6747_documents_are_not_completed_or_renumbered(target: Server) -> None:
     """
     Null stays null, an empty list an empty list, a missing field missing, and a version the number it had.
     """
@@ -274,7 +274,7 @@ def test_9057_9201_6680_documents_are_not_completed_or_renumbered(target: Server
     assert target.named("ActionTemplate", "T") == body | {"Id": "ActionTemplates-1", "CommunityActionTemplateId": None}
 
 
-def test_3412_secrecy_goes_by_shape(target: Server) -> None:
+def test_3412_2600_3651_6080_secrecy_goes_by_shape(target: Server) -> None:
     """
     A secret stays one wherever it stands, and a text stays a text.
     """

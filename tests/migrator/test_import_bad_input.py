@@ -278,6 +278,15 @@ def test_2280_5802_3553_failed_import_has_an_exit_code_and_one_message(
     assert main([*words, "--ignoreVersionCheck"]) == 0
 
 
+def test_1969_7877_the_command_starts_and_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The program starts on any platform, without a server, and names the verb's options.
+    """
+    assert main(["help", "import"]) == 0
+
+    assert "--overwrite" in capsys.readouterr().out
+
+
 def test_7898_missing_directory_is_one_sentence(
     target: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

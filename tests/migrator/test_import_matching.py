@@ -277,6 +277,15 @@ def test_5115_no_version_above_a_kept_template(target: Server) -> None:
     assert outcomes(plan) == {"Skipped (no overwrite)": 1, "Unchanged": 2, "Skipped (incomplete)": 1}
 
 
+def test_5117_5119_all_versions_of_a_template_are_imported(target: Server) -> None:
+    """
+    Each version of a step template is a document of its own, also those that nothing refers to.
+    """
+    target.take(tree(*template_versions(0, 1, 2, 3, latest=3)))
+
+    assert sorted(item["Version"] for item in target.all("ActionTemplateVersion")) == [0, 1, 2, 3]
+
+
 def test_7061_versions_of_a_renamed_template_are_found(target: Server) -> None:
     """
     Versions keep the name they had; they are matched by their template and number.

@@ -369,13 +369,14 @@ def test_6226_step_of_a_deleted_channel_does_not_run_everywhere(target: Server) 
     assert any("Channels-99" in item.message and "Channels" in item.path for item in report.warnings)
 
 
-def test_5646_7391_stale_ids_of_the_past_do_not_fail_an_import(target: Server) -> None:
+def test_5646_7391_1762_stale_ids_of_the_past_do_not_fail_an_import(target: Server) -> None:
     """
     History in the tree is named and left out, whatever it refers to.
     """
     past = doc("Deployment", "Deployments-1", ProjectGroupId="ProjectGroups-99", ProjectId="Projects-1")
+    artifact = doc("Artifact", "Artifacts-1", Filename="gone.zip", RelatedDocumentIds=["Deployments-99"])
 
-    plan, report = target.take(tree(*project(), past))
+    plan, report = target.take(tree(*project(), past, artifact))
 
     assert "Deployment" not in plan.counts()
     assert any("history" in item.message for item in report.warnings)
@@ -472,16 +473,53 @@ def test_7138_dictionary_keyed_by_project_id_is_remapped(target: Server) -> None
     assert target.named("Tenant", "acme")["ProjectEnvironments"] == {"Projects-401": ["Environments-401"]}
 
 
-def test_6210_published_snapshot_that_nobody_carries_is_cleared(target: Server) -> None:
+def test_6210_published_snapshot_that_nobody_carries_is_cleared(tmp_path: Path) -> None:
     """
-    A link to history is cleared with a warning rather than left dangling.
+    A link to history is cleared with a warning rather than left dangling; the target's own stays on overwrite.
     """
-    release = {"ReleaseCreationStrategy": {"ChannelId": "Channels-9"}}
+    folder = tmp_path / "spaces"
+    folder.mkdir()
+    target = Servers(tmp_path, empty_database(folder, spaces=True)).make("newer")
+    runbook = doc(
+        "Runbook",
+        "Runbooks-1",
+        Name="Restart",
+        ProjectId="Projects-1",
+        RunbookProcessId="RunbookProcess-Runbooks-1",
+        PublishedRunbookSnapshotId="RunbookSnapshots-5",
+    )
+    steps = doc("RunbookProcess", "RunbookProcess-Runbooks-1", OwnerId="Runbooks-1", ProjectId="Projects-1", Steps=[])
+    target.run("INSERT INTO KeyAllocation VALUES ('Runbook', 40)")
+    some = tree(*project(), runbook, steps)
 
-    _, report = target.take(tree(*project(**release)))
+    _, report = target.take(some)
 
-    assert target.named("Project", "Shop")["ReleaseCreationStrategy"]["ChannelId"] is None
-    assert any("Channels-9" in item.message for item in report.warnings)
+    got = target.named("Runbook", "Restart")
+    assert (got["PublishedRunbookSnapshotId"], got["RunbookProcessId"]) == (None, "RunbookProcess-Runbooks-41")
+    assert [item["OwnerId"] for item in target.all("RunbookProcess")] == ["Runbooks-41"]
+    assert any("RunbookSnapshots-5" in item.message for item in report.warnings)
+    assert outcomes(target.preview(some, overwrite=True)) == {"Unchanged": 5}
+
+
+def test_2410_2427_channels_of_steps_are_remapped(target: Server) -> None:
+    """
+    A step limited to a channel is limited to the target's channel of that project and name.
+    """
+    shifted(target, "Channel", "")
+    channel = doc("Channel", "Channels-1", Name="Beta", ProjectId="Projects-1", LifecycleId=None, Rules=[])
+
+    target.take(tree(*project(), channel, process("Projects-1", action("a", "Go", Channels=["Channels-1"]))))
+
+    assert process_of(target)["Channels"] == ["Channels-401"]
+
+
+def test_1421_order_of_files_is_no_matter(target: Server) -> None:
+    """
+    A project whose lifecycle comes last in the tree gets it all the same.
+    """
+    target.take(tree(*reversed(project())))
+
+    assert target.named("Project", "Shop")["LifecycleId"] == target.named("Lifecycle", "Default lifecycle")["Id"]
 
 
 def test_4992_proxy_of_a_machine_makes_the_round_trip(target: Server) -> None:
