@@ -36,6 +36,7 @@ from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.row_changes import RowChanges
 from auditor.run import Run, RunOptions
 from auditor.settings import ServerSettings
+from auditor.slices import SliceRead, read_slice, sliced
 from auditor.state import State, StateError
 from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
@@ -53,7 +54,7 @@ from migrator.errors import OperatorError, SecretError
 from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
 from migrator.folder import folder_errors
 from migrator.metadata import Metadata
-from migrator.reading import Server, look_at, probe, read_rows, reads_one_state
+from migrator.reading import Server, look_at, probe, reads_one_state
 from migrator.rendering import FORMAT, File
 from migrator.rendition import Rendition
 from migrator.server_facts import ServerFacts
@@ -118,7 +119,7 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             with run.phase("repository"):
                 repository = _open_repository(run, stack)
             with run.phase("look"):
-                server = look_at(database_address(run.settings))
+                server = sliced(look_at(database_address(run.settings)), run.settings.export)
             stack.callback(server.engine.dispose)
             stack.enter_context(application_lock(server.engine, run.folder))
             if not _must_read(run, server, repository):
@@ -156,7 +157,8 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         head = repository.head()
         before = _metadata(repository, head)
         early = derive(options, before.derivation, pool) if before and before.derivation else None
-        spool, facts = _read(run, server, stack)
+        spool, read = _read(run, server, stack)
+        facts = read.facts
         state = stack.enter_context(State(run.folder / "rows.sqlite"))
         facts.check_master_key(master)
         wanted = KeyDerivation(facts.identity)
@@ -176,7 +178,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         with run.phase("compare"):
             comparison.find()
             cipher = deriving.result()
-            metadata = metadata_of(options, facts, cipher)
+            metadata = replace(metadata_of(options, facts, cipher), partial=read.partial)
             _check_password(before, options, metadata)
         with run.phase("render"):
             tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
@@ -208,16 +210,16 @@ def _finish(run: Run, state: State, basis: str, count: FileCounts) -> None:
         run.tools.log.warning("state-not-kept", server=run.server, reason=str(error))
 
 
-def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, ServerFacts]:
+def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, SliceRead]:
     with run.phase("read"), _window(run, server) as window:
 
         def progress(table: str, rows: int) -> None:
             window.check()
             run.tools.progress(table, rows)
 
-        def read() -> tuple[Spool, ServerFacts]:
+        def read() -> tuple[Spool, SliceRead]:
             spool = stack.enter_context(Spool(run.folder))
-            return spool, read_rows(server, spool, progress)
+            return spool, read_slice(server, spool, run.settings.export, progress)
 
         if run.settings.opens_window or reads_one_state(server):
             return read()

@@ -17,6 +17,7 @@ from migrator.server_facts import ServerFacts, read_facts
 from migrator.spool import Spool
 from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect
+from migrator.sql.rows import Row, Table
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,13 @@ def read_rows(
     progress: Callable[[str, int], None] = lambda table, rows: None,
     *,
     frozen: bool = False,
+    keep: Callable[[Table], Callable[[Row], bool] | None] = lambda table: None,
 ) -> ServerFacts:
     """
     Copy every row to *spool* in one read transaction, check the counts in it, and return the server's facts.
 
-    With *frozen* also the copies of processes and variables that releases keep.
+    With *frozen* also the copies of processes and variables that releases keep. *keep* gives, for a table, which of its
+    rows are kept (``None``: all).
 
     *progress* is called after each batch with the table's name and its number of rows.
 
@@ -64,14 +67,16 @@ def read_rows(
     with reader_of(server) as reader:
         facts = read_facts(reader)
         for table in server.schema.tables:
-            spooled = spool.begin(table)
+            spool.begin(table)
+            wanted, came = keep(table), 0
             for batch in reader.batches(table, live_only=not frozen):
-                spool.add(batch)
+                came += len(batch)
+                spool.add(batch if wanted is None else [row for row in batch if wanted(row)])
                 progress(table.name, len(batch))
             expected = reader.count(table, live_only=not frozen)
-            if spooled.count != expected:
+            if came != expected:
                 raise DatabaseError(
-                    f"the table {table.name} was changed during the read ({spooled.count} rows came of {expected})"
+                    f"the table {table.name} was changed during the read ({came} rows came of {expected})"
                     "; try again, or allow snapshot isolation on the database"
                 )
     return facts

@@ -108,7 +108,7 @@ def chosen_projects(choices: Choices, selection: Selection) -> tuple[Named, ...]
     Raises:
         UsageError: a name that no project, group or space has (with the nearest), or that several have.
     """
-    inside = _chosen_spaces(choices, selection)
+    inside = chosen_spaces(choices, selection)
     projects = [item for item in choices.projects if inside is None or fold(item.space) in inside]
     groups = [item for item in choices.groups if inside is None or fold(item.space) in inside]
     spaces = {item.id.lower(): item.name for item in choices.spaces}
@@ -120,7 +120,13 @@ def chosen_projects(choices: Choices, selection: Selection) -> tuple[Named, ...]
     return found
 
 
-def _chosen_spaces(choices: Choices, selection: Selection) -> frozenset[str] | None:
+def chosen_spaces(choices: Choices, selection: Selection) -> frozenset[str] | None:
+    """
+    Return the folded ids of the chosen spaces, ``None`` where all are meant.
+
+    Raises:
+        UsageError: a name that no space has, or the server has no spaces.
+    """
     if not selection.spaces:
         return None
     if not choices.spaces:
