@@ -133,7 +133,7 @@ def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Warne
                 continue
             if (document.origin, type_, identity.lower()) not in there:
                 warnings.append(Warned(document.id, name, f"{identity} is not in the tree; an empty one was made"))
-                full = {"Id": identity, "OwnerId": document.id} | body
+                full: Body = {"Id": identity, "OwnerId": document.id} | body
                 if type_ == "RunbookProcess":
                     full["ProjectId"] = document.body.get("ProjectId")
                 yield TreeDocument(REGISTRY[type_], identity, full, document.file, document.origin, document.space)
