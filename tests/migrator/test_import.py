@@ -104,7 +104,7 @@ def test_3912_6688_5406_reads_follow_the_tree(target: Server) -> None:
     """
     some = tree(*project(), variables("Projects-1", variable("A", "1")))
     target.take(some)
-    for number in range(300):
+    for number in range(40):
         target.add(
             "VariableSet",
             f"variableset-Projects-1-s-{number}",
