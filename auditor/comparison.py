@@ -47,6 +47,8 @@ class Comparison:
     listing: dict[str, bytes] | None
     algorithm: str
     check: Callable[[], None]
+    find_in_head: Callable[[list[str]], Mapping[str, list[str]]]
+    """Tells the files of documents in HEAD by their ids; slow."""
     changes: list[Change] = field(default_factory=list)
     unchanged: int = 0
     added: int = 0
@@ -114,8 +116,8 @@ class Comparison:
         claim = hash(file.path.casefold())
         if claim in self._claimed:
             raise OperatorError(
-                f"two documents would be the same file {file.path}; rename one of them on the server (names must differ "
-                "by more than upper and lower case)"
+                f"two documents would be the same file {file.path}; rename one of them on the server (names must "
+                "differ by more than upper and lower case)"
             )
         self._claimed.add(claim)
         self._present.add(hash(file.path))
@@ -155,10 +157,21 @@ class Comparison:
         self._puts.append(("", metadata.path, b"", "", ((metadata.path, blob),)))
 
     def _keep_unreadable(self) -> None:
-        for item in self.rendition.unreadable if self.listing is not None else ():
-            listing, start = self.listing or {}, item.files.removesuffix(".json") + " - "
-            for path in [path for path in listing if path == item.files or path.startswith(start)]:
-                del listing[path]
+        if self.listing is None:
+            return  # The state knows their files, and nothing was changed in it.
+        lost = [item for item in self.rendition.unreadable if item.files not in self.listing]
+        # Renamed and broken at once: its files have another name, and only its id tells which they are.
+        found = self.find_in_head([item.identity.id for item in lost]) if lost and self.listing else {}
+        for item in self.rendition.unreadable:
+            kind, identity = item.identity
+            mains = [item.files] if item.files in self.listing else found.get(identity, [])
+            starts = tuple(main.removesuffix(".json") + " - " for main in mains)
+            kept = [path for path in self.listing if path in mains or (starts and path.startswith(starts))]
+            files = tuple((path, self.listing.pop(path)) for path in kept)
+            if files:
+                # Under a hash that no row has, so that the next run tries again and knows what belongs to it.
+                name = files[0][0].rpartition("/")[2].removesuffix(".json")
+                self._puts.append((kind, identity, b"", name, files))
 
     def _check_shrink(self, limit: float) -> None:
         if self.listing is None:

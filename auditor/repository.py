@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,26 @@ class Repository:
             if line:
                 meta, _, path = line.partition(b"\t")
                 found[path.decode("utf-8", "surrogateescape")] = bytes.fromhex(meta.split()[2].decode())
+        return found
+
+    def find(self, commit: str, ids: Iterable[str]) -> dict[str, list[str]]:
+        """
+        Return the paths of a commit's documents that have these ids; reads every document, so for exceptions only.
+
+        Raises:
+            GitError: the commit cannot be read.
+        """
+        lines = {f'  "Id": {json.dumps(identity, ensure_ascii=False)}': identity for identity in ids}
+        process = self.git.start("grep", "-z", "-I", "--fixed-strings", "-f", "-", commit, "--", "*.json")
+        output, _ = process.communicate("\n".join(lines).encode("utf-8", "replace"))
+        if process.returncode not in (0, 1):
+            raise GitError(f"git grep failed with exit code {process.returncode}")
+        found: dict[str, list[str]] = {}
+        for hit in output.decode("utf-8", "surrogateescape").splitlines():
+            path, _, line = hit.partition("\0")
+            # A document's own id stands at the first level; deeper ones are those of its parts.
+            if identity := lines.get(line.rstrip(",")):
+                found.setdefault(identity, []).append(path.removeprefix(f"{commit}:"))
         return found
 
     def commit(self, tree: str, parents: list[str], message: str, when: int | None = None) -> str:

@@ -66,8 +66,8 @@ class State:
             # Unlinked, not closed: who has it open goes on with it, the next run begins anew.
             _remove(self._path)
             raise StateError(
-                f"the state file {self._path} cannot be used ({error}); is the disk full or damaged? The next run makes "
-                "it anew"
+                f"the state file {self._path} cannot be used ({error}); is the disk full or damaged? The next run "
+                "makes it anew"
             ) from None
 
     def is_of(self, basis: str) -> bool:
