@@ -182,7 +182,14 @@ class RestStub:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # The default of five refuses connections when many runs begin at once.
+    request_queue_size = 64
     stub: RestStub
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """
+        Say nothing of a client that went away: killed clients are what the stub is for.
+        """
 
 
 class _Handler(BaseHTTPRequestHandler):
