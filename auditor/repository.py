@@ -209,8 +209,7 @@ def create(options: RepositoryOptions) -> None:
         if path.exists() and not path.is_dir():
             raise OperatorError(f"{path} is a file, not a repository; name another path")
         if not path.exists() or all(item.name == "auditor.lock" for item in path.iterdir()):
-            path.mkdir(parents=True, exist_ok=True)
-            Git(path, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+            _initialize(options)
     except OSError as error:
         raise OperatorError(f"the repository {path} cannot be made: {error.strerror}") from None
 
@@ -222,6 +221,9 @@ def _initialize(options: RepositoryOptions) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     Git(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+    if (path / "auditor.lock").exists():
+        # The very same file, so that whoever holds it goes on holding it.
+        (path / "auditor.lock").rename(new / "auditor.lock")
     new.replace(path)
 
 

@@ -1,0 +1,151 @@
+"""
+The bare repository: made whole or not at all, locked, and cleaned of what a killed run left.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auditor.fast_import import FastImport, blob_id
+from auditor.git import GitError
+from auditor.repository import (
+    Busy,
+    Repository,
+    RepositoryOptions,
+    check_is_ours,
+    clear_stale,
+    configure,
+    create,
+    locked,
+)
+from migrator.errors import OperatorError
+from migrator.rendering import File
+from tests.support.audits import git, tree_files
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    options = RepositoryOptions(tmp_path / "r.git")
+    create(options)
+    repository = check_is_ours(options)
+    configure(repository)
+    return repository
+
+
+def commit(repository: Repository, *files: File, gone: tuple[str, ...] = ()) -> str:
+    head = repository.head()
+    sink = FastImport(repository.git, head, lambda: None)
+    for file in files:
+        sink.write(file)
+    for path in gone:
+        sink.delete(path)
+    new = repository.commit(sink.finish(), [head] if head else [], "a commit\n", 1_700_000_000)
+    repository.advance(new, head)
+    return new
+
+
+def test_files_go_in_and_out(repository: Repository) -> None:
+    """
+    Files with hard names and any bytes are in the commit as they were given, under the ids that were computed.
+    """
+    hard = ['sp ace/"quoted".json', "tab\there/é.json", "back\\slash.json", "-n", "metadata.json"]
+    files = [File(path, bytes([index, 0, 10, 255]) * index) for index, path in enumerate(hard)]
+
+    first = commit(repository, *files)
+
+    assert tree_files(repository.path, first) == {file.path: file.content for file in files}
+    assert repository.listing(first) == {file.path: blob_id(file.content) for file in files}
+    assert repository.read("-n", first) == files[3].content
+    assert repository.read("none", first) is None
+    assert set(tree_files(repository.path, commit(repository, gone=(hard[0], "-n")))) == {*hard} - {hard[0], "-n"}
+
+
+def test_find_by_id(repository: Repository) -> None:
+    """
+    Documents are found by their own id, not by the ids of their parts.
+    """
+    head = commit(
+        repository,
+        File("a.json", b'{\n  "Id": "Things-1",\n  "Parts": [\n    {\n      "Id": "Things-2"\n    }\n  ]\n}\n'),
+        File("b/c.json", b'{\n  "Id": "Things-2"\n}\n'),
+    )
+
+    assert repository.find(head, ["Things-1", "Things-2", "Things-3"]) == {
+        "Things-1": ["a.json"],
+        "Things-2": ["b/c.json"],
+    }
+    assert repository.find(head, ["Things-9"]) == {}
+
+
+def test_the_branch_moves_only_from_where_it_was(repository: Repository) -> None:
+    """
+    A branch that somebody else moved is not overwritten.
+    """
+    first = commit(repository, File("a", b"1"))
+    commit(repository, File("a", b"2"))
+
+    with pytest.raises(GitError):
+        repository.advance(first, first)
+
+
+def test_half_made_repositories_are_no_hindrance(tmp_path: Path) -> None:
+    """
+    What a kill left of making a repository stands beside its place and is thrown away.
+    """
+    options = RepositoryOptions(tmp_path / "r.git")
+    (tmp_path / ".r.git.new" / "objects").mkdir(parents=True)
+    options.path.mkdir()
+    (options.path / "auditor.lock").touch()
+
+    create(options)
+
+    assert check_is_ours(options).head() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["r.git"]
+
+
+def test_the_lock(repository: Repository) -> None:
+    """
+    Who comes second is told who is first; the lock is free again afterwards.
+    """
+    with (
+        locked(repository.path, "auditor.lock", 0),
+        pytest.raises(Busy, match="pid"),
+        locked(repository.path, "auditor.lock", 0),
+    ):
+        pass
+    with locked(repository.path, "auditor.lock", 0):
+        pass
+
+
+def test_clear_stale(repository: Repository) -> None:
+    """
+    Only what a killed process leaves is removed: locks and half-written files, never the lock of this program.
+    """
+    commit(repository, File("a", b"1"))
+    names = ["HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_1", "objects/pack/.tmp-1-pack-2.pack"]
+    for name in (*names, "auditor.lock"):
+        (repository.path / name).touch()
+
+    assert sorted(clear_stale(repository.path)) == sorted(Path(name).name for name in names)
+    assert (repository.path / "auditor.lock").exists()
+    assert git(repository.path, "fsck", "--full") == ""
+
+
+def test_nothing_collects_garbage_on_its_own(repository: Repository) -> None:
+    """
+    git never starts housekeeping by itself, which would fight with the next run.
+    """
+    assert git(repository.path, "config", "gc.auto") == "0"
+    assert git(repository.path, "config", "maintenance.auto") == "false"
+
+
+def test_a_file_at_the_path(tmp_path: Path) -> None:
+    """
+    A file is not overwritten.
+    """
+    (tmp_path / "r.git").write_text("mine")
+
+    with pytest.raises(OperatorError, match="not a repository"):
+        create(RepositoryOptions(tmp_path / "r.git"))
