@@ -191,17 +191,18 @@ class Arena:
         """
         return {"settings": self.settings, "folder": str(self.folder), **more}
 
-    def serve(self, index: int, *, found_on: bool = False) -> None:
+    def serve(self, index: int, *, found_on: bool | None = False) -> None:
         """
-        Make the server hold another state, and be in maintenance mode or not when the next run comes.
+        Make the server hold another state, and be in maintenance mode or not when the next run comes (``None``: as is).
         """
         self.now = index
         fresh = self.root / "fresh.db"
         shutil.copyfile(self.states[index], fresh)
         fresh.replace(self.database)
-        self.set_maintenance(found_on)
+        if found_on is not None:
+            self.set_maintenance(found_on)
 
-    def next(self, *, found_on: bool = False) -> None:
+    def next(self, *, found_on: bool | None = False) -> None:
         """
         Let the server go on to the next state.
         """

@@ -35,6 +35,8 @@ class Torture:
     runner: Runner
     done: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.5
+    hurt: bool = False
+    """Whether the last run was killed, and none came since."""
 
     def recover(self, fault: str = "") -> Outcome:
         """
@@ -81,16 +83,19 @@ class Torture:
         self.recover()
         self.seconds = time.monotonic() - start
 
-    def random_kill(self) -> None:
+    def random_kill(self, recovering: float = 1) -> None:
         """
-        Kill a run at a random moment, in a random situation.
+        Kill a run at a random moment, in a random situation; *recovering* is the share of kills that no other follows.
         """
         arena, rng = self.arena, self.arena.rng
         if rng.random() < 0.08:
             arena.forget(remote=rng.random() < 0.5)
-        arena.next(found_on=rng.random() < 0.2)
+        # What a killed run left on is not to be confused with what an administrator switched on.
+        arena.next(found_on=None if self.hurt else rng.random() < 0.2)
         self.kill_after(rng.random() * self.seconds, group=rng.random() < 0.5)
-        self.recover()
+        self.hurt = rng.random() >= recovering
+        if not self.hurt:
+            self.recover()
 
     def strike(self, fault: Fault, step: str) -> None:
         """

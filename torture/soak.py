@@ -58,7 +58,7 @@ class Soaked(Arena):
     edits: int = 0
     clock: datetime = START
 
-    def serve(self, index: int, *, found_on: bool = False) -> None:
+    def serve(self, index: int, *, found_on: bool | None = False) -> None:
         """
         Put the database back as it was before a fault.
         """

@@ -34,7 +34,8 @@ def test_random_kills(seed: int) -> None:
     with scratch() as root, ExitStack() as stack:
         torture = start(stack, root, seed)
         while torture.done["random kills"] < KILLS:
-            torture.random_kill()
+            torture.random_kill(recovering=0.4)
+        torture.recover()
 
         assert torture.arena.check_history() > 1
 
