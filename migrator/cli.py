@@ -19,8 +19,9 @@ from typing import Any
 
 from migrator.cli_export import EXPORT
 from migrator.cli_import import IMPORT
-from migrator.cli_options import Option, Values, Verb, fold, nearest, overview, parse, usage
+from migrator.cli_options import SERVER, Option, Values, Verb, fold, nearest, overview, parse, usage
 from migrator.cli_partial import PARTIAL_EXPORT
+from migrator.cli_wizard import wizard_verb
 from migrator.errors import OperatorError, UsageError
 from migrator.metadata import VERSION as FORMAT_VERSION
 from migrator.sql.engine import odbc_drivers
@@ -79,6 +80,7 @@ VERBS: tuple[Verb, ...] = (
     EXPORT,
     PARTIAL_EXPORT,
     IMPORT,
+    wizard_verb(lambda words: run(words), SERVER),
     Verb(
         "version",
         "Show the program's version and what it found on this machine.",

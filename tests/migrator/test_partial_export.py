@@ -277,6 +277,8 @@ def _plain(done: Exported, ids: dict[str, str]) -> dict[str, Any]:
     left = {identity.lower() for kinds in done.metadata["Partial"]["LeftOut"].values() for identity in kinds}
 
     def mapped(value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("[{"):
+            return mapped(json.loads(value))
         if isinstance(value, str):
             new = ",".join(_mapped_id(part, ids) for part in value.split(","))
             return "nothing" if value.lower() in left or new.endswith("s-0") or new == "Projects-999" else new
