@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.generate import change, generate
 from bench.measure import stream
+from bench.partial import compare
 
 TARGETS = {"window": 1.3, "nothing changed": 2.0, "first run": 1.6, "1 % changed": 3.0}
 Figures = dict[str, Any]
@@ -60,6 +61,7 @@ def one_size(count: int, work: Path, *, peers: bool) -> Figures:
     if peers:
         figures |= {f"{name}, 1 % changed": measured(name, work) for name in _available()}
     _print(count, figures)
+    figures |= {f"partial, {name}": run for name, run in compare(work).items()}
     return figures
 
 
