@@ -57,7 +57,7 @@ def run_one(work: Path, project: str | None) -> Figures:
 
 def sample(work: Path) -> dict[str, str]:
     """
-    Return three projects from the middle: with one step, with a tenant, with most targets.
+    Return three projects from the middle: with one step, with a tenant, with most steps.
     """
     with closing(sqlite3.connect(work / "server.db")) as database:
         rows = database.execute(

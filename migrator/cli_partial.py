@@ -33,6 +33,9 @@ IGNORE = (
     Option("ignore-certificates", "No certificates."),
     Option("ignore-machines", "No deployment targets and no workers."),
 )
+ENVIRONMENTS = Option(
+    "all-environments", "Where a lifecycle has no phases, take all environments and their deployment targets."
+)
 EXPLAIN = Option("explain", "Print for each document what brought it in.")
 _IGNORED = {
     "ignore-deployments": DEPLOYMENTS,
@@ -62,6 +65,7 @@ def selection_of(values: Values) -> Selection:
         ignored=frozenset(name for switch, types in _IGNORED.items() if values.has(switch) for name in types),
         history=not values.has("ignore-history"),
         versions=versions or "",
+        all_environments=values.has("all-environments"),
     )
     selection.check()
     return selection
@@ -92,6 +96,6 @@ def run_partial_export(values: Values) -> int:
 PARTIAL_EXPORT = Verb(
     "partial-export",
     "Export chosen projects, and only what they need.",
-    (*SERVER, *PASSWORD, *CHOICE, *TREE, *HISTORY, *IGNORE, EXPLAIN, *RESULT),
+    (*SERVER, *PASSWORD, *CHOICE, *TREE, *HISTORY, *IGNORE, ENVIRONMENTS, EXPLAIN, *RESULT),
     run_partial_export,
 )

@@ -213,7 +213,16 @@ def selection_warnings(selected: Selected) -> tuple[ReportedWarning, ...]:
         ReportedWarning(item.document, item.path, f"{', '.join(item.ids)} is not in this export: {item.reason}")
         for item in selected.dangling
     ]
-    return (*cut, *left)
+    empty = [
+        ReportedWarning(
+            _id(selected, key),
+            "Phases",
+            "the lifecycle has no phases, so it goes through all environments; targets were taken only from those that "
+            "the projects name or were deployed to (--all-environments takes all)",
+        )
+        for key in selected.without_phases
+    ]
+    return (*empty, *cut, *left)
 
 
 def _id(selected: Selected, key: Key) -> str:

@@ -25,7 +25,8 @@ class Selection:
     """
     What to export: the union of ``projects`` and of all projects of ``groups``, by name, within ``spaces`` if given.
 
-    ``ignored`` are types that are not even read. ``versions`` chooses among releases (empty: all).
+    ``ignored`` are types that are not even read. ``versions`` chooses among releases (empty: all). With
+    ``all_environments`` a lifecycle without phases brings all environments and the targets in them.
     """
 
     projects: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Selection:
     ignored: frozenset[str] = frozenset()
     history: bool = True
     versions: str = ""
+    all_environments: bool = False
 
     def check(self) -> None:
         """

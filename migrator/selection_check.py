@@ -1,7 +1,7 @@
 """
 The last check of a partial export: every id its documents mention is in it, or was left out on purpose.
 
-It looks at the rows that will be rendered, not at how they were found.
+It looks at what was taken in the end, not at how it was found.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.document import spelled
-from migrator.errors import OperatorError, UnreadableDocument
+from migrator.errors import OperatorError
 from migrator.id_map import is_impossible
-from migrator.references import TAG, Slot
-from migrator.selection_closure import Closure
+from migrator.maps import REGISTRY
+from migrator.references import TAG
+from migrator.selection_closure import Closure, Mentioned
 from migrator.selection_rules import prefix_fits
-from migrator.spool import Spool
-from migrator.sql.rows import body_text, to_body
 
 
 @dataclass(frozen=True)
@@ -31,47 +29,37 @@ class Dangling:
     reason: str
 
 
-def check_closed(spool: Spool, closure: Closure) -> tuple[Dangling, ...]:
+def check_closed(closure: Closure) -> tuple[Dangling, ...]:
     """
     Return the mentions of what was left out on purpose or does not exist on the server.
 
     Raises:
         OperatorError: a document mentions one that is neither taken nor left out on purpose.
     """
-    found: list[Dangling] = []
-    for position, item in enumerate(spool.tables):
-        table = item.table
-        for head, packed in spool.rows(position):
-            row = Spool.unpack(packed)
-            try:
-                body = to_body(table, row, body_text(table, row))
-            except UnreadableDocument:
-                continue  # The rendering names it.
-            for slot in closure.slots_of(table.map, body):
-                found.extend(_of_slot(closure, f"{table.map.words} {head[0]}", slot))
-    return tuple(found)
+    return tuple(found for mentioned in closure.mentions for found in _of_mention(closure, mentioned))
 
 
-def _of_slot(closure: Closure, document: str, slot: Slot) -> Iterator[Dangling]:
+def _of_mention(closure: Closure, mentioned: Mentioned) -> Iterator[Dangling]:
     by_reason: dict[str, list[str]] = {}
-    for text in slot.ids:
-        reason = _reason(closure, slot, text)
+    for text in mentioned.ids:
+        reason = _reason(closure, mentioned.targets, text)
         if reason is None:
+            document = closure.taken[mentioned.document]
             raise OperatorError(
-                f"{document} at {spelled(slot.path)} mentions {text}, which this export does not hold; nothing was "
-                "written. Please report it, and export the whole server instead"
+                f"{REGISTRY[document.type].words} {document.id} at {mentioned.path} mentions {text}, which this export "
+                "does not hold; nothing was written. Please report it, and export the whole server instead"
             )
         if reason:
             by_reason.setdefault(reason, []).append(text)
     for reason, ids in by_reason.items():
-        yield Dangling(document.rpartition(" ")[2], spelled(slot.path), tuple(ids), reason)
+        yield Dangling(closure.taken[mentioned.document].id, mentioned.path, tuple(ids), reason)
 
 
-def _reason(closure: Closure, slot: Slot, text: str) -> str | None:
+def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None:
     """
     Return why a mentioned document is not there, ``""`` if it is there, ``None`` if nothing explains it.
     """
-    low, targets = text.lower(), slot.reference.targets
+    low = text.lower()
     if is_impossible(text):
         return ""
     if targets == (TAG,):
@@ -79,8 +67,7 @@ def _reason(closure: Closure, slot: Slot, text: str) -> str | None:
     for type_ in targets:
         if (type_, low) in closure.taken:
             return ""
-    ordered = sorted(targets, key=lambda type_: not prefix_fits(type_, text))
-    for type_ in ordered:
+    for type_ in sorted(targets, key=lambda type_: not prefix_fits(type_, text)):
         if (type_, low) in closure.left_out:
             return closure.left_out[type_, low].reason
     return "it does not exist on the server" if low in closure.missing else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from migrator.document import Body, places, spelled
 from migrator.document_map import DocumentMap, Meaning, Noise
@@ -64,6 +64,17 @@ class LeftOut:
     reason: str
 
 
+class Mentioned(NamedTuple):
+    """
+    Ids at one place of a document, and the types they may be of.
+    """
+
+    document: Key
+    path: str
+    targets: tuple[str, ...]
+    ids: tuple[str, ...]
+
+
 @dataclass
 class _Wanted:
     id: str
@@ -106,6 +117,9 @@ class Closure:
     """Lower-case ids that are mentioned and exist nowhere on the server."""
     cut: list[tuple[Key, str, tuple[str, ...]]] = field(default_factory=list)
     """Connections of tenants that were cut: the tenant, the place, the projects."""
+    notes: list[Key] = field(default_factory=list)
+    """Lifecycles without phases, whose environments were not all taken."""
+    mentions: list[Mentioned] = field(default_factory=list)
     controls: Controls = field(default_factory=Controls)
     _queue: dict[str, dict[str, _Wanted]] = field(default_factory=dict)
 
@@ -257,6 +271,7 @@ class Closure:
             for listener in self.listeners:
                 listener(item)
             for slot in self.slots_of(item.table.map, item.body):
+                self.mentions.append(Mentioned(item.key, spelled(slot.path), slot.reference.targets, slot.ids))
                 self._follow_slot(item, slot)
             space = item.body.get(SPACE_COLUMN)
             if isinstance(space, str) and space and self.reader.schema.find("Space") is not None:

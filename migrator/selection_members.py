@@ -28,6 +28,10 @@ class Members:
     """
 
     closure: Closure
+    all_environments: bool = False
+    """Whether a lifecycle without phases brings all environments and their targets."""
+    gone_to: list[str] = field(default_factory=list)
+    """Environments that exported deployments went to, and that steps are limited to."""
     lifecycles: dict[str, list[str]] = field(default_factory=dict)
     """Environments of each lifecycle's phases, by lower-case id."""
     used: set[str] = field(default_factory=set)
@@ -59,6 +63,9 @@ class Members:
         elif kind in _PROCESSES:
             for role in _roles(body):
                 self.roles.setdefault(fold(role), (item.key, role))
+            self.gone_to.extend(str(p.value) for p in places(body, "Steps/*/Actions/*/Environments/*"))
+        elif kind == "Deployment":
+            self.gone_to.append(str(body.get("EnvironmentId")))
         elif kind == "WorkerPool":
             before = self.closure.taken[item.key].via.before
             if before is None or before[0] != "Worker":
@@ -108,20 +115,28 @@ class Members:
     def _add_environments(self) -> None:
         # A lifecycle without phases goes through all environments, by convention.
         table = self._table("DeploymentEnvironment")
-        empty = [one for one in self.used if one in self.lifecycles and not self.lifecycles[one]]
-        if table is None or not empty:
+        empty = self.without_phases()
+        if table is None or not empty or not self.all_environments:
             return
         for identity, _, space in self._all(table, None):
             if space is None or space in self.spaces:
                 via = Via(("Lifecycle", empty[0]), "it has no phases, so all environments")
                 self.closure.want("DeploymentEnvironment", [identity], via)
 
+    def without_phases(self) -> list[str]:
+        """
+        Return the lower-case ids of the lifecycles in use that have no phases, and so go through all environments.
+        """
+        return sorted(one for one in self.used if one in self.lifecycles and not self.lifecycles[one])
+
     def _environments(self) -> frozenset[str] | None:
         """
         Return the environments that the chosen projects go to, ``None`` for all.
         """
+        if self.all_environments and self.without_phases():
+            return None
         known = [self.lifecycles[one] for one in self.used if one in self.lifecycles]
-        return None if not all(known) else frozenset(item.lower() for phases in known for item in phases)
+        return frozenset(item.lower() for phases in (*known, self.gone_to) for item in phases)
 
     def _add_machines(self) -> None:
         table = self._table("Machine")

@@ -45,6 +45,7 @@ class Selected:
     left_out: Mapping[Key, LeftOut]
     cut: tuple[tuple[Key, str, tuple[str, ...]], ...]
     dangling: tuple[Dangling, ...]
+    without_phases: tuple[Key, ...]
     clashes: frozenset[tuple[str, str]]
 
     def left_out_by_type(self) -> dict[str, dict[str, Any]]:
@@ -114,8 +115,10 @@ def read_selected(
             for chunk in store.chunks(table.map.type):
                 spool.add(chunk)
             progress(table.name, store.count(table.map.type))
-    dangling = check_closed(spool, closure)
-    return Selected(facts, roots, closure.taken, closure.left_out, tuple(closure.cut), dangling, clashes)
+    dangling = check_closed(closure)
+    return Selected(
+        facts, roots, closure.taken, closure.left_out, tuple(closure.cut), dangling, tuple(closure.notes), clashes
+    )
 
 
 def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: Selection, noise: Noise) -> Closure:
@@ -128,7 +131,7 @@ def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: 
     """
     by_id = {item.id.lower(): item for item in roots}
     closure = Closure(reader, store, by_id, selection.ignored, selection.history, noise)
-    members = Members(closure)
+    members = Members(closure, selection.all_environments)
     releases: set[Key] = set()
     members.tenants()
     take_releases(closure, selection.versions)
@@ -136,6 +139,8 @@ def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: 
         closure.run()
         members.add()
         take_deployments(closure, releases)
+    if not selection.all_environments:
+        closure.notes.extend(("Lifecycle", one) for one in members.without_phases())
     return closure
 
 

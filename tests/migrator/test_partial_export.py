@@ -138,14 +138,20 @@ def test_targets_come_by_environment_and_role(shop: Shop) -> None:
 
 def test_a_lifecycle_without_phases_goes_through_all_environments(shop: Shop) -> None:
     """
-    By convention such a lifecycle names all environments, so they come, and with them the targets of its roles.
+    By convention such a lifecycle names all environments; they and their targets come when asked for, else the report
+    says that they do not.
     """
     shop.add("MachinePolicy", "MachinePolicies-1", Name="P", IsDefault=True)
     shop.environment("Environments-2", "Far")
     shop.add("Lifecycle", "Lifecycles-2", Name="Empty", Phases=[])
     there = machine(shop, 1, ["web"], "Environments-2")
     shop.project(LifecycleId="Lifecycles-2", steps=[action(Step={"Octopus.Action.TargetRoles": "web"})])
-    assert {"Environments-1", "Environments-2", there} <= shop.export().ids()
+    done = shop.export(all_environments=True)
+    assert {"Environments-1", "Environments-2", there} <= done.ids()
+    assert not done.report.warnings
+    less = shop.export(into="less")
+    assert there not in less.ids()
+    assert [warning.document for warning in less.report.warnings] == ["Lifecycles-2"]
 
 
 def test_workers_come_with_the_pools_that_steps_name(shop: Shop) -> None:
