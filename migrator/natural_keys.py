@@ -56,6 +56,11 @@ ORDER = (
     "ScopedUserRole",
     "ProjectTrigger",
     "Subscription",
+    "Release",
+    "ServerTask",
+    "Deployment",
+    "DeploymentHistory",
+    "DeploymentRelatedMachine",
 )
 """Each type after those its key depends on, and mostly after those it refers to."""
 

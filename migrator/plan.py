@@ -18,8 +18,9 @@ from migrator.maps import REGISTRY
 from migrator.natural_keys import fold, rank
 from migrator.plan_checks import check_tree, companions, importable
 from migrator.plan_compare import comparable, differences
-from migrator.plan_context import Context, make_context
+from migrator.plan_context import Context, is_history, make_context
 from migrator.plan_fields import Fields, own_fields
+from migrator.plan_history import match_history
 from migrator.plan_matching import Match, Matcher
 from migrator.plan_merge import MERGING, combined, created, incoming
 from migrator.plan_rewrite import Note, Rewritten, project_of, rewritten
@@ -92,6 +93,7 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     matches = matcher.match(importable(tree, target, plan.warnings))
     fresh = [match.document for match in matches if match.target_id and not match.exists]
     matches += matcher.match(companions(tree, fresh, plan.warnings))
+    matches += match_history(matcher, tree)
     plan.new = matcher.new
     for match in matches:
         _warn_kept(plan, match)
@@ -132,6 +134,8 @@ def _decide(plan: Plan, match: Match, stored: Stored | None) -> Decision:
         return _incomplete(plan, match, match.missing)
     if match.trouble:
         return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=match.trouble)
+    if stored is not None and is_history(document.map, document.body):
+        return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, digest=stored.digest)
     double = _double(plan, match) if match.twin else None
     if double is not None:
         return double

@@ -16,6 +16,7 @@ from migrator.id_map import is_impossible, is_tag_id, settle
 from migrator.maps import REGISTRY
 from migrator.plan import Plan, marks
 from migrator.plan_context import Context
+from migrator.plan_history import INDEXES
 from migrator.plan_merge import counted
 from migrator.plan_target import Stored
 from migrator.plan_values import WRITTEN, Decision, Outcome
@@ -66,7 +67,10 @@ def _write_batch(
     for decision in decisions:
         stored = there.get(decision.target_id.lower()) if decision.outcome is not Outcome.CREATE else None
         body = _body(plan, decision, stored, edges)
-        row = Written(str(body["Id"]), seal_for_database(body, master), stored.blob if stored else False)
+        if type_ in INDEXES:
+            # Their rows are numbered by the database, or have no id at all.
+            body.pop("Id", None)
+        row = Written(str(body.get("Id", "")), seal_for_database(body, master), stored.blob if stored else False)
         if stored is None:
             fresh.append(row)
         else:

@@ -16,6 +16,13 @@ from migrator.plan_values import ImportOptions, Warned
 from migrator.tree import Problem, Tree, TreeDocument
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
+TAKEN_HISTORY = frozenset(
+    (
+        *("VariableSet", "DeploymentProcess", "RunbookProcess", "Release", "ServerTask", "Deployment"),
+        *("DeploymentHistory", "DeploymentRelatedMachine"),
+    )
+)
+"""Types whose history an import takes; ``plan_history`` matches it."""
 _SERVER_WIDE = ("Space", "Team")
 
 Found = tuple[list[Problem], list[Problem], list[Warned]]
@@ -86,6 +93,8 @@ def importable(tree: Tree, target: TargetView, warnings: list[Warned]) -> Iterat
     for document in tree.documents:
         place = (document.origin, document.map.type, document.id.lower())
         if is_history(document.map, document.body):
+            if document.map.type in TAKEN_HISTORY and target.has(document.map.type):
+                continue
             left[document.map.type] = left.get(document.map.type, 0) + 1
         elif reason := _own(document):
             warnings.append(Warned(document.id, "", f"never imported: {reason}"))

@@ -195,6 +195,12 @@ class Matcher:
         self.new.append(document.map)
         return Match(document, mark(len(self.new) - 1), False, space)
 
+    def fresh(self, document: TreeDocument, space: str | None) -> Match:
+        """
+        Return the match of a document that the target does not have.
+        """
+        return self._single(document, [], space)
+
     def _repeated(self, some: list[TreeDocument], there: list[Found], space: str | None) -> Iterator[Match]:
         """
         Pair documents whose key need not be unique: each with one that says the same, the rest are new.

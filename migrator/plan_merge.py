@@ -53,7 +53,10 @@ def incoming(document_map: DocumentMap, body: Body) -> Body:
 
 
 def _strip(document_map: DocumentMap, body: Body) -> None:
+    frozen = body.get("IsFrozen") is True
     for rule in document_map.volatile:
+        if frozen and rule.path in ("IsFrozen", "Version"):
+            continue
         for place in places(body, rule.path):
             place.container.pop(place.key, None)
     for name in _OWN.get(document_map.type, ()):
@@ -64,7 +67,7 @@ def created(document_map: DocumentMap, body: Body, document_id: str) -> Body:
     """
     Return the document of a new row; *body* is an ``incoming`` one.
     """
-    fresh: Body = clone(_FRESH.get(document_map.type, {}))
+    fresh: Body = {} if body.get("IsFrozen") is True else clone(_FRESH.get(document_map.type, {}))
     return {"Id": document_id} | {k: v for k, v in body.items() if k != "Id"} | fresh
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from migrator.document import Body, Place, places, spelled
 from migrator.document_map import Meaning
 from migrator.id_map import IMPOSSIBLE_GUID, impossible, is_impossible
-from migrator.plan_context import Context
+from migrator.plan_context import Context, is_history
+from migrator.plan_history import tolerated
 from migrator.references import ACTION, TEMPLATE, Slot, rewrite
 from migrator.tree import TreeDocument
 
@@ -54,6 +55,9 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
     def decide(slot: Slot) -> Sequence[str | None]:
         new = [_resolve(context, document, slot, text, project) for text in slot.ids]
         if None in new:
+            if is_history(document.map, document.body):
+                result.warnings.extend(_stale(slot, new))
+                return tolerated(slot, new)
             absent = [text for text, target in zip(slot.ids, new, strict=True) if target is None]
             if all(context.is_left_out(document.origin, slot.reference.targets, text) for text in absent):
                 return _left_out(slot, new, absent, result)
@@ -62,7 +66,7 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
 
     result.body = rewrite(document.map, document.body, decide, context.of(document.origin))
     _rename_parts(context, document, result.body)
-    if document.map.type == "VariableSet":
+    if document.map.type == "VariableSet" and not is_history(document.map, document.body):
         _drop_unscoped(result)
     return result
 
@@ -132,6 +136,13 @@ def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewr
     if meaning is Meaning.REQUIRED:
         return [target if target is not None else nothing for target in new]
     return [nothing, *[None for _ in new[1:]]]
+
+
+def _stale(slot: Slot, new: Sequence[str | None]) -> list[Note]:
+    if slot.path[-1] in _QUIET:
+        return []
+    lost = ", ".join(text for text, target in zip(slot.ids, new, strict=True) if target is None)
+    return [Note(spelled(slot.path), f"{lost} is history that is gone; tolerated")]
 
 
 def _nothing(targets: Sequence[str]) -> str:

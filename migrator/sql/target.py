@@ -47,7 +47,7 @@ def open_target(address: str, master: MasterKeyCipher | None) -> Iterator[Target
         UsageError: the address is malformed.
     """
     engine = open_engine(address, writable=True)
-    schema = reflect(engine)
+    schema = reflect(engine, history=True)
     with write_errors(engine), engine.connect() as connection:
         if connection.dialect.name != "sqlite":
             # Either level keeps what was read as it was until the commit.
@@ -244,7 +244,7 @@ class Target:
         table = self.table(type_)
         if table is None:
             return {}
-        rows = self.reader.by_key(table, _exact(table, "Id"), list(dict.fromkeys(ids)))
+        rows = self.reader.by_key(table, _exact(table, "Id"), list(dict.fromkeys(ids)), live_only=False)
         return {stored.id.lower(): stored for row in rows if (stored := self._stored(table, row))}
 
     def _stored(self, table: Table, row: Row) -> Stored:

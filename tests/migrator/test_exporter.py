@@ -299,13 +299,15 @@ def test_noise_has_three_levels(server: SampleServer, tmp_path: Path) -> None:
 
 def test_history_only_on_request(tree: Path, server: SampleServer, tmp_path: Path) -> None:
     """
-    Releases, deployments, tasks and events are exported when asked for, and frozen snapshots never.
+    Releases, deployments, tasks and events are exported when asked for, frozen snapshots with them.
     """
     folders = {"Releases", "Deployments", "ServerTasks", "Events"}
     assert not folders & {path.partition("/")[0] for path in contents(tree)}
     exported(server, tmp_path / "out", **OMIT, history=True)
     assert folders <= {path.partition("/")[0] for path in contents(tmp_path / "out")}
-    assert not any("-snapshot" in path.lower() for path in contents(tmp_path / "out"))
+    snapshots = [path for path in contents(tmp_path / "out") if "-snapshot" in path]
+    assert snapshots
+    assert all(path.startswith("Releases/") for path in snapshots)
 
 
 def test_a_plaintext_is_never_written(server: SampleServer, tmp_path: Path) -> None:
