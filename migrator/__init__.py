@@ -7,16 +7,21 @@ This is the promise; everything else may change.
 from migrator.errors import OperatorError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.importer import ImportOptions, ImportRefused, apply_import, describe, import_tree, plan_import
+from migrator.partial_exporter import PartialReport, partial_export
+from migrator.selection import Selection
 
 __all__ = [
     "ExportOptions",
     "ImportOptions",
     "ImportRefused",
     "OperatorError",
+    "PartialReport",
     "Report",
+    "Selection",
     "apply_import",
     "describe",
     "export",
     "import_tree",
+    "partial_export",
     "plan_import",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from migrator.release_versions import chooser
 from migrator.selection import narrow
-from migrator.selection_closure import Closure, Key, Via
+from migrator.selection_closure import Closure
+from migrator.selection_values import Key, Via
 
 
 def take_releases(closure: Closure, versions: str) -> None:

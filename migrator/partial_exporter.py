@@ -35,8 +35,8 @@ from migrator.reading import Server
 from migrator.rendering import File
 from migrator.rendition import Rendition
 from migrator.selection import Selection
-from migrator.selection_closure import Key, Taken
 from migrator.selection_reading import Selected, look_for, read_selected
+from migrator.selection_values import Key, Taken
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.task_logs import copy_task_logs

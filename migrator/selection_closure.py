@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from migrator.document import Body, places, spelled
 from migrator.document_map import DocumentMap, Meaning, Noise
@@ -22,79 +22,11 @@ from migrator.selection import Named, narrow
 from migrator.selection_known import KnownIds
 from migrator.selection_rows import RowStore
 from migrator.selection_rules import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
+from migrator.selection_values import Key, LeftOut, Loaded, Mentioned, Taken, Via, Wanted
 from migrator.sql.reader import FROZEN, Reader
 from migrator.sql.rows import SPACE_COLUMN, Row, Table, body_text, from_body, to_body
 
 CHUNK = 200
-Key = tuple[str, str]
-"""Type and lower-case id."""
-
-
-@dataclass(frozen=True)
-class Via:
-    """
-    What brought a document in: the document before it in the chain (``None``: it was asked for), and the place there.
-    """
-
-    before: Key | None
-    place: str
-
-
-@dataclass(frozen=True)
-class Taken:
-    """
-    A document of the selection.
-    """
-
-    type: str
-    id: str
-    name: str
-    via: Via
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """
-    A document that is mentioned and left out on purpose: what it is found by, if it was read, and why.
-    """
-
-    type: str
-    id: str
-    key: Mapping[str, Any] | None
-    reason: str
-
-
-class Mentioned(NamedTuple):
-    """
-    Ids at one place of a document, and the types they may be of.
-    """
-
-    document: Key
-    path: str
-    targets: tuple[str, ...]
-    ids: tuple[str, ...]
-
-
-@dataclass
-class _Wanted:
-    id: str
-    via: Via
-    types: tuple[str, ...]
-    """Which types it may be of, the next first."""
-    certain: bool = False
-    """Its id was read in a row, so that it must be there."""
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """
-    A document that was just read.
-    """
-
-    table: Table
-    id: str
-    body: Body
-    key: Key
 
 
 @dataclass
@@ -121,13 +53,13 @@ class Closure:
     """Lifecycles without phases, whose environments were not all taken."""
     mentions: list[Mentioned] = field(default_factory=list)
     controls: Controls = field(default_factory=Controls)
-    _queue: dict[str, dict[str, _Wanted]] = field(default_factory=dict)
+    _queue: dict[str, dict[str, Wanted]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.known = KnownIds(self.reader)
         self.controls.known = self.known
         for identity, item in self.roots.items():
-            self._want(_Wanted(item.id, Via(None, "asked for"), ("Project",), certain=True))
+            self._want(Wanted(item.id, Via(None, "asked for"), ("Project",), certain=True))
             self.known[identity] = "Project"
 
     def is_ignored(self, type_: str) -> bool:
@@ -142,7 +74,7 @@ class Closure:
         Take documents whose ids were read in rows.
         """
         for identity in ids:
-            self._want(_Wanted(identity, via, (type_,), certain=True))
+            self._want(Wanted(identity, via, (type_,), certain=True))
 
     def has(self, type_: str, identity: str | None) -> bool:
         """
@@ -171,12 +103,12 @@ class Closure:
                 for start in range(0, len(some), CHUNK):
                     self._take(type_, some[start : start + CHUNK])
 
-    def _want(self, wanted: _Wanted) -> None:
+    def _want(self, wanted: Wanted) -> None:
         type_, low = wanted.types[0], wanted.id.lower()
         if (type_, low) not in self.taken and low not in self.missing:
             self._queue.setdefault(type_, {}).setdefault(low, wanted)
 
-    def _take(self, type_: str, wanted: Sequence[_Wanted]) -> None:
+    def _take(self, type_: str, wanted: Sequence[Wanted]) -> None:
         fresh = [w for w in wanted if (type_, w.id.lower()) not in self.taken]
         table = self.reader.schema.find(type_)
         found: dict[str, Row] = {}
@@ -193,14 +125,14 @@ class Closure:
                 loaded.extend(self._accept(table, row_or_none, item.via))
         self._follow(loaded)
 
-    def _absent(self, type_: str, item: _Wanted) -> None:
+    def _absent(self, type_: str, item: Wanted) -> None:
         if item.certain:
             raise DatabaseError(
                 f"the {REGISTRY[type_].words} {item.id} vanished during the read; try again, or allow snapshot "
                 "isolation on the database"
             )
         if item.types[1:]:
-            self._want(_Wanted(item.id, item.via, item.types[1:]))
+            self._want(Wanted(item.id, item.via, item.types[1:]))
         elif self.is_ignored(type_):
             self.leave(type_, item.id, None, f"{REGISTRY[type_].words}s were left out")
         else:
@@ -275,7 +207,7 @@ class Closure:
                 self._follow_slot(item, slot)
             space = item.body.get(SPACE_COLUMN)
             if isinstance(space, str) and space and self.reader.schema.find("Space") is not None:
-                self._want(_Wanted(space, Via(item.key, SPACE_COLUMN), ("Space",)))
+                self._want(Wanted(space, Via(item.key, SPACE_COLUMN), ("Space",)))
         self._take_parts(loaded)
 
     def slots_of(self, document_map: DocumentMap, body: Body) -> list[Slot]:
@@ -296,12 +228,12 @@ class Closure:
 
     def _load_templates(self, loaded: Sequence[Loaded]) -> None:
         # A step's typed values are only known once its template's parameters are.
-        ids: dict[str, _Wanted] = {}
+        ids: dict[str, Wanted] = {}
         for item in loaded:
             for text in _template_ids(item.body):
                 if ("ActionTemplate", text.lower()) not in self.taken and text.lower() not in self.missing:
                     place = f"Steps ({TEMPLATE_ID})"
-                    ids.setdefault(text.lower(), _Wanted(text, Via(item.key, place), ("ActionTemplate",)))
+                    ids.setdefault(text.lower(), Wanted(text, Via(item.key, place), ("ActionTemplate",)))
         if ids:
             self._take("ActionTemplate", list(ids.values()))
 
@@ -323,12 +255,12 @@ class Closure:
             if named or reason:
                 self._name(ordered[0], [text], reason)
             elif ordered:
-                self._want(_Wanted(text, via, ordered))
+                self._want(Wanted(text, via, ordered))
 
     def _want_tag(self, text: str, via: Via) -> None:
         head = text.rpartition("/")[0]
         if prefix_fits("TagSet", head) or self.reader.schema.find("TagSet") is None:
-            self._want(_Wanted(head or text, via, ("TagSet",)))
+            self._want(Wanted(head or text, via, ("TagSet",)))
             return
         table = self.reader.schema.find("TagSet")
         assert table is not None
@@ -386,7 +318,7 @@ class Closure:
         before = by_owner.get(owner)
         if before is not None:
             identity = str(row[few.id_position])
-            self._want(_Wanted(identity, Via(before.key, f"its {REGISTRY[part.type].words}"), (part.type,), True))
+            self._want(Wanted(identity, Via(before.key, f"its {REGISTRY[part.type].words}"), (part.type,), True))
         return owner
 
 

@@ -14,7 +14,8 @@ from migrator.document import Body, places
 from migrator.document_map import Column
 from migrator.natural_keys import fold
 from migrator.selection import narrow
-from migrator.selection_closure import Closure, Key, Loaded, Via
+from migrator.selection_closure import Closure
+from migrator.selection_values import Key, Loaded, Via
 from migrator.sql.rows import SPACE_COLUMN, Table, from_column
 
 ROLES = "Octopus.Action.TargetRoles"

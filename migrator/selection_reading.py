@@ -18,10 +18,11 @@ from migrator.reading import Server, probe, reader_of, reads_one_state
 from migrator.release_versions import check_versions
 from migrator.selection import Named, Selection, chosen_projects, narrow, read_choices
 from migrator.selection_check import Dangling, check_closed
-from migrator.selection_closure import Closure, Key, LeftOut, Taken
+from migrator.selection_closure import Closure
 from migrator.selection_members import Members
 from migrator.selection_rows import RowStore
 from migrator.selection_rules import is_left_out
+from migrator.selection_values import Key, LeftOut, Taken
 from migrator.server_facts import ServerFacts, read_facts
 from migrator.spool import Spool
 from migrator.sql.engine import open_engine
