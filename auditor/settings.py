@@ -23,6 +23,7 @@ from migrator.credentials import KINDS, check_reference
 from migrator.document_map import Noise
 from migrator.errors import UsageError
 from migrator.scripts import InlineScripts
+from migrator.selection import type_names
 from migrator.sensitive_values import SecretsMode
 
 
@@ -37,6 +38,14 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError(f"{name} is not a time zone; write one as Europe/Berlin") from None
     return name
+
+
+def _types(words: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        type_names(words)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return words
 
 
 def _inline(text: str) -> str:
@@ -82,7 +91,7 @@ class ExportTable(_Table):
     projects: tuple[str, ...] = ()
     project_groups: tuple[str, ...] = ()
     spaces: tuple[str, ...] = ()
-    leave_out: tuple[str, ...] = ()
+    leave_out: Annotated[tuple[str, ...], AfterValidator(_types)] = ()
 
     @property
     def noise_level(self) -> Noise:
