@@ -21,7 +21,7 @@ from typing import Any
 
 from bench.generate import MASTER_KEY
 
-TARGET, MEGABYTES = 0.03, 150
+TARGET, MEGABYTES, LARGE = 0.03, 150, 100_000
 PASSWORD = "bench password"
 Figures = dict[str, Any]
 
@@ -97,6 +97,8 @@ def compare(work: Path) -> dict[str, Figures]:
         run = min((measured(work, name) for _ in range(3)), key=lambda one: one["seconds"])
         ratio = run["seconds"] / whole["seconds"]
         reached = "reached" if ratio <= TARGET and run["mb"] <= MEGABYTES else "MISSED"
+        if whole["documents"] < LARGE:
+            reached = f"set for {LARGE} documents"
         print(
             f"  partial, {kind:<14}{run['seconds']:>7.3f} s = {ratio:6.2%} of it (target {TARGET:.0%}, {MEGABYTES} MB: "
             f"{reached}), {run['documents']} documents, {run['machines']} of them targets, peak {run['mb']:.0f} MB"
