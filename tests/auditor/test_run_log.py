@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from auditor.result import AuditResult, FileCounts, Warning_
+from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.run_log import run_event
 
 RESULT = AuditResult(
@@ -42,7 +42,7 @@ def test_one_event_with_all_that_matters() -> None:
     [
         ({}, "info"),
         ({"outcome": "skipped"}, "info"),
-        ({"warnings": (Warning_("a", "", "b"),)}, "warning"),
+        ({"warnings": (RunWarning("a", "", "b"),)}, "warning"),
         ({"pushed": False}, "warning"),
         ({"outcome": "failed", "error": "no"}, "error"),
         ({"outcome": "unchanged", "window_stuck": True}, "critical"),
