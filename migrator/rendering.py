@@ -112,7 +112,7 @@ class Renderer:
         with_secrets = opened is not body
         if with_secrets and (found := plaintexts(opened)):
             self.on_plaintexts(found)
-        return self.render_opened(table.map, identity, opened, with_secrets=with_secrets)
+        return self.render_opened(table.map, identity, opened, with_secrets=with_secrets or thorough)
 
     def render_opened(
         self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True

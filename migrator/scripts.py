@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from migrator.document import Body, Place, places
+from migrator.document import Body, Place, holders, places
 from migrator.document_map import DocumentMap
 from migrator.layout import bounded_segment
 
@@ -81,9 +81,17 @@ def find_scripts(document_map: DocumentMap, body: Body, owner: str) -> list[Scri
     found: list[Script] = []
     taken: set[str] = set()
     for pattern in document_map.scripts:
-        for holder in places(body, pattern):
+        for holder in places(body, pattern) if _any_script(body, pattern) else ():
             found.extend(_scripts_of(body, holder, owner, taken))
     return found
+
+
+def _any_script(body: Body, pattern: str) -> bool:
+    return any(
+        BODY in container[key] or any(name.startswith(CUSTOM) for name in container[key])
+        for container, key in holders(body, pattern)
+        if isinstance(container[key], dict)
+    )
 
 
 def _scripts_of(body: Body, holder: Place, owner: str, taken: set[str]) -> Iterator[Script]:

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from migrator.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
-from migrator.document import Body, Place, places, spelled
+from migrator.document import Body, holders, places, spelled
 from migrator.document import element_names as _element_names
 from migrator.document_map import DocumentMap
 from migrator.errors import SecretError, UnreadableDocument
@@ -86,7 +86,7 @@ def open_stored(
     Return a document as the database holds it with its secrets opened.
 
     Without a cipher their plaintext stays empty (for an export that omits them). Not *thorough*: the row is known
-    to hold none at undeclared places.
+    to hold none at undeclared places. A document without secrets is returned as it is, the very same object.
 
     Raises:
         UnreadableDocument: a secret does not open.
@@ -94,29 +94,34 @@ def open_stored(
     declared = _declared(document_map, body)
     if not declared and not thorough:
         return body
-    opened: Body = _opened(body, (), declared, _Opener(identity, cipher))
-    return opened
+    opener = _Opener(identity, cipher)
+    opened: Body = _opened(body, (), declared, opener)
+    return opened if opener.met else body
 
 
 def _declared(document_map: DocumentMap, body: Body) -> frozenset[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     for item in document_map.sensitive:
-        found.update(p.path for p in places(body, item.path) if _applies(p, item.when))
+        # Most documents of a type have none, which is seen without the cost of naming every place.
+        if any(_applies(container, item.when) for container, _ in holders(body, item.path)):
+            found.update(p.path for p in places(body, item.path) if _applies(p.container, item.when))
     for pattern in document_map.confidential:
         found.update(p.path for p in places(body, pattern))
     return frozenset(found)
 
 
-def _applies(place: Place, when: tuple[tuple[str, object], ...]) -> bool:
-    return not when or any(place.container.get(name) == value for name, value in when)
+def _applies(container: Any, when: tuple[tuple[str, object], ...]) -> bool:
+    return not when or any(container.get(name) == value for name, value in when)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Opener:
     identity: str
     cipher: MasterKeyCipher | None
+    met: bool = False
 
     def whole(self, text: str, path: tuple[str, ...]) -> SecretText:
+        self.met = True
         if self.cipher is None:
             return SecretText("")
         try:
@@ -134,6 +139,7 @@ class _Opener:
                 secret = SecretText(self.cipher.open(text[start:stop]) if self.cipher else "")
             except SecretError:
                 continue  # It only looks like one; what this key does not open is no secret of this server.
+            self.met = True
             parts += (text[end:start], secret)
             end = stop
         return MixedText((*parts, text[end:])) if parts else text
@@ -144,6 +150,7 @@ def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ..
         if is_ciphertext(value):
             return opener.whole(value, path)
         if value and path in declared:
+            opener.met = True
             return SecretText(value, encrypted=False)
         return opener.mixed(value) if "|" in value and "==" in value else value
     if isinstance(value, dict):
@@ -199,6 +206,8 @@ def seal_for_tree(document_map: DocumentMap, identity: str, body: Body, seal: Se
     """
 
     def sealed(value: Any, path: tuple[str, ...]) -> Any:
+        if isinstance(value, str):
+            return value
         if isinstance(value, SecretText):
             return seal(value, (document_map.type, identity, spelled(path)))
         if isinstance(value, MixedText):

@@ -19,7 +19,7 @@ from migrator.sql.engine import database_errors
 
 RESOURCE = "octopus-auditor"
 _GET = text(
-    "DECLARE @result int; EXEC @result = sp_getapplock @Resource = :resource, @LockMode = 'Exclusive', "
+    "SET NOCOUNT ON; DECLARE @result int; EXEC @result = sp_getapplock @Resource = :resource, @LockMode = 'Exclusive', "
     "@LockOwner = 'Session', @LockTimeout = 0; SELECT @result"
 )
 

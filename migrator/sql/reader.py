@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, column, func, inspect, literal_column, not_, select, table
+from sqlalchemy import Connection, Engine, Select, column, func, inspect, literal_column, select, table
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import quoted_name
@@ -30,6 +30,7 @@ KEYS = 500
 CORE_TABLES = ("Project", "DeploymentEnvironment", "Configuration", "VariableSet", "DeploymentProcess")
 FROZEN = "IsFrozen"
 _ROWVERSION = "dataversion"
+_NEWEST = 100
 
 
 @dataclass(frozen=True)
@@ -200,10 +201,15 @@ class Reader:
         """
         signs = {source.name: self._sign(source) for source in self.schema.tables}
         if "event" in self.schema.all_tables:
-            newest = select(func.max(_column("AutoId"))).select_from(_named("Event"))
-            newest = newest.where(not_(_column("Message").like("%aintenance%")))
-            signs["Event"] = str(self._connection.execute(newest).scalar())
+            signs["Event"] = self._newest_event()
         return signs
+
+    def _newest_event(self) -> str:
+        # A window switches maintenance mode, which makes events itself. Only the newest rows are looked at, since a
+        # condition on the message would read a table of millions.
+        statement = select(_column("AutoId"), _column("Message")).select_from(_named("Event"))
+        rows = self._connection.execute(statement.order_by(_column("AutoId").desc()).limit(_NEWEST)).all()
+        return next((str(number) for number, text in rows if "maintenance" not in str(text).lower()), "None")
 
     def _sign(self, source: Table) -> str:
         counted: list[Any] = [func.count()]

@@ -57,6 +57,13 @@ class Table:
         found = self.position("Id")
         return found if found is not None else (self.position(self.map.key[0]) or 0)
 
+    @cached_property
+    def body_positions(self) -> tuple[int | None, int | None]:
+        """
+        Return where the body stands as text, and where compressed.
+        """
+        return self.position(JSON_COLUMN), self.position(BLOB_COLUMN)
+
     @property
     def has_body(self) -> bool:
         """
@@ -85,7 +92,7 @@ def body_text(table: Table, row: Row) -> str:
     Raises:
         UnreadableDocument: the compressed body is damaged, or it is neither text nor bytes.
     """
-    blob_at = table.position(BLOB_COLUMN)
+    text_at, blob_at = table.body_positions
     blob = row[blob_at] if blob_at is not None else None
     if blob:
         try:
@@ -94,7 +101,6 @@ def body_text(table: Table, row: Row) -> str:
             raise UnreadableDocument(
                 str(row[table.id_position]), "JSONBlob", "the compressed body is damaged"
             ) from None
-    text_at = table.position(JSON_COLUMN)
     text = row[text_at] if text_at is not None else None
     if text is not None and not isinstance(text, str):
         raise UnreadableDocument(str(row[table.id_position]), "JSON", "text was expected")
@@ -120,7 +126,9 @@ def to_body(table: Table, row: Row, text: str) -> Body:
             raise UnreadableDocument(identity, "JSON", f"an object was expected, but it holds {kind}")
         body = value
     for position, name, form in table.plain_columns:
-        body[name] = from_column(row[position], form)
+        column = row[position]
+        simple = form is None and (column is None or isinstance(column, (str, int)))
+        body[name] = column if simple else from_column(column, form)
     return body
 
 
