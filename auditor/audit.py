@@ -19,7 +19,7 @@ from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitError
 from auditor.journal import Journal
-from auditor.maintenance import Tools, Window, WindowStuck, maintenance_window
+from auditor.maintenance import NoWindow, Tools, Window, WindowStuck, maintenance_window
 from auditor.octopus_api import OctopusApi
 from auditor.publishing import Published, adopt, is_published, publish
 from auditor.repository import (
@@ -227,25 +227,10 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, SliceRead]
         return read_steady(read, lambda: probe(server), lambda seconds: run.tools.sleep(seconds))
 
 
-class _NoWindow:
-    """
-    Stands for a window where none is opened: only a request to stop ends the read.
-    """
-
-    def __init__(self, tools: RunTools) -> None:
-        self._tools = tools
-
-    def check(self) -> None:
-        """
-        Raise if the process is to stop.
-        """
-        self._tools.stop.check()
-
-
 @contextmanager
-def _window(run: Run, server: Server) -> Iterator[Window | _NoWindow]:
+def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
     if not run.settings.opens_window:
-        yield _NoWindow(run.tools)
+        yield NoWindow(run.tools.stop)
         return
     with OctopusApi(api_options(run.settings), run.tools.sleep) as api:
         options = window_options(run.server, run.settings)

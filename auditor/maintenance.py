@@ -176,6 +176,21 @@ class Window:
             self._journal.clear()
 
 
+class NoWindow:
+    """
+    Stands for a window where none is opened: only a request to stop ends the read.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+
+    def check(self) -> None:
+        """
+        Raise if the process is to stop.
+        """
+        self._stop.check()
+
+
 def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
     """
     Switch maintenance mode off, again and again until it works, the limit is reached, or the process is to stop.
