@@ -42,7 +42,7 @@ def tables(database: sqlite3.Connection) -> list[tuple[str, str]]:
     for table in schema.tables:
         columns = ", ".join(f'"{name}"' for name in table.columns)
         frozen = ' WHERE "IsFrozen" = 0' if table.position("IsFrozen") is not None else ""
-        found.append((table.name, f'SELECT {columns} FROM "{table.name}"{frozen}'))  # noqa: S608
+        found.append((table.name, f'SELECT {columns} FROM "{table.name}"{frozen}'))
     return found
 
 

@@ -62,6 +62,10 @@ class Mentioned(NamedTuple):
 
 @dataclass
 class Wanted:
+    """
+    A document that something refers to and that was not read yet.
+    """
+
     id: str
     via: Via
     types: tuple[str, ...]

@@ -5,10 +5,14 @@ What all tests share: hypothesis profiles, a home folder that no test may touch,
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import auditor.audit
+import migrator.exporter
 
 SERVER_VARIABLE = "MIGRATOR_TEST_DATABASE"
 
@@ -27,6 +31,17 @@ def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
     monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
     for name in ("OCTOPUS_MASTER_KEY", "MIGRATOR_PASSWORD", "MIGRATOR_DEBUG", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def keys_cost_what_they_cost() -> Iterator[None]:
+    """
+    Undo what torture does to a process: it makes keys cheap for good, and other modules compare bytes with real runs.
+    """
+    before = [(module, module.KeyDerivation) for module in (auditor.audit, migrator.exporter)]
+    yield
+    for module, derivation in before:
+        module.KeyDerivation = derivation  # type: ignore[attr-defined]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
