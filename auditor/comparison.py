@@ -66,7 +66,7 @@ class Comparison:
         """
         Find the rows that differ from the state and those that are gone.
         """
-        self.rendition.wanted = self.rows.wanted
+        self.rendition.wanted, self.rendition.wanted_in = self.rows.wanted, self.rows.wanted_in
         self.rendition.learn_owners()
         trusted = self.listing is None
         self.rows.find(self.rendition.renderer, self.state if trusted else None, self.check)

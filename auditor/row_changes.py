@@ -38,6 +38,12 @@ class RowChanges:
         """
         return bool(self._wanted[table][row])
 
+    def wanted_in(self, table: int) -> bool:
+        """
+        Return whether any row of a table differs.
+        """
+        return 1 in self._wanted[table]
+
     def digest(self, at: tuple[int, int]) -> bytes:
         """
         Return the hash of a row that differs.

@@ -50,6 +50,8 @@ class Rendition:
     spool: Spool
     renderer: Renderer
     wanted: Wanted = _everything
+    wanted_in: Callable[[int], bool] = lambda table: True
+    """Whether any row of a table is: the others are not even unpacked."""
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     current: tuple[int, int] = (0, 0)
@@ -89,7 +91,7 @@ class Rendition:
         Yield the rows that are to be rendered, as often as asked.
         """
         for position, item in enumerate(self.spool.tables):
-            if self.renderer.options.leaves_out(item.table.map):
+            if self.renderer.options.leaves_out(item.table.map) or not self.wanted_in(position):
                 continue
             wanted, excludes = self.wanted, bool(item.table.map.excluded_ids)
             for index, (head, packed) in enumerate(self.spool.rows(position)):
