@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+from auditor.basis import basis_of
 from auditor.changes import SUBJECT, counts, message, subject
 from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
@@ -49,13 +50,13 @@ from auditor.wiring import (
     repository_options,
     window_options,
 )
-from migrator.ciphers import KeyDerivation
+from migrator.ciphers import KeyDerivation, PasswordCipher
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
 from migrator.folder import folder_errors
 from migrator.metadata import Metadata
 from migrator.reading import Server, look_at, probe, reads_one_state
-from migrator.rendering import FORMAT, File
+from migrator.rendering import File
 from migrator.rendition import Rendition
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
@@ -156,20 +157,27 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         pool = stack.enter_context(ThreadPoolExecutor(1))
         head = repository.head()
         before = _metadata(repository, head)
-        early = derive(options, before.derivation, pool) if before and before.derivation else None
+        state = stack.enter_context(State(run.folder / "rows.sqlite"))
+        # Mostly nothing changed, and then the password's key is not needed; else it is derived while rows are read.
+        likely = head is not None and not run.full and state.basis().startswith(basis_of(repository, head, options))
+        known = before.derivation if before and not likely else None
+        early = derive(options, known, pool) if known else None
         spool, read = _read(run, server, stack)
         facts = read.facts
-        state = stack.enter_context(State(run.folder / "rows.sqlite"))
         facts.check_master_key(master)
         wanted = KeyDerivation(facts.identity)
-        deriving = early if early and before and before.derivation == wanted else derive(options, wanted, pool)
-        basis = _basis(repository, head, options, facts)
-        trusted = head is not None and not run.full and state.is_of(basis)
+
+        @cache
+        def cipher() -> PasswordCipher | None:
+            return (early if early and known == wanted else derive(options, wanted, pool)).result()
+
+        basis = basis_of(repository, head, options, read)
+        trusted = head is not None and not run.full and state.basis() == basis
         if not trusted:
             state.clear()
         listing = None if trusted else repository.listing(head) if head else {}
         total = state.total_files() if trusted else len(listing or ())
-        rendition = Rendition(spool, renderer_of(options, server, master, deriving.result))
+        rendition = Rendition(spool, renderer_of(options, server, master, cipher))
         rows = RowChanges(spool)
         find_in_head = partial(repository.find, head or "")
         comparison = Comparison(
@@ -177,17 +185,18 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         )
         with run.phase("compare"):
             comparison.find()
-            cipher = deriving.result()
-            metadata = replace(metadata_of(options, facts, cipher), partial=read.partial)
-            _check_password(before, options, metadata)
-        with run.phase("render"):
-            tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
+        tree = None
+        if not trusted or rows.differ():
+            with run.phase("render"):
+                metadata = replace(metadata_of(options, facts, cipher()), partial=read.partial)
+                _check_password(before, options, metadata)
+                tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
         commit = None
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
                 commit = _committed(run, comparison, repository, head, tree, facts)
         count = comparison.file_counts(total)
-        _finish(run, state, _basis(repository, repository.head(), options, facts), count)
+        _finish(run, state, basis_of(repository, repository.head(), options, read), count)
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
@@ -243,17 +252,6 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
         finally:
             run.window_seconds = window.seconds if window is not None else None
             run.tools.step("window-closed")
-
-
-def _basis(repository: Repository, head: str | None, options: ExportOptions, facts: ServerFacts) -> str:
-    """
-    Return what a state must have been made on to count: HEAD's tree, and all that files depend on beside the rows.
-    """
-    tree = repository.tree(head) if head else ""
-    render = options.render
-    return " ".join(
-        [tree, str(FORMAT), render.noise.value, render.inline_scripts.value, options.secrets.value, facts.name]
-    )
 
 
 def _metadata(repository: Repository, head: str | None) -> Metadata | None:

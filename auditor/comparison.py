@@ -120,7 +120,8 @@ class Comparison:
                 "differ by more than upper and lower case)"
             )
         self._claimed.add(claim)
-        self._present.add(hash(file.path))
+        if self.listing is None:
+            self._present.add(hash(file.path))
         known = (before if self.listing is None else self.listing).pop(file.path, None)
         if known == blob:
             self.unchanged += 1

@@ -38,6 +38,12 @@ class RowChanges:
         """
         return bool(self._wanted[table][row])
 
+    def differ(self) -> bool:
+        """
+        Return whether any row differs or is gone.
+        """
+        return bool(self.gone) or any(1 in flags for flags in self._wanted)
+
     def wanted_in(self, table: int) -> bool:
         """
         Return whether any row of a table differs.

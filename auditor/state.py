@@ -70,13 +70,13 @@ class State:
                 "makes it anew"
             ) from None
 
-    def is_of(self, basis: str) -> bool:
+    def basis(self) -> str:
         """
-        Return whether the state was made on *basis* (HEAD's commit and whatever else files depend on).
+        Return what the state was made on (HEAD's tree and whatever else files depend on), ``""`` if it is new.
         """
         with self._errors():
             found = self._db.execute("SELECT basis FROM head").fetchone()
-        return found is not None and found[0] == basis
+        return str(found[0]) if found is not None else ""
 
     def clear(self) -> None:
         """

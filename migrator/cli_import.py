@@ -5,6 +5,8 @@ The verb ``import``: options to an ``ImportOptions``, the plan and the report to
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +20,15 @@ from migrator.plan import Plan
 from migrator.plan_describe import GROUPS, describe
 from migrator.plan_file import check_saved, saved
 from migrator.plan_values import ImportOptions
-from migrator.tree import Tree
-from migrator.tree_files import FolderFiles
+from migrator.tree import Tree, TreeFiles
+from migrator.tree_files import FolderFiles, RevisionFiles
 
-DIRECTORY = Option("directory", "The directory of the export.", "DIR", required=True)
+DIRECTORY = Option("directory", "The directory of the export.", "DIR")
+HISTORY = (
+    Option("repository", "Instead of a directory: an audit's repository, bare or not.", "PATH"),
+    Option("revision", "The commit of it to import, as git names one: HEAD~3, main@{yesterday}, an id.", "REV"),
+    Option("project", "Only the project of this name and what it needs; may be given again.", "NAME", repeat=True),
+)
 WISHES = (
     Option("dry-run", "Do everything and undo it; print what would change."),
     Option("overwrite", "Replace documents whose name exists; without it they are skipped."),
@@ -52,14 +59,30 @@ def run_import(values: Values) -> int:
         force=values.has("force"),
         ignore_version_check=values.has("ignore-version-check"),
         dry_run=values.has("dry-run") or values.find("plan") is not None,
+        projects=tuple(values.all("project")),
     )
     look = _Look(values, options)
-    report = import_tree(server.address, FolderFiles(Path(values.text("directory"))), options, gate=look)
+    with _files(values) as files:
+        report = import_tree(server.address, files, options, gate=look)
     write_report(report, report_path)
     show_warnings(report)
     if not values.has("quiet") and not options.dry_run:
         sys.stdout.write(_summary(report))
     return 0
+
+
+@contextmanager
+def _files(values: Values) -> Iterator[TreeFiles]:
+    directory, repository, revision = (values.find(name) for name in ("directory", "repository", "revision"))
+    if (directory is None) == (repository is None):
+        raise UsageError("give --directory DIR, or --repository PATH with --revision REV")
+    if (repository is None) != (revision is None):
+        raise UsageError("--repository PATH and --revision REV go together")
+    if directory is not None:
+        yield FolderFiles(Path(directory))
+        return
+    with RevisionFiles(Path(str(repository)), str(revision)) as files:
+        yield files
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,6 @@ def _summary(report: Report) -> str:
 IMPORT = Verb(
     "import",
     "Import a directory that an export wrote into a server's database: all of it, or nothing.",
-    (*SERVER, *PASSWORD, DIRECTORY, *WISHES, *RESULT),
+    (*SERVER, *PASSWORD, DIRECTORY, *HISTORY, *WISHES, *RESULT),
     run_import,
 )

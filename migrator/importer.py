@@ -24,6 +24,7 @@ from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer
 from migrator.tree import Problem, Tree, TreeFiles
 from migrator.tree_reader import read_tree
+from migrator.tree_selection import restrict
 
 __all__ = [
     "Gate",
@@ -91,6 +92,8 @@ def import_tree(
     """
     master = master_cipher(options)
     tree = read_tree(files, options.password)
+    if options.projects:
+        tree = restrict(tree, options.projects)
     for attempt in range(1, options.attempts + 1):
         try:
             return _once(address, tree, options, master, (gate, world or Surroundings()))

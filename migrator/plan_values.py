@@ -80,6 +80,8 @@ class Decision:
 class ImportOptions:
     """
     How a tree is imported. ``attempts`` is how often the unit is tried when the server prefers another transaction.
+
+    ``projects`` restricts it to the projects of these names and what they need; none: the whole tree.
     """
 
     password: Secret | None = None
@@ -89,3 +91,4 @@ class ImportOptions:
     ignore_version_check: bool = False
     dry_run: bool = False
     attempts: int = field(default=3)
+    projects: tuple[str, ...] = ()

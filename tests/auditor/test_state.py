@@ -24,8 +24,8 @@ def test_what_is_put_counts_after_finish(tmp_path: Path) -> None:
         state.put([ROW])
         state.finish("basis", 1)
     with State(tmp_path / "rows.sqlite") as state:
-        assert state.is_of("basis")
-        assert not state.is_of("another")
+        assert state.basis() == "basis"
+        assert state.basis() != "another"
         assert state.hashes("Project") == {"Projects-1": b"hash"}
         assert state.files("Project", "Projects-1") == (ROW[3], ROW[4])
         assert state.counts() == {"Project": 1}
@@ -54,7 +54,7 @@ def test_a_damaged_file_is_thrown_away(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     with State(path) as state:
-        assert not state.is_of("basis")
+        assert state.basis() != "basis"
 
 
 def test_a_file_of_another_shape(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ def test_a_file_of_another_shape(tmp_path: Path) -> None:
         other.execute("CREATE TABLE head (something TEXT)")
 
     with State(path) as state, pytest.raises(StateError, match="makes it anew"):
-        state.is_of("basis")
+        state.basis()
 
     with State(path) as state:
-        assert not state.is_of("basis")
+        assert state.basis() != "basis"
 
 
 def test_the_file_is_private(tmp_path: Path) -> None:
