@@ -16,9 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import imports
 from bench.generate import change, generate
 from bench.measure import stream
-from bench import imports
 from bench.partial import compare
 
 TARGETS = {"window": 1.3, "nothing changed": 2.0, "first run": 1.6, "1 % changed": 3.0}
@@ -62,7 +62,9 @@ def one_size(count: int, work: Path, *, peers: bool) -> Figures:
     if peers:
         figures |= {f"{name}, 1 % changed": measured(name, work) for name in _available()}
     _print(count, figures)
-    figures |= {f"import {name}": run for name, run in imports.compare(work, count).items()}
+    imported = imports.compare(work, count)
+    imports.show(imported)
+    figures |= {f"import {name}": run for name, run in imported.items()}
     figures |= {f"partial, {name}": run for name, run in compare(work).items()}
     return figures
 
