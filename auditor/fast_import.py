@@ -8,7 +8,9 @@ nothing that a repack does not sweep away.
 from __future__ import annotations
 
 import hashlib
+import queue
 import subprocess
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from migrator.rendering import File
 INCOMING = "refs/auditor/incoming"
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
 _BUFFER = 1 << 20
+_WAITING = 4
 
 
 def blob_id(content: bytes, algorithm: str = "sha1") -> bytes:
@@ -40,6 +43,7 @@ class FastImport:
         self._base = base
         self._check = check
         self._process: subprocess.Popen[bytes] | None = None
+        self._feeder: _Feeder | None = None
         self._pending: list[bytes] = []
         self._size = 0
 
@@ -71,6 +75,10 @@ class FastImport:
         """
         self._put(b"done\n")
         self._flush()
+        assert self._feeder is not None
+        self._feeder.finish()
+        if self._feeder.failed:
+            self._broken()
         process, self._process = self._process, None
         assert process is not None
         close(process, "fast-import")
@@ -82,6 +90,8 @@ class FastImport:
         """
         if self._process is not None:
             self._process.kill()
+            if self._feeder is not None:
+                self._feeder.finish()
             for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
                 if stream is not None:
                     stream.close()
@@ -101,21 +111,63 @@ class FastImport:
         if self._git.succeeds("rev-parse", "--verify", "--quiet", INCOMING):
             self._git.run("update-ref", "-d", INCOMING)
         self._process = self._git.start("fast-import", "--quiet", "--done", "--date-format=raw", "--depth=10")
+        self._feeder = _Feeder(self._process.stdin)
+        self._feeder.start()
         head = b"commit %s\ncommitter %s\ndata 8\nincoming\n" % (INCOMING.encode(), _WHO)
         self._pending.append(head + (b"from %s\n" % self._base.encode() if self._base else b""))
 
     def _flush(self) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        stream: Any = self._process.stdin
-        try:
-            stream.write(b"".join(self._pending))
-            stream.flush()
-        except OSError:
-            process, self._process = self._process, None
-            process.stdin = None
-            close(process, "fast-import")
-            raise GitError("git fast-import ended before its time; is the disk full?") from None
+        assert self._feeder is not None
+        self._feeder.put(b"".join(self._pending))
         self._pending, self._size = [], 0
+        if self._feeder.failed:
+            self._broken()
+
+    def _broken(self) -> None:
+        assert self._process is not None and self._feeder is not None
+        process, self._process = self._process, None
+        self._feeder.finish()
+        process.stdin = None
+        close(process, "fast-import")
+        raise GitError("git fast-import ended before its time; is the disk full?")
+
+
+class _Feeder(threading.Thread):
+    """
+    Writes to git while the next files are rendered; a few chunks wait at most.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(name="fast-import", daemon=True)
+        self.failed = False
+        self._stream = stream
+        self._chunks: queue.Queue[bytes | None] = queue.Queue(_WAITING)
+
+    def put(self, chunk: bytes) -> None:
+        """
+        Hand over a chunk; waits while git is behind.
+        """
+        self._chunks.put(chunk)
+
+    def finish(self) -> None:
+        """
+        Wait until everything is written, or could not be.
+        """
+        if self.is_alive():
+            self._chunks.put(None)
+            self.join()
+
+    def run(self) -> None:
+        """
+        Write until the end; after an error only take what comes, so that nobody waits for ever.
+        """
+        while (chunk := self._chunks.get()) is not None:
+            if not self.failed:
+                try:
+                    self._stream.write(chunk)
+                    self._stream.flush()
+                except (OSError, ValueError):
+                    self.failed = True
 
 
 def _path(path: str) -> bytes:
