@@ -16,6 +16,7 @@ from pathlib import Path
 
 from auditor.basis import basis_of
 from auditor.changes import SUBJECT, counts, message, subject
+from auditor.collector import fewer_collections
 from auditor.comparison import Comparison
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitError
@@ -187,7 +188,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             comparison.find()
         tree = None
         if not trusted or rows.differ():
-            with run.phase("render"):
+            with run.phase("render"), fewer_collections():
                 metadata = replace(metadata_of(options, facts, cipher()), partial=read.partial)
                 _check_password(before, options, metadata)
                 tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
