@@ -18,7 +18,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,7 +25,7 @@ from typing import Any
 from auditor.demo.content import fill
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
-from tests.support.audits import API_KEY, bare, cut_down, exported_tree, git
+from tests.support.audits import API_KEY, FOREIGN, bare, cut_down, exported_tree, git
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
 from torture.zygote import cheapen
 
@@ -168,6 +167,8 @@ class Arena:
     now: int = 0
     found_on: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    forgotten: int = 0
+    """How many commits were checked and then taken away with the remote."""
 
     @property
     def database(self) -> Path:
@@ -231,8 +232,11 @@ class Arena:
 
     def forget(self, *, remote: bool) -> None:
         """
-        Take the local repository away, as a person might; and the remote too.
+        Take the local repository away, as a person might; and the remote too. What it held is checked first.
         """
+        checked = self.check_history()
+        if remote:
+            self.forgotten = checked
         shutil.rmtree(self.repository, ignore_errors=True)
         if remote:
             shutil.rmtree(self.remote, ignore_errors=True)
@@ -292,15 +296,18 @@ class Arena:
 
     def check_history(self) -> int:
         """
-        Raise unless every commit's tree is one that the server held and not its parent's; return how many there are.
+        Raise unless each of our commits is a tree that the server held and not its parent's; return how many so far.
         """
-        lines = git(self.repository, "log", "--format=%T", "main").split()
-        for tree in lines:
+        log = git(self.repository, "log", "--format=%H|%T|%P|%cn", "main") if self.head_tree() else ""
+        commits = [line.split("|") for line in log.splitlines()]
+        trees = {commit: tree for commit, tree, _, _ in commits}
+        ours = [(tree, parents.split()) for _, tree, parents, committer in commits if committer != FOREIGN]
+        for tree, parents in ours:
             if tree not in self.trees:
                 raise Broken(f"the tree {tree} was committed, but the server never held it")
-        if repeated := [tree for tree, older in pairwise(lines) if tree == older]:
-            raise Broken(f"commits without a change: {repeated}")
-        return len(lines)
+            if [trees[parent] for parent in parents] == [tree]:
+                raise Broken(f"a commit without a change: {tree}")
+        return self.forgotten + len(ours)
 
 
 def build(root: Path, stub: RestStub, seed: int, *, remote: bool = True, states: int = STATES) -> Arena:

@@ -223,11 +223,15 @@ def hook(repository: Path, name: str, script: str) -> Path:
     return path
 
 
+FOREIGN = "Somebody"
+"""Who committed by hand."""
+
+
 def foreign_commit(remote: Path, text: str = "by hand") -> str:
     """
     Put a commit of somebody else on top of a remote's branch; return its id.
     """
-    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    who = ("-c", f"user.name={FOREIGN}", "-c", "user.email=somebody@example.com")
     blob = git(remote, "hash-object", "-w", "--stdin", input=text)
     parent = git(remote, "rev-parse", "--verify", "--quiet", "main", check=False)
     listing = git(remote, "ls-tree", "main") if parent else ""
