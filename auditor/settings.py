@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from auditor.cron import Cron
 from auditor.notification_settings import NotifySettings
 from auditor.status_server import MetricsSettings
-from migrator.credentials import KINDS, check_reference
+from migrator.credentials import check_reference
 from migrator.document_map import Noise
 from migrator.errors import UsageError
 from migrator.scripts import InlineScripts
@@ -348,10 +348,3 @@ def _place(path: Path, where: str, lines: Mapping[str, int]) -> str:
     while name and name not in lines:
         name = name.rpartition(".")[0]
     return f"line {lines[name]}, {where}" if name else where or str(path)
-
-
-def reference_kinds() -> str:
-    """
-    Return how a secret may be written, for help texts.
-    """
-    return ", ".join(f"{kind}:..." for kind in KINDS)

@@ -11,8 +11,7 @@ named by its own ``Id`` where it has one, so that it stays the same when its nei
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,32 +29,6 @@ class DocumentId(NamedTuple):
 
     type: str
     id: str
-
-
-@dataclass(frozen=True)
-class Document:
-    """
-    One document, with the space it stands in (``None``: of the whole server).
-    """
-
-    map: DocumentMap
-    id: str
-    body: Body
-    space: str | None = None
-
-    @property
-    def identity(self) -> DocumentId:
-        """
-        Return type and id.
-        """
-        return DocumentId(self.map.type, self.id)
-
-    @property
-    def name(self) -> str:
-        """
-        Return what people call it: its name, or its id where it has none.
-        """
-        return display_name(self.map, self.body, self.id)
 
 
 def display_name(document_map: DocumentMap, body: Body, document_id: str) -> str:
@@ -162,35 +135,6 @@ def element_names(items: list[Any]) -> list[str]:
     ids = [item.get("Id") if isinstance(item, dict) else None for item in items]
     often = Counter(own for own in ids if isinstance(own, str) and own)
     return [f"[{own}]" if isinstance(own, str) and often[own] == 1 else str(index) for index, own in enumerate(ids)]
-
-
-def rewrite_leaves(value: Any, change: Callable[[str, tuple[str, ...]], Any], path: tuple[str, ...] = ()) -> Any:
-    """
-    Return *value* with every text leaf replaced by ``change(text, path)``; nothing is changed in place.
-    """
-    if isinstance(value, str):
-        return change(value, path)
-    if isinstance(value, dict):
-        return {key: rewrite_leaves(item, change, (*path, key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [
-            rewrite_leaves(item, change, (*path, name)) for item, name in zip(value, element_names(value), strict=True)
-        ]
-    return value
-
-
-def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """
-    Yield each leaf (whatever is neither a list nor a dictionary) with its path.
-    """
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for name, item in zip(element_names(value), value, strict=True):
-            yield from leaves(item, (*path, name))
-    else:
-        yield path, value
 
 
 def spelled(path: Sequence[str]) -> str:

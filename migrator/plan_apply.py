@@ -12,7 +12,7 @@ from itertools import groupby
 from migrator.ciphers import MasterKeyCipher
 from migrator.document import Body
 from migrator.document_map import DocumentMap, Meaning
-from migrator.id_map import is_impossible, is_tag_id, settle
+from migrator.id_map import is_impossible, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.plan import Plan, marks
 from migrator.plan_context import Context
@@ -141,10 +141,3 @@ def _table_of(identity: str, types: Sequence[str]) -> str:
         if found and low.startswith(found.id_prefix.lower()):
             return found.table
     return types[0] if REGISTRY.find(types[0]) else ""
-
-
-def settled_id(plan: Plan, decision: Decision) -> str:
-    """
-    Return a decision's id on the target, once ids are reserved.
-    """
-    return settle(decision.target_id, plan.context.reserved)

@@ -34,8 +34,6 @@ class Context:
     with_spaces: bool = False
     actions: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
     """By origin and project: the target's id of each action, ``None`` where the target's process has none like it."""
-    complete: set[tuple[str, str]] = field(default_factory=set)
-    """Origin and project whose process in the tree could be read whole."""
     runbook_projects: dict[tuple[str, str], str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     reserved: Mapping[int, str] = field(default_factory=dict)

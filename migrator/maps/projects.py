@@ -4,7 +4,7 @@ Projects and what belongs to them: processes, variables, channels, triggers, run
 
 from __future__ import annotations
 
-from migrator.document_map import DocumentMap, Meaning, Noise, Reference, Sensitive, Volatile
+from migrator.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
 from migrator.maps.shared import (
     FLAG,
     IDS,
@@ -29,6 +29,37 @@ VARIABLE_SCOPES = (
     ("User", "User"),
 )
 """Scopes of a variable whose values are ids. Role and TargetRole hold names, Action the ids of actions."""
+
+
+def _process(table: str, id_prefix: str, plural: str, *owners: tuple[str, str]) -> DocumentMap:
+    """
+    Return the map of a kind of process; *owners* are the properties that name whose it is, with their types.
+    """
+    return DocumentMap(
+        table=table,
+        file=f"{{dir}}/{{owner}}-{table}",
+        id_prefix=id_prefix,
+        key=("OwnerId",),
+        name_property="",
+        owner="OwnerId",
+        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
+        references=(*(Reference(name, type_, _OWNER) for name, type_ in owners), *PROCESS_REFERENCES),
+        sensitive=(
+            Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
+            Sensitive("Steps/*/Properties/*/SensitiveValue"),
+        ),
+        sets=PROCESS_SETS,
+        scripts=PROCESS_SCRIPTS,
+        embedded=PROCESS_EMBEDDED,
+        volatile=(
+            Volatile("Version", _COUNTER),
+            Volatile("RelatedDocumentIds", _DERIVED),
+            Volatile("LastSnapshotId", "points at a snapshot, which is history"),
+            Volatile("IsFrozen", "always false for what is exported"),
+        ),
+        plural=plural,
+    )
+
 
 PROJECT_MAPS = (
     DocumentMap(
@@ -67,30 +98,7 @@ PROJECT_MAPS = (
         ),
         plural="projects",
     ),
-    DocumentMap(
-        table="DeploymentProcess",
-        file="{dir}/{owner}-DeploymentProcess",
-        id_prefix="deploymentprocess-",
-        key=("OwnerId",),
-        name_property="",
-        owner="OwnerId",
-        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
-        references=(Reference("OwnerId", "Project", _OWNER), *PROCESS_REFERENCES),
-        sensitive=(
-            Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
-            Sensitive("Steps/*/Properties/*/SensitiveValue"),
-        ),
-        sets=PROCESS_SETS,
-        scripts=PROCESS_SCRIPTS,
-        embedded=PROCESS_EMBEDDED,
-        volatile=(
-            Volatile("Version", _COUNTER),
-            Volatile("RelatedDocumentIds", _DERIVED),
-            Volatile("LastSnapshotId", "points at a release's snapshot, which is history"),
-            Volatile("IsFrozen", "always false for what is exported", Noise.NORMAL),
-        ),
-        plural="deployment processes",
-    ),
+    _process("DeploymentProcess", "deploymentprocess-", "deployment processes", ("OwnerId", "Project")),
     DocumentMap(
         table="DeploymentSettings",
         file="{dir}/{owner}-DeploymentSettings",
@@ -117,34 +125,9 @@ PROJECT_MAPS = (
         sets=("Environments",),
         plural="runbooks",
     ),
-    DocumentMap(
-        table="RunbookProcess",
-        file="{dir}/{owner}-RunbookProcess",
-        id_prefix="RunbookProcess-",
-        key=("OwnerId",),
-        name_property="",
-        owner="OwnerId",
-        columns={"IsFrozen": FLAG, "RelatedDocumentIds": IDS},
-        references=(
-            Reference("RunbookId", "Runbook", _OWNER),
-            Reference("OwnerId", "Runbook", _OWNER),
-            Reference("ProjectId", "Project", _OWNER),
-            *PROCESS_REFERENCES,
-        ),
-        sensitive=(
-            Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
-            Sensitive("Steps/*/Properties/*/SensitiveValue"),
-        ),
-        sets=PROCESS_SETS,
-        scripts=PROCESS_SCRIPTS,
-        embedded=PROCESS_EMBEDDED,
-        volatile=(
-            Volatile("Version", _COUNTER),
-            Volatile("RelatedDocumentIds", _DERIVED),
-            Volatile("LastSnapshotId", "points at a snapshot, which is history"),
-            Volatile("IsFrozen", "always false for what is exported"),
-        ),
-        plural="runbook processes",
+    _process(
+        *("RunbookProcess", "RunbookProcess-", "runbook processes"),
+        *(("RunbookId", "Runbook"), ("OwnerId", "Runbook"), ("ProjectId", "Project")),
     ),
     DocumentMap(
         table="VariableSet",

@@ -11,6 +11,7 @@ import pytest
 
 from auditor.demo.content import fill
 from auditor.demo.schema import create_database
+from tests.support.imports import Server, Servers, empty_database
 from tests.support.servers import KEY, SampleServer
 
 
@@ -48,3 +49,19 @@ def server_with_spaces(filled_spaces: Path, tmp_path: Path) -> SampleServer:
 @pytest.fixture
 def empty_server(created: Path, tmp_path: Path) -> SampleServer:
     return SampleServer(Path(shutil.copy(created, tmp_path / "empty.db")))
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    An empty database to copy.
+    """
+    return empty_database(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture
+def target(tmp_path: Path, empty: Path) -> Server:
+    """
+    An empty target.
+    """
+    return Servers(tmp_path, empty).make()

@@ -43,22 +43,6 @@ from tests.support.imports import (
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
-    """
-    An empty target.
-    """
-    return Servers(tmp_path, empty).make()
-
-
 def digest(target: Server) -> str:
     """
     Return a digest of the database file.

@@ -4,17 +4,13 @@ Known defects of importers: matching, uniqueness, merging. The number in a name 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from migrator.sensitive_values import SecretText
 from tests.support.imports import (
     Server,
-    Servers,
+    account,
     doc,
-    empty_database,
     environment,
     outcomes,
     project,
@@ -23,29 +19,6 @@ from tests.support.imports import (
     variable,
     variables,
 )
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
-    """
-    An empty target.
-    """
-    return Servers(tmp_path, empty).make()
-
-
-def account(id_: str = "acc-1", **more: Any) -> Any:
-    """
-    Return an account.
-    """
-    return doc("Account", id_, **({"Name": "cloud", "AccountType": "Token", "EnvironmentIds": []} | more))
 
 
 def test_5148_second_import_finds_policies_subscriptions_accounts_and_feeds(target: Server) -> None:

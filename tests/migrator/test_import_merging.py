@@ -5,13 +5,11 @@ Known defects of importers: merging, and what must not be narrowed. Numbers are 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from tests.support.imports import (
     Server,
     Servers,
+    account,
     doc,
     empty_database,
     environment,
@@ -21,29 +19,6 @@ from tests.support.imports import (
     variable,
     variables,
 )
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
-    """
-    An empty target.
-    """
-    return Servers(tmp_path, empty).make()
-
-
-def account(id_: str = "acc-1", **more: Any) -> Any:
-    """
-    Return an account.
-    """
-    return doc("Account", id_, **({"Name": "cloud", "AccountType": "Token", "EnvironmentIds": []} | more))
 
 
 def test_5129_restrictions_the_tree_cannot_see_are_not_narrowed(target: Server) -> None:

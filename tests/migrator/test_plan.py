@@ -4,8 +4,6 @@ The plan as people and programs see it: preview, report, saved plans, missing de
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +20,7 @@ from migrator.plan_target import Stored
 from tests.support.imports import (
     CIPHER,
     Server,
-    Servers,
     doc,
-    empty_database,
     environment,
     outcomes,
     project,
@@ -33,22 +29,6 @@ from tests.support.imports import (
     variable,
     variables,
 )
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
-    """
-    An empty target.
-    """
-    return Servers(tmp_path, empty).make()
 
 
 def test_preview_speaks_in_names_and_says_of_secrets_only_that_they_change(target: Server) -> None:

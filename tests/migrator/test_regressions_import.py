@@ -26,22 +26,6 @@ from tests.support.imports import (
 )
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
-
-
-@pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
-    """
-    An empty target.
-    """
-    return Servers(tmp_path, empty).make()
-
-
 def shifted(target: Server, table: str, prefix: str) -> None:
     """
     Let the target's next id of a table differ from every source's.

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -275,14 +275,6 @@ def _cuts(projects: int) -> list[str]:
         f"DELETE FROM Project WHERE Id NOT IN ({kept})",
         "DELETE FROM Machine WHERE Id NOT IN (SELECT Id FROM Machine ORDER BY Id LIMIT 8)",
     ]
-
-
-def with_database(audited: Audited, change: Callable[[sqlite3.Connection], object]) -> None:
-    """
-    Change the database by SQL.
-    """
-    with audited.database.connection() as connection:
-        change(connection)
 
 
 ENVIRONMENT = {"AUDIT_TEST_KEY": KEY_TEXT, "AUDIT_TEST_PASSWORD": PASSWORD, "AUDIT_TEST_API_KEY": API_KEY}

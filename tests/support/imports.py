@@ -215,6 +215,13 @@ def action(id_: str, name: str, properties: Body | None = None, **more: Any) -> 
     return {"Id": id_, "Name": name, "ActionType": "Octopus.Script", "Properties": properties or {}} | more
 
 
+def account(id_: str = "acc-1", **more: Any) -> Any:
+    """
+    Return an account.
+    """
+    return doc("Account", id_, **({"Name": "cloud", "AccountType": "Token", "EnvironmentIds": []} | more))
+
+
 def environment(id_: str = "Environments-1", name: str = "Dev") -> TreeDocument:
     """
     Return an environment.
