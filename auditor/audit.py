@@ -39,7 +39,7 @@ from auditor.row_changes import RowChanges
 from auditor.run import Run, RunOptions
 from auditor.settings import ServerSettings
 from auditor.slices import SliceRead, read_slice, sliced
-from auditor.state import State, StateError
+from auditor.state import State, StateError, Whole
 from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools
@@ -197,7 +197,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             with run.phase("commit"):
                 commit = _committed(run, comparison, repository, head, tree, facts)
         count = comparison.file_counts(total)
-        _finish(run, state, basis_of(repository, repository.head(), options, read), count)
+        _finish(run, state, basis_of(repository, repository.head(), options, read), count, comparison.wholes())
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
@@ -212,9 +212,9 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
     return _published(run, repository, done)
 
 
-def _finish(run: Run, state: State, basis: str, count: FileCounts) -> None:
+def _finish(run: Run, state: State, basis: str, count: FileCounts, wholes: list[Whole]) -> None:
     try:
-        state.finish(basis, count.added + count.modified + count.unchanged)
+        state.finish(basis, count.added + count.modified + count.unchanged, wholes)
     except StateError as error:
         # What was committed stands, and is still to be pushed; only the next run is slower.
         run.tools.log.warning("state-not-kept", server=run.server, reason=str(error))

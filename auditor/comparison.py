@@ -14,7 +14,7 @@ from auditor.changes import Change, Outcome
 from auditor.fast_import import FastImport, blob_id
 from auditor.result import FileCounts
 from auditor.row_changes import RowChanges
-from auditor.state import Files, State
+from auditor.state import Files, State, Whole
 from auditor.tree_groups import documents_of, group_of
 from migrator.document_map import DocumentMap
 from migrator.errors import OperatorError
@@ -67,10 +67,7 @@ class Comparison:
         Find the rows that differ from the state and those that are gone.
         """
         self.rendition.wanted, self.rendition.wanted_in = self.rows.wanted, self.rows.wanted_in
-        self.rendition.learn_owners()
-        trusted = self.listing is None
-        self.rows.find(self.rendition.renderer, self.state if trusted else None, self.check)
-        self._before = self.state.counts() if trusted else Counter(map(group_of, documents_of(self.listing or ())))
+        self.rows.find(self.rendition, self.state if self.listing is None else None, self.check)
 
     def write(self, sink: FastImport, metadata: File, shrink_limit: float | None) -> None:
         """
@@ -80,6 +77,9 @@ class Comparison:
             PlaintextFound, SecretError: from rendering; the sink must be abandoned.
             Shrunk: more than *shrink_limit* of all documents is gone, or a whole type that had more than a handful.
         """
+        if shrink_limit is not None:
+            whole = self.listing is None
+            self._before = self.state.counts() if whole else Counter(map(group_of, documents_of(self.listing or ())))
         for document in self.rendition.documents():
             self.check()
             self._compare(document, sink)
@@ -89,6 +89,13 @@ class Comparison:
             self._check_shrink(shrink_limit)
         self._remove(sink)
         self._flush()
+
+    def wholes(self) -> list[Whole]:
+        """
+        Return the tables that may be known by one hash from now on: those of which every row could be read.
+        """
+        troubled = {item.identity.type for item in self.rendition.unreadable}
+        return [whole for whole in self.rows.wholes if whole.table not in troubled]
 
     def file_counts(self, total_before: int) -> FileCounts:
         """

@@ -1,7 +1,8 @@
 """
 The first level of change detection: which rows differ from what they were when HEAD was made, by a hash of each.
 
-A hash covers the raw row and whatever else its files depend on. Nothing is parsed here.
+A hash covers the raw row and whatever else its files depend on. A table whose rows came in the same order with the same
+content is known by one hash, and none of its rows is looked at. Nothing is parsed here.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auditor.state import State
+from auditor.state import State, Whole
 from migrator.maps import REGISTRY
 from migrator.rendering import Renderer
+from migrator.rendition import Rendition
 from migrator.spool import Head, Spool
 from migrator.sql.rows import SPACE_COLUMN, Table
 
@@ -29,6 +31,8 @@ class RowChanges:
     spool: Spool
     documents: int = 0
     gone: list[tuple[Table, str]] = field(default_factory=list)
+    wholes: list[Whole] = field(default_factory=list)
+    """Each table as it was read, for the state."""
     _wanted: list[bytearray] = field(default_factory=list)
     _digests: list[bytearray] = field(default_factory=list)
 
@@ -57,30 +61,55 @@ class RowChanges:
         table, row = at
         return bytes(self._digests[table][row * _SIZE : (row + 1) * _SIZE])
 
-    def find(self, renderer: Renderer, state: State | None, check: Callable[[], None]) -> None:
+    def find(self, rendition: Rendition, state: State | None, check: Callable[[], None]) -> None:
         """
-        Hash every row; without a *state* every row differs. *check* is called now and then and may raise.
+        Hash what came; without a *state* every row differs. *check* is called now and then and may raise.
+
+        The rendition learns the owners as soon as a table must be looked at row by row.
         """
         if state is not None:
             present = {item.table.map.type for item in self.spool.tables}
-            for name in state.counts().keys() - present:
+            for name in state.types() - present:
                 table = Table(name, ("Id",), REGISTRY[name])
                 self.gone += [(table, identity) for identity in state.hashes(name)]
-        for position in range(len(self.spool.tables)):
-            self._find_in(position, renderer, state, check)
+        renderer, owners, learned = rendition.renderer, self._owners(rendition.renderer), False
+        for position, item in enumerate(self.spool.tables):
+            self._wanted.append(bytearray(item.count))
+            self._digests.append(bytearray(_SIZE * item.count if state is None else 0))
+            if renderer.options.leaves_out(item.table.map):
+                continue
+            digest = self.spool.digest(position)
+            if not _alone(item.table, renderer):
+                digest = hashlib.blake2b(digest + owners, digest_size=_SIZE).digest()
+            documents = _unchanged(item.table, digest, state)
+            if documents is None:
+                if not learned:
+                    rendition.learn_owners()
+                    learned = True
+                documents = self._find_in(position, renderer, state, check)
+            self.documents += documents
+            self.wholes.append(Whole(item.table.map.type, digest, documents))
 
-    def _find_in(self, position: int, renderer: Renderer, state: State | None, check: Callable[[], None]) -> None:
-        item = self.spool.tables[position]
-        table, flags = item.table, bytearray(item.count)
-        digests = bytearray(_SIZE * item.count if state is None else 0)
-        self._wanted.append(flags)
-        self._digests.append(digests)
-        if renderer.options.leaves_out(table.map):
-            return
+    def _owners(self, renderer: Renderer) -> bytes:
+        """
+        Return a hash of all that paths of owned documents and of those in spaces may depend on.
+        """
+        tables = [
+            self.spool.digest(position)
+            for position, item in enumerate(self.spool.tables)
+            if REGISTRY.owns(item.table.map.table)
+        ]
+        clashes = repr(sorted(renderer.layout.clashes)).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(b"".join([*tables, clashes]), digest_size=_SIZE).digest()
+
+    def _find_in(self, position: int, renderer: Renderer, state: State | None, check: Callable[[], None]) -> int:
+        """
+        Compare a table row by row; return how many documents it has.
+        """
+        table, flags, digests = self.spool.tables[position].table, self._wanted[position], self._digests[position]
         known = {} if state is None else state.hashes(table.map.type)
-        # Without an owner, a space or a clash of names a row's files depend on the row alone.
-        alone = table.map.owner is None and table.position(SPACE_COLUMN) is None and not renderer.layout.clashes
-        certain = table.map.owner is None or table.position(table.map.owner) is not None
+        alone = _alone(table, renderer)
+        certain = _certain(table)
         exclusion = table.map.exclusion if table.map.excluded_ids else None
         blake2b, skipped = hashlib.blake2b, 0
         for index, (head, packed) in enumerate(self.spool.rows(position)):
@@ -89,15 +118,37 @@ class RowChanges:
             if exclusion is not None and exclusion(str(head[0])) is not None:
                 skipped += 1
                 continue
-            hashed = blake2b(packed[0], digest_size=_SIZE)
-            hashed.update(packed[1])
+            hashed = blake2b(packed.plain(), digest_size=_SIZE)
+            hashed.update(packed.body)
             if not alone:
                 hashed.update(renderer.context(table, Head(*head)))
             digest = hashed.digest()
             if known.pop(head[0], None) != digest or not certain:
                 flags[index] = 1
                 if not digests:
-                    digests.extend(bytes(_SIZE * item.count))
+                    digests.extend(bytes(_SIZE * len(flags)))
                 digests[index * _SIZE : (index + 1) * _SIZE] = digest
-        self.documents += len(flags) - skipped
         self.gone += [(table, identity) for identity in known]
+        return len(flags) - skipped
+
+
+def _unchanged(table: Table, digest: bytes, state: State | None) -> int | None:
+    """
+    Return how many documents a table has, if it is as a whole what it was.
+    """
+    before = state.whole(table.map.type) if state is not None and _certain(table) else None
+    return before.documents if before is not None and before.hash == digest else None
+
+
+def _alone(table: Table, renderer: Renderer) -> bool:
+    """
+    Return whether a row's files depend on the row alone: it has no owner and no space, and no names clash.
+    """
+    return table.map.owner is None and table.position(SPACE_COLUMN) is None and not renderer.layout.clashes
+
+
+def _certain(table: Table) -> bool:
+    """
+    Return whether a row tells whose it is; if only its body does, its path may change although the row does not.
+    """
+    return table.map.owner is None or table.position(table.map.owner) is not None

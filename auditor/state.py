@@ -13,11 +13,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from migrator.errors import OperatorError
 
 Files = tuple[tuple[str, bytes], ...]
 """Paths and blob ids of one document's files."""
+
+
+class Whole(NamedTuple):
+    """
+    A table as it was read: a hash of its rows in their order and of what else their files depend on; its documents.
+    """
+
+    table: str
+    hash: bytes
+    documents: int
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), basis TEXT NOT NULL,
@@ -25,6 +37,7 @@ CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), basis 
 CREATE TABLE IF NOT EXISTS row (
   tbl TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL, name TEXT NOT NULL, files BLOB NOT NULL,
   PRIMARY KEY (tbl, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS whole (tbl TEXT PRIMARY KEY, hash BLOB NOT NULL, documents INTEGER NOT NULL);
 """
 
 
@@ -84,7 +97,28 @@ class State:
         """
         with self._errors():
             self._db.execute("DELETE FROM row")
+            self._db.execute("DELETE FROM whole")
             self._db.execute("DELETE FROM head")
+
+    def whole(self, table: str) -> Whole | None:
+        """
+        Return what a table was as a whole, ``None`` if it is not known.
+        """
+        with self._errors():
+            found = self._db.execute("SELECT tbl, hash, documents FROM whole WHERE tbl = ?", (table,)).fetchone()
+        return Whole(*found) if found else None
+
+    def types(self) -> set[str]:
+        """
+        Return the tables that had rows.
+        """
+        found: set[str] = set()
+        last = ("",)
+        with self._errors():
+            # From one to the next by the key: there are few tables and very many rows.
+            while (last := self._db.execute("SELECT MIN(tbl) FROM row WHERE tbl > ?", last).fetchone()) != (None,):
+                found.add(last[0])
+        return found
 
     def hashes(self, table: str) -> dict[str, bytes]:
         """
@@ -134,11 +168,13 @@ class State:
             found = self._db.execute("SELECT files FROM head").fetchone()
             return int(found[0]) if found else 0
 
-    def finish(self, basis: str, total_files: int) -> None:
+    def finish(self, basis: str, total_files: int, wholes: Iterable[Whole] = ()) -> None:
         """
-        Make what was put and forgotten count for *basis*, a tree of *total_files* files.
+        Make what was put and forgotten count for *basis*, a tree of *total_files* files, and *wholes* alone as such.
         """
         with self._errors():
+            self._db.execute("DELETE FROM whole")
+            self._db.executemany("INSERT OR REPLACE INTO whole VALUES (?, ?, ?)", wholes)
             self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (basis, total_files))
             self._db.commit()
 

@@ -7,13 +7,14 @@ process is. Nothing here knows what a row means.
 
 from __future__ import annotations
 
+import hashlib
 import marshal
 import os
 import tempfile
 import threading
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -24,15 +25,29 @@ from migrator.sql.rows import SPACE_COLUMN, Row, Table
 # Version 2 has no back references, so equal rows give equal bytes.
 _MARSHAL = 2
 _IN_MEMORY = 32 << 20
-_ENOUGH = 24 << 20
-_VECTOR = 1000
-_WHOLE, _TEXT, _BYTES = 0, 1, 2
-_KINDS: dict[type, int] = {str: _TEXT, bytes: _BYTES}
-
-Packed = tuple[memoryview, memoryview, int]
-"""A row in the spool: its columns without the last, the last column's bytes, and how they go together."""
+# Handed to the writing thread at once: each hand-over makes both threads wait for the interpreter.
+_CHUNK = 4 << 20
+_WHOLE, _TEXT, _BYTES, _OTHER = 0, 1, 2, 3
+_KINDS: dict[type, int] = {type(None): _WHOLE, str: _TEXT, bytes: _BYTES}
+_DIGEST = 16
 
 RawHead = tuple[Any, Any, Any, Any]
+
+
+class Packed(NamedTuple):
+    """
+    A row in the spool: its columns but for the body, the body's bytes, and what these are.
+    """
+
+    columns: Row
+    body: memoryview
+    kind: int
+
+    def plain(self) -> bytes:
+        """
+        Return all but the body as bytes; equal rows give equal bytes, and no others do.
+        """
+        return marshal.dumps((self.kind, self.columns), _MARSHAL)
 
 
 class Head(NamedTuple):
@@ -46,31 +61,44 @@ class Head(NamedTuple):
     name: str | None
 
 
+class _Frame(NamedTuple):
+    """
+    A batch of rows in the file: how many, and the sizes of its parts.
+    """
+
+    rows: int
+    columns: int
+    size: int
+
+
 @dataclass
 class SpooledTable:
     """
-    One table's rows in the spool; ``frames`` are places in the file.
+    One table's rows in the spool; ``hash`` grows as they are written.
     """
 
     table: Table
     count: int = 0
-    frames: list[tuple[int, int, int]] = field(default_factory=list)
+    frames: list[_Frame] = field(default_factory=list)
+    hash: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=_DIGEST), repr=False)
 
 
 class Spool:
     """
     A temporary file of rows, written once and read in order; close it.
 
-    Rows are packed and written by a thread of its own, so that the read, which a maintenance window covers, does not
-    wait for the disk; at most about 32 MB of rows wait in memory.
+    A batch is packed when it is handed over, since that is quick; a thread writes and hashes it, which needs no
+    interpreter, so the read, which a maintenance window covers, does not wait for the disk. At most about 32 MB of rows
+    wait in memory.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115
         self.tables: list[SpooledTable] = []
-        self._waiting: deque[tuple[SpooledTable, Sequence[Row], int]] = deque()
+        self._pieces: list[bytes] = []
+        self._pending = 0
+        self._waiting: deque[tuple[SpooledTable, list[bytes], int] | None] = deque()
         self._size = 0
-        self._ending = False
         self._changed = threading.Condition()
         self._error: Exception | None = None
         self._writer: threading.Thread | None = None
@@ -81,7 +109,6 @@ class Spool:
     def __exit__(self, *exc: object) -> None:
         with self._changed:
             self._waiting.clear()
-            self._changed.notify_all()
         self._stop_writer()
         self._file.close()
 
@@ -89,6 +116,7 @@ class Spool:
         """
         Start a table; the rows added next belong to it.
         """
+        self._hand_over()
         self.tables.append(SpooledTable(table))
         return self.tables[-1]
 
@@ -98,10 +126,23 @@ class Spool:
 
         Raises:
             OSError: the disk is full.
+            ValueError: a value is of a kind that no driver gives.
         """
+        if not rows:
+            return
         current = self.tables[-1]
+        pieces = _packed(current.table, rows)
+        size = sum(map(len, pieces))
         current.count += len(rows)
-        size = _weight(current.table, rows)
+        current.frames.append(_Frame(len(rows), len(pieces[0]), size))
+        self._pieces += pieces
+        self._pending += size
+        if self._pending >= _CHUNK:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        if not self._pieces:
+            return
         if self._writer is None:
             self._writer = threading.Thread(target=self._write_waiting, name="spool", daemon=True)
             self._writer.start()
@@ -110,9 +151,10 @@ class Spool:
                 self._changed.wait()
             if self._error is not None:
                 raise self._error
-            self._waiting.append((current, rows, size))
-            self._size += size
+            self._waiting.append((self.tables[-1], self._pieces, self._pending))
+            self._size += self._pending
             self._changed.notify_all()
+        self._pieces, self._pending = [], 0
 
     def finish(self) -> None:
         """
@@ -121,6 +163,8 @@ class Spool:
         Raises:
             OSError: the disk is full.
         """
+        if self._error is None:
+            self._hand_over()
         self._stop_writer()
         if self._error is not None:
             raise self._error
@@ -128,103 +172,111 @@ class Spool:
     def _stop_writer(self) -> None:
         if self._writer is not None:
             with self._changed:
-                self._ending = True
-                self._waiting.append(_END)
+                self._waiting.append(None)
                 self._changed.notify_all()
             self._writer.join()
-            self._ending = False
             self._writer = None
 
     def _write_waiting(self) -> None:
         while True:
             with self._changed:
-                # While the read goes on, this thread only takes what memory cannot hold: both want the interpreter.
-                while not self._waiting or (self._size < _ENOUGH and not self._ending):
+                while not self._waiting:
                     self._changed.wait()
                 item = self._waiting.popleft()
-            if item is _END:
+            if item is None:
                 return
-            table, rows, size = item
+            table, pieces, size = item
             try:
-                self._write(table, rows)
+                if self._error is None:
+                    _write_all(self._file.fileno(), pieces)
+                    for piece in pieces:
+                        table.hash.update(piece)
             except Exception as error:
                 # Whatever it is, the reading thread waits for this one and must learn of it.
                 self._error = error
-            del item, rows
+            del item, pieces
             with self._changed:
                 self._size -= size
                 self._changed.notify_all()
 
-    def _write(self, current: SpooledTable, rows: Sequence[Row]) -> None:
-        if self._error is not None:
-            return
-        heads = marshal.dumps(list(map(_head_of(current.table), rows)), _MARSHAL)
-        rest, bodies, kinds = _split(rows)
-        sizes = array("I", [*map(len, rest), *map(len, bodies)]).tobytes()
-        pieces = [heads, kinds, sizes, *rest, *(body for body in bodies if body)]
-        current.frames.append((len(heads), len(rows), sum(map(len, pieces))))
-        for start in range(0, len(pieces), _VECTOR):
-            _write_all(self._file.fileno(), pieces[start : start + _VECTOR])
+    def digest(self, position: int) -> bytes:
+        """
+        Return a hash of a table's columns and of its rows in the order they came.
+        """
+        self.finish()
+        item = self.tables[position]
+        done = item.hash.copy()
+        done.update(repr((item.table.name, item.table.columns, item.count)).encode("utf-8", "surrogatepass"))
+        found: bytes = done.digest()
+        return found
 
     def rows(self, position: int) -> Iterator[tuple[RawHead, Packed]]:
         """
         Yield head (in the order of ``Head``'s fields) and packed row of every row of a table, in the order they came.
         """
         self.finish()
-        self._file.seek(sum(frame[2] for item in self.tables[:position] for frame in item.frames))
-        for head_size, count, size in list(self.tables[position].frames):
-            frame = memoryview(_exactly(self._file, size))
-            heads = marshal.loads(frame[:head_size])  # noqa: S302 - written by this very process
-            kinds = bytes(frame[head_size : head_size + count])
-            at = head_size + 9 * count
-            sizes = array("I", bytes(frame[head_size + count : at]))
-            body_at = at + sum(sizes[:count])
-            for index in range(count):
-                end, body_end = at + sizes[index], body_at + sizes[count + index]
-                yield heads[index], (frame[at:end], frame[body_at:body_end], kinds[index])
-                at, body_at = end, body_end
+        self._file.seek(sum(frame.size for item in self.tables[:position] for frame in item.frames))
+        head_of = _head_of(self.tables[position].table)
+        for frame in list(self.tables[position].frames):
+            content = memoryview(_exactly(self._file, frame.size))
+            columns = marshal.loads(content[: frame.columns])  # noqa: S302 - written by this very process
+            at = frame.columns + frame.rows
+            kinds = bytes(content[frame.columns : at])
+            sizes = array("I", bytes(content[at : at + 4 * frame.rows]))
+            at += 4 * frame.rows
+            for row, kind, size in zip(columns, kinds, sizes, strict=True):
+                yield head_of(row), Packed(row, content[at : at + size], kind)
+                at += size
 
     @staticmethod
     def unpack(packed: Packed) -> Row:
         """
         Return the row of a packed one.
         """
-        rest: Row = marshal.loads(packed[0])  # noqa: S302 - written by this very process
-        if packed[2] == _WHOLE:
-            return rest
-        body = bytes(packed[1])
-        return (*rest, body if packed[2] == _BYTES else body.decode("utf-8", "surrogatepass"))
+        if packed.kind == _WHOLE:
+            return packed.columns
+        content = bytes(packed.body)
+        if packed.kind == _TEXT:
+            return (*packed.columns, content.decode("utf-8", "surrogatepass"))
+        return (*packed.columns, content if packed.kind == _BYTES else marshal.loads(content))  # noqa: S302 - our own
 
 
-def _split(rows: Sequence[Row]) -> tuple[list[bytes], list[bytes], bytes]:
+def _packed(table: Table, rows: Sequence[Row]) -> list[bytes]:
     """
-    Return each row without its last column, that column's bytes, and how it is to be put together again.
+    Return a batch's columns, what its bodies are, their sizes, and the bodies one after the other.
 
-    The last column is the body where there is one; it is by far the largest, so it is not packed twice.
+    The last column is the body where there is one; it is by far the largest, so it is not packed like the others.
     """
-    last = [row[-1] for row in rows]
-    kinds = bytes([_KINDS.get(type(body), _WHOLE) for body in last])
-    if kinds.count(_TEXT) == len(kinds):
-        return [marshal.dumps(row[:-1], _MARSHAL) for row in rows], _encoded(last), kinds
-    rest = [marshal.dumps(row if kind == _WHOLE else row[:-1], _MARSHAL) for row, kind in zip(rows, kinds, strict=True)]
-    bodies = [
-        b"" if kind == _WHOLE else body if kind == _BYTES else _encoded([body])[0]
-        for body, kind in zip(last, kinds, strict=True)
-    ]
-    return rest, bodies, kinds
+    if not table.has_body:
+        return [marshal.dumps(list(rows), _MARSHAL), bytes(5 * len(rows))]
+    bodies = [row[-1] for row in rows]
+    if set(map(type, bodies)) == {str}:
+        columns = marshal.dumps([row[:-1] for row in rows], _MARSHAL)
+        kinds = bytes([_TEXT]) * len(rows)
+        joined = "".join(bodies)
+        if joined.isascii():
+            return [columns, kinds, array("I", map(len, bodies)).tobytes(), joined.encode()]
+        encoded = [body.encode("utf-8", "surrogatepass") for body in bodies]
+    else:
+        found = [_KINDS.get(type(body), _OTHER) for body in bodies]
+        # A row without a body is packed whole: a NULL and an empty text are not the same.
+        plain = [row if kind == _WHOLE else row[:-1] for row, kind in zip(rows, found, strict=True)]
+        columns, kinds = marshal.dumps(plain, _MARSHAL), bytes(found)
+        encoded = [_encoded(body, kind) for body, kind in zip(bodies, found, strict=True)]
+    return [columns, kinds, array("I", map(len, encoded)).tobytes(), b"".join(encoded)]
 
 
-def _encoded(texts: list[str]) -> list[bytes]:
-    try:
-        return [text.encode() for text in texts]
-    except UnicodeEncodeError:
-        return [text.encode("utf-8", "surrogatepass") for text in texts]
+def _encoded(body: Any, kind: int) -> bytes:
+    if kind == _WHOLE:
+        return b""
+    if kind == _BYTES:
+        return bytes(body)
+    return body.encode("utf-8", "surrogatepass") if kind == _TEXT else marshal.dumps(body, _MARSHAL)
 
 
 def _write_all(handle: int, pieces: list[bytes]) -> None:
-    total = sum(map(len, pieces))
     written = os.writev(handle, pieces)
-    if written < total:
+    if written < sum(map(len, pieces)):
         rest = memoryview(b"".join(pieces))[written:]
         while rest:
             rest = rest[os.write(handle, rest) :]
@@ -240,32 +292,18 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
     return content
 
 
-_END: Any = (None, (), 0)
-
-
-def _weight(table: Table, rows: Sequence[Row]) -> int:
-    """
-    Return about how many bytes rows take in memory.
-    """
-    try:
-        bodies = sum(map(len, filter(None, map(itemgetter(-1), rows)))) if table.has_body else 0
-    except TypeError:
-        bodies = 0  # A body that is neither text nor bytes: small, and its document will be told as unreadable.
-    return 600 * len(rows) + bodies
-
-
-def _head_of(table: Table) -> Any:
+def _head_of(table: Table) -> Callable[[Row], RawHead]:
     positions = [
         table.id_position,
         table.position(table.map.owner),
         table.position(SPACE_COLUMN),
         table.position(table.map.name_property),
     ]
-    if all(position is not None for position in positions):
+    if None not in positions:
         return itemgetter(*positions)
     known = [(index, position) for index, position in enumerate(positions) if position is not None]
 
-    def head(row: Row) -> tuple[Any, ...]:
+    def head(row: Row) -> RawHead:
         values: list[Any] = [None, None, None, None]
         for index, position in known:
             values[index] = row[position]

@@ -17,6 +17,7 @@ from auditor.demo.edits import EDITS
 from auditor.demo.stub import RestStub
 from migrator.exporter import export
 from migrator.metadata import Metadata
+from migrator.spool import Spool
 from tests.support.audits import Audited, folder_tree
 from tests.support.servers import CIPHER, PASSWORD, contents
 
@@ -71,6 +72,32 @@ class TestNothingChanged:
         assert (result.outcome, result.commits) == ("unchanged", ())
         assert before == (audited.objects(), audited.head())
         assert len(audited.files()) == result.files.unchanged
+
+    def test_no_row_is_looked_at(self, audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Tables that came as they were are known by one hash each: not one row is unpacked, and all are counted.
+        """
+        before = audited.good()
+
+        def rows(spool: Spool, position: int) -> None:
+            raise AssertionError(f"a row of {spool.tables[position].table.name} was looked at")
+
+        monkeypatch.setattr(Spool, "rows", rows)
+        after = audited.good()
+
+        assert (after.outcome, after.documents, after.files) == ("unchanged", before.documents, before.files)
+
+    @pytest.mark.parametrize("table", ["Project", "Machine", "Channel"])
+    def test_rows_in_another_order(self, audited: Audited, table: str) -> None:
+        """
+        A server that returns the same rows in another order has not changed, and every document still counts.
+        """
+        before = audited.good()
+        audited.database.run(f'UPDATE "{table}" SET rowid = -rowid')
+
+        after = audited.good()
+
+        assert (after.outcome, after.documents, after.files) == ("unchanged", before.documents, before.files)
 
     def test_a_secret_sealed_anew(self, audited: Audited) -> None:
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.state import State, StateError
+from auditor.state import State, StateError, Whole
 
 ROW = ("Project", "Projects-1", b"hash", "Web", (("projects/Web/Web.json", b"blob"),))
 
@@ -30,6 +30,23 @@ def test_what_is_put_counts_after_finish(tmp_path: Path) -> None:
         assert state.files("Project", "Projects-1") == (ROW[3], ROW[4])
         assert state.counts() == {"Project": 1}
         assert state.total_files() == 1
+
+
+def test_tables_as_a_whole(tmp_path: Path) -> None:
+    """
+    What is known of whole tables is what the last finish said, and nothing else.
+    """
+    first, second = Whole("Project", b"one", 3), Whole("Machine", b"two", 4)
+    with State(tmp_path / "rows.sqlite") as state:
+        state.put([ROW])
+        state.finish("basis", 1, [first])
+    with State(tmp_path / "rows.sqlite") as state:
+        assert (state.whole("Project"), state.whole("Machine"), state.types()) == (first, None, {"Project"})
+        state.finish("basis", 1, [second])
+        assert (state.whole("Project"), state.whole("Machine")) == (None, second)
+        state.clear()
+        assert state.whole("Machine") is None
+        assert state.types() == set()
 
 
 def test_forget_and_clear(tmp_path: Path) -> None:
