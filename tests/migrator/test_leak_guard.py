@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from migrator.canonical_json import encode
-from migrator.leak_guard import SHORTEST, LeakGuard
+from migrator.leak_guard import _PIECE, SHORTEST, LeakGuard
 from migrator.sql.rows import compact
 from tests.support.values import any_text, utf8_text
 
@@ -47,6 +47,27 @@ def test_short_secrets_are_not_searched_for() -> None:
     """
     assert not LeakGuard(["short", "         "]).finds(b"short          ")
     assert not LeakGuard([]).finds(b"anything")
+
+
+@given(secrets, st.integers(min_value=-40, max_value=40))
+def test_a_plaintext_is_found_wherever_it_stands_in_a_large_file(secret: str, shift: int) -> None:
+    """
+    Large files are searched piece by piece, and nothing that lies across two pieces is missed.
+    """
+    guard = LeakGuard([secret, "another secret"])
+    assume(set(secret) != {"\x01"})
+    around = b"\x01" * (_PIECE + shift)
+    assert guard.finds(around + secret.encode("utf-8") + around)
+    assert not guard.finds(around)
+
+
+def test_text_that_hits_everywhere() -> None:
+    """
+    A secret that begins as a whole large file does takes no memory, and is told from the file.
+    """
+    guard = LeakGuard(["a" * 40 + "b"])
+    assert not guard.finds(b"a" * 3_000_000)
+    assert guard.finds(b"a" * 3_000_000 + b"b")
 
 
 def test_sealed_values_do_not_alarm() -> None:
