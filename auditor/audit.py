@@ -7,7 +7,7 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -169,8 +169,11 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         wanted = KeyDerivation(facts.identity)
 
         @cache
+        def derivation() -> Future[PasswordCipher | None]:
+            return early if early and known == wanted else derive(options, wanted, pool)
+
         def cipher() -> PasswordCipher | None:
-            return (early if early and known == wanted else derive(options, wanted, pool)).result()
+            return derivation().result()
 
         basis = basis_of(repository, head, options, read)
         trusted = head is not None and not run.full and state.basis() == basis
@@ -179,7 +182,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         listing = None if trusted else repository.listing(head) if head else {}
         total = state.total_files() if trusted else len(listing or ())
         rendition = Rendition(spool, renderer_of(options, server, master, cipher))
-        rows = RowChanges(spool)
+        rows = RowChanges(spool, derivation)
         find_in_head = partial(repository.find, head or "")
         comparison = Comparison(
             rendition, rows, state, listing, repository.algorithm, run.tools.stop.check, find_in_head

@@ -66,7 +66,7 @@ class Comparison:
         """
         Find the rows that differ from the state and those that are gone.
         """
-        self.rendition.wanted, self.rendition.wanted_in = self.rows.wanted, self.rows.wanted_in
+        self.rendition.wanted = self.rows.wanted
         self.rows.find(self.rendition, self.state if self.listing is None else None, self.check)
 
     def write(self, sink: FastImport, metadata: File, shrink_limit: float | None) -> None:

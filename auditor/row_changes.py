@@ -29,6 +29,8 @@ class RowChanges:
     """
 
     spool: Spool
+    on_difference: Callable[[], object] = lambda: None
+    """Called once, as soon as a table is met that is not what it was: there will be something to render."""
     documents: int = 0
     gone: list[tuple[Table, str]] = field(default_factory=list)
     wholes: list[Whole] = field(default_factory=list)
@@ -36,23 +38,17 @@ class RowChanges:
     _wanted: list[bytearray] = field(default_factory=list)
     _digests: list[bytearray] = field(default_factory=list)
 
-    def wanted(self, table: int, row: int) -> bool:
+    def wanted(self, table: int) -> bytearray:
         """
-        Return whether a row differs.
+        Return a flag for each row of a table: whether it differs.
         """
-        return bool(self._wanted[table][row])
+        return self._wanted[table]
 
     def differ(self) -> bool:
         """
         Return whether any row differs or is gone.
         """
         return bool(self.gone) or any(1 in flags for flags in self._wanted)
-
-    def wanted_in(self, table: int) -> bool:
-        """
-        Return whether any row of a table differs.
-        """
-        return 1 in self._wanted[table]
 
     def digest(self, at: tuple[int, int]) -> bytes:
         """
@@ -84,6 +80,7 @@ class RowChanges:
             documents = _unchanged(item.table, digest, state)
             if documents is None:
                 if not learned:
+                    self.on_difference()
                     rendition.learn_owners()
                     learned = True
                 documents = self._find_in(position, renderer, state, check)
@@ -112,7 +109,7 @@ class RowChanges:
         certain = _certain(table)
         exclusion = table.map.exclusion if table.map.excluded_ids else None
         blake2b, skipped = hashlib.blake2b, 0
-        for index, (head, packed) in enumerate(self.spool.rows(position)):
+        for index, head, packed in self.spool.rows(position):
             if not index % _CHECK_EVERY:
                 check()
             if exclusion is not None and exclusion(str(head[0])) is not None:

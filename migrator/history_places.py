@@ -91,7 +91,7 @@ class HistoryPlaces:
         found: dict[str, str] = {}
         for position, item in enumerate(self.spool.tables):
             if item.table.map.type == "Channel":
-                for head, _ in self.spool.rows(position):
+                for _, head, _ in self.spool.rows(position):
                     found[str(head[0]).lower()] = self.layout.base(item.table.map, str(head[0]), head[3])
         return found
 
@@ -103,7 +103,7 @@ class HistoryPlaces:
         for position, item in enumerate(self.spool.tables):
             at = item.table.position(FROZEN)
             if item.table.map.type in _NAMES and at is not None:
-                for head, packed in self.spool.rows(position):
+                for _, head, packed in self.spool.rows(position):
                     if Spool.unpack(packed)[at]:
                         kind = item.table.map.type
                         found[kind, str(head[0]).lower()] = (str(head[0]), str(head[1] or ""))
@@ -112,7 +112,7 @@ class HistoryPlaces:
     def _bodies(self, type_: str) -> Iterator[Body]:
         for position, item in enumerate(self.spool.tables):
             if item.table.map.type == type_:
-                rows = [Spool.unpack(packed) for _, packed in self.spool.rows(position)]
+                rows = [Spool.unpack(packed) for _, _, packed in self.spool.rows(position)]
                 yield from _in_order(item, rows)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from migrator.document import Body
 from migrator.document_map import DocumentMap
@@ -19,6 +20,8 @@ NAME_CHARACTERS = 80
 NAME_BYTES = 180
 SEGMENT_CHARACTERS = 120
 _ID_CHARACTERS = 44
+_DEEPEST = 4
+"""Owners above an owner: a runbook's project is one."""
 
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9 ._()&+,@#-]{0,78}[A-Za-z0-9_)])?")
@@ -87,6 +90,18 @@ def safe_id(identity: str) -> str:
     return f"{_cut(escaped, _ID_CHARACTERS - 17, 100)}~{digest}".lstrip(". ")
 
 
+class _Known(NamedTuple):
+    """
+    An owner that was met; as small as can be, since there may be very many.
+    """
+
+    map: DocumentMap
+    id: str
+    name: str | None
+    space: str | None
+    owner: str | None
+
+
 @dataclass
 class Layout:
     """
@@ -99,7 +114,8 @@ class Layout:
     clashes: frozenset[tuple[str, str]] = frozenset()
     fixed: dict[tuple[str, str], str] = field(default_factory=dict)
     """Paths, by type and lower-case id, of documents whose place follows from others: what happened to a release."""
-    _owners: dict[str, OwnerPlace] = field(default_factory=dict)
+    _known: dict[str, _Known] = field(default_factory=dict)
+    _places: dict[str, OwnerPlace] = field(default_factory=dict)
     _spaces: dict[str, str] = field(default_factory=dict)
 
     def base(self, document_map: DocumentMap, identity: str, name: str | None) -> str:
@@ -111,21 +127,46 @@ class Layout:
 
     def learn(self, document_map: DocumentMap, identity: str, body: Body) -> None:
         """
-        Remember a document that may own others, or a space.
+        Remember a document that may own others, or a space; *body* needs only what names it and its own owner.
         """
-        name = body.get(document_map.name_property)
-        text = name if isinstance(name, str) else None
-        path = self.path(document_map, identity, body)
-        place = OwnerPlace(path.rpartition("/")[0], self.base(document_map, identity, text), text or identity)
-        self._owners[identity.lower()] = place
+        owner = body.get(document_map.owner) if document_map.owner else None
+        values = (body.get(document_map.name_property), body.get("SpaceId"), owner)
+        known = _Known(document_map, identity, *(value if isinstance(value, str) else None for value in values))
+        self._known[identity.lower()] = known
         if document_map.table == "Space":
-            self._spaces[identity.lower()] = self.base(document_map, identity, text)
+            self._spaces[identity.lower()] = self._place(known).name
 
     def owner_place(self, owner: str | None) -> OwnerPlace | None:
         """
         Return where an owner's files are, ``None`` if it is not known.
         """
-        return self._owners.get(owner.lower()) if owner else None
+        if not owner:
+            return None
+        low = owner.lower()
+        if low not in self._places and low in self._known:
+            known = self._known[low]
+            # What stands here while the place is found ends the search where owners own each other.
+            self._places[low] = OwnerPlace("", safe_id(known.id), known.id)
+            self._places[low] = self._place(known)
+        return self._places.get(low)
+
+    def _place(self, known: _Known) -> OwnerPlace:
+        body: Body = {"Id": known.id, known.map.name_property: known.name, "SpaceId": known.space}
+        if known.map.owner:
+            body[known.map.owner] = known.owner
+        folder = self.path(known.map, known.id, body).rpartition("/")[0]
+        return OwnerPlace(folder, self.base(known.map, known.id, known.name), known.name or known.id)
+
+    def origin(self, owner: str | None, depth: int = 0) -> str:
+        """
+        Return a text that changes whenever an owner's place may, and costs less to make; ``""`` if it is not known.
+        """
+        if not owner or depth > _DEEPEST or (known := self._known.get(owner.lower())) is None:
+            return ""
+        table, name = known.map.table, known.name
+        clash = (table, (name or "").lower()) in self.clashes
+        above = self.origin(known.owner, depth + 1)
+        return repr((table, known.id, name, clash, self.space_folder(known.space), above))
 
     def space_folder(self, space: str | None) -> str:
         """

@@ -89,11 +89,11 @@ class Renderer:
         """
         Return whatever a row's files depend on besides the row and the options of the run.
         """
-        place = self.layout.owner_place(head.owner)
         clash = (table.map.table, (head.name or "").lower()) in self.layout.clashes
-        if place is None and not head.space and not clash:
+        if not head.owner and not head.space and not clash:
             return b""
-        return repr((place, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
+        text = repr((self.layout.origin(head.owner), self.layout.space_folder(head.space), clash))
+        return text.encode("utf-8", "surrogatepass")
 
     def render(self, table: Table, row: Row) -> Rendered:
         """

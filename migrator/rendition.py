@@ -20,8 +20,8 @@ from migrator.server_facts import WRONG_KEY
 from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import Row, Table, body_text, to_body
 
-Wanted = Callable[[int, int], bool]
-"""Whether the row at (table's position, row's position) is to be rendered."""
+Wanted = Callable[[int], bytearray | None]
+"""Which rows of the table at a position are to be rendered, a flag for each; ``None``: all of them."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Unreadable:
     """The path of its file in the tree."""
 
 
-def _everything(table: int, row: int) -> bool:
-    return True
+def _everything(table: int) -> None:
+    return None
 
 
 @dataclass
@@ -50,8 +50,6 @@ class Rendition:
     spool: Spool
     renderer: Renderer
     wanted: Wanted = _everything
-    wanted_in: Callable[[int], bool] = lambda table: True
-    """Whether any row of a table is: the others are not even unpacked."""
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     current: tuple[int, int] = (0, 0)
@@ -66,7 +64,7 @@ class Rendition:
         """
         for position, item in enumerate(self.spool.tables):
             if REGISTRY.owns(item.table.map.table):
-                for head, _ in self.spool.rows(position):
+                for _, head, _ in self.spool.rows(position):
                     self.renderer.learn(item.table, Head(*head))
 
     def documents(self) -> Iterator[Rendered]:
@@ -91,11 +89,11 @@ class Rendition:
         Yield the rows that are to be rendered, as often as asked.
         """
         for position, item in enumerate(self.spool.tables):
-            if self.renderer.options.leaves_out(item.table.map) or not self.wanted_in(position):
+            if self.renderer.options.leaves_out(item.table.map):
                 continue
-            wanted, excludes = self.wanted, bool(item.table.map.excluded_ids)
-            for index, (head, packed) in enumerate(self.spool.rows(position)):
-                if wanted(position, index) and not (excludes and item.table.map.exclusion(str(head[0]))):
+            excludes = bool(item.table.map.excluded_ids)
+            for index, head, packed in self.spool.rows(position, self.wanted(position)):
+                if not (excludes and item.table.map.exclusion(str(head[0]))):
                     self.current = position, index
                     yield item.table, Head(*head), packed
 

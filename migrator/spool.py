@@ -24,7 +24,7 @@ from migrator.sql.rows import SPACE_COLUMN, Row, Table
 
 # Version 2 has no back references, so equal rows give equal bytes.
 _MARSHAL = 2
-_IN_MEMORY = 32 << 20
+_IN_MEMORY = 16 << 20
 # Handed to the writing thread at once: each hand-over makes both threads wait for the interpreter.
 _CHUNK = 4 << 20
 _WHOLE, _TEXT, _BYTES, _OTHER = 0, 1, 2, 3
@@ -88,7 +88,7 @@ class Spool:
     A temporary file of rows, written once and read in order; close it.
 
     A batch is packed when it is handed over, since that is quick; a thread writes and hashes it, which needs no
-    interpreter, so the read, which a maintenance window covers, does not wait for the disk. At most about 32 MB of rows
+    interpreter, so the read, which a maintenance window covers, does not wait for the disk. At most about 20 MB of rows
     wait in memory.
     """
 
@@ -210,23 +210,30 @@ class Spool:
         found: bytes = done.digest()
         return found
 
-    def rows(self, position: int) -> Iterator[tuple[RawHead, Packed]]:
+    def rows(self, position: int, wanted: bytearray | None = None) -> Iterator[tuple[int, RawHead, Packed]]:
         """
-        Yield head (in the order of ``Head``'s fields) and packed row of every row of a table, in the order they came.
+        Yield a table's rows in the order they came: position, head (in the order of ``Head``'s fields), packed row.
+
+        With *wanted*, a flag for each row, only those whose flag is set; the others cost next to nothing.
         """
         self.finish()
-        self._file.seek(sum(frame.size for item in self.tables[:position] for frame in item.frames))
-        head_of = _head_of(self.tables[position].table)
+        begin = sum(frame.size for item in self.tables[:position] for frame in item.frames)
+        head_of, first = _head_of(self.tables[position].table), 0
         for frame in list(self.tables[position].frames):
-            content = memoryview(_exactly(self._file, frame.size))
-            columns = marshal.loads(content[: frame.columns])  # noqa: S302 - written by this very process
-            at = frame.columns + frame.rows
-            kinds = bytes(content[frame.columns : at])
-            sizes = array("I", bytes(content[at : at + 4 * frame.rows]))
-            at += 4 * frame.rows
-            for row, kind, size in zip(columns, kinds, sizes, strict=True):
-                yield head_of(row), Packed(row, content[at : at + size], kind)
-                at += size
+            flags = None if wanted is None else wanted[first : first + frame.rows]
+            if flags is None or 1 in flags:
+                content = memoryview(_exactly(self._file.fileno(), frame.size, begin))
+                columns = marshal.loads(content[: frame.columns])  # noqa: S302 - written by this very process
+                at = frame.columns + frame.rows
+                kinds = bytes(content[frame.columns : at])
+                sizes = array("I", bytes(content[at : at + 4 * frame.rows]))
+                at += 4 * frame.rows
+                for index, (row, kind, size) in enumerate(zip(columns, kinds, sizes, strict=True)):
+                    if flags is None or flags[index]:
+                        yield first + index, head_of(row), Packed(row, content[at : at + size], kind)
+                    at += size
+            begin += frame.size
+            first += frame.rows
 
     @staticmethod
     def unpack(packed: Packed) -> Row:
@@ -282,10 +289,10 @@ def _write_all(handle: int, pieces: list[bytes]) -> None:
             rest = rest[os.write(handle, rest) :]
 
 
-def _exactly(file: IO[bytes], size: int) -> bytes:
-    content: bytes = file.read(size)
+def _exactly(handle: int, size: int, begin: int) -> bytes:
+    content = os.pread(handle, size, begin)
     while len(content) < size:
-        more = file.read(size - len(content))
+        more = os.pread(handle, size - len(content), begin + len(content))
         if not more:
             raise OSError("the spool ended before its time")
         content += more

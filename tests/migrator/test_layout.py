@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given
@@ -123,6 +124,46 @@ def test_an_owner_gives_the_folder() -> None:
     assert layout.path(REGISTRY["Project"], "Projects-2", {"Name": "B", "SpaceId": "Spaces-9"}) == (
         "Spaces/Spaces-9/Projects/B/B.json"
     )
+
+
+def test_owners_that_own_each_other() -> None:
+    """
+    A damaged database, in which two runbooks are each other's project, still gives every document a path.
+    """
+    layout = Layout()
+    for one, other in (("Runbooks-1", "Runbooks-2"), ("Runbooks-2", "Runbooks-1")):
+        layout.learn(REGISTRY["Runbook"], one, {"Id": one, "Name": "Restart", "ProjectId": other})
+
+    assert layout.origin("Runbooks-1") != layout.origin("Runbooks-2")
+    places = {layout.owner_place(one) for one in ("Runbooks-1", "Runbooks-2")}
+    assert all(place and place.directory.startswith("Runbooks/") for place in places)
+
+
+def test_an_origin_tells_whatever_a_place_depends_on() -> None:
+    """
+    The origin of an owner differs wherever its place does: by its own name, its project's, its space's, or a clash.
+    """
+
+    def learned(space: str = "Main", project: str = "Shop", runbook: str = "Restart", **more: Any) -> Layout:
+        layout = Layout(**more)
+        layout.learn(REGISTRY["Space"], "Spaces-1", {"Id": "Spaces-1", "Name": space})
+        layout.learn(REGISTRY["Project"], "Projects-1", {"Id": "Projects-1", "Name": project, "SpaceId": "Spaces-1"})
+        body = {"Id": "Runbooks-1", "Name": runbook, "ProjectId": "Projects-1", "SpaceId": "Spaces-1"}
+        layout.learn(REGISTRY["Runbook"], "Runbooks-1", body)
+        return layout
+
+    layouts = [
+        learned(),
+        learned(space="Other"),
+        learned(project="Store"),
+        learned(runbook="Start"),
+        learned(clashes=frozenset([("Project", "shop")])),
+        learned(clashes=frozenset([("Runbook", "restart")])),
+    ]
+    assert len({layout.owner_place("Runbooks-1") for layout in layouts}) == len(layouts)
+    assert len({layout.origin("Runbooks-1") for layout in layouts}) == len(layouts)
+    assert learned().origin("runbooks-1") == learned().origin("Runbooks-1")
+    assert learned().origin("Runbooks-2") == ""
 
 
 def test_names_that_differ_in_case_only_carry_their_ids() -> None:

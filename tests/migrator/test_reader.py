@@ -179,7 +179,7 @@ def test_a_spool_gives_back_what_it_got(server: SampleServer, tmp_path: Path) ->
                 f'SELECT {", ".join(item.table.columns)} FROM "{item.table.name}"'
                 + (" WHERE IsFrozen = 0" if item.table.position("IsFrozen") is not None else "")
             )
-            found = [(head[0], Spool.unpack(packed)) for head, packed in spool.rows(position)]
+            found = [(head[0], Spool.unpack(packed)) for _, head, packed in spool.rows(position)]
             assert [row for _, row in found] == expected
             assert [head for head, _ in found] == [row[item.table.id_position] for row in expected]
         assert list(tmp_path.iterdir()) == [server.path]
@@ -204,7 +204,22 @@ def test_rows_of_every_kind_survive_the_spool(last: Any, tmp_path: Path) -> None
     with Spool(tmp_path) as spool:
         spool.begin(table("Lifecycle", "Id", "Name", "JSON"))
         spool.add(rows)
-        assert [Spool.unpack(packed) for _, packed in spool.rows(0)] == rows
+        assert [Spool.unpack(packed) for _, _, packed in spool.rows(0)] == rows
+
+
+def test_only_wanted_rows_come(tmp_path: Path) -> None:
+    """
+    With a flag for each row those come that are wanted, at their positions, however they were handed over.
+    """
+    rows = [(str(number), None, f"body {number}") for number in range(20)]
+    with Spool(tmp_path) as spool:
+        spool.begin(table("Lifecycle", "Id", "Name", "JSON"))
+        for start in range(0, 20, 4):
+            spool.add(rows[start : start + 4])
+        for wanted in ({3}, {0, 19}, {4, 5, 6, 7}, set(range(20)), set[int]()):
+            flags = bytearray(number in wanted for number in range(20))
+            found = {index: Spool.unpack(packed) for index, _, packed in spool.rows(0, flags)}
+            assert found == {number: rows[number] for number in wanted}
 
 
 def test_the_hash_of_a_table_tells_every_difference(tmp_path: Path) -> None:
