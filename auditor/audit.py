@@ -7,17 +7,18 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from auditor.basis import basis_of
 from auditor.changes import SUBJECT, counts, message, subject
 from auditor.collector import fewer_collections
 from auditor.comparison import Comparison
+from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitError
 from auditor.journal import Journal
@@ -51,11 +52,10 @@ from auditor.wiring import (
     repository_options,
     window_options,
 )
-from migrator.ciphers import KeyDerivation, PasswordCipher
-from migrator.errors import OperatorError, SecretError
-from migrator.exporter import ExportOptions, derive, metadata_of, renderer_of
+from migrator.ciphers import KeyDerivation
+from migrator.errors import OperatorError
+from migrator.exporter import metadata_of, renderer_of
 from migrator.folder import folder_errors
-from migrator.metadata import Metadata
 from migrator.reading import Server, look_at, probe, reads_one_state
 from migrator.rendering import File
 from migrator.rendition import Rendition
@@ -157,24 +157,18 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(1))
         head = repository.head()
-        before = _metadata(repository, head)
+        before = metadata_in(repository, head)
         state = stack.enter_context(State(run.folder / "rows.sqlite"))
         # Mostly nothing changed, and then the password's key is not needed; else it is derived while rows are read.
         likely = head is not None and not run.full and state.basis().startswith(basis_of(repository, head, options))
-        known = before.derivation if before and not likely else None
-        early = derive(options, known, pool) if known else None
+        key = ExportKey(options, pool)
+        if before and before.derivation and not likely:
+            key.start(before.derivation)
         spool, read = _read(run, server, stack)
         facts = read.facts
         facts.check_master_key(master)
-        wanted = KeyDerivation(facts.identity)
-
-        @cache
-        def derivation() -> Future[PasswordCipher | None]:
-            return early if early and known == wanted else derive(options, wanted, pool)
-
-        def cipher() -> PasswordCipher | None:
-            return derivation().result()
-
+        derivation = KeyDerivation(facts.identity)
+        cipher = partial(key.cipher, derivation)
         basis = basis_of(repository, head, options, read)
         trusted = head is not None and not run.full and state.basis() == basis
         if not trusted:
@@ -182,7 +176,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         listing = None if trusted else repository.listing(head) if head else {}
         total = state.total_files() if trusted else len(listing or ())
         rendition = Rendition(spool, renderer_of(options, server, master, cipher))
-        rows = RowChanges(spool, derivation)
+        rows = RowChanges(spool, partial(key.start, derivation))
         find_in_head = partial(repository.find, head or "")
         comparison = Comparison(
             rendition, rows, state, listing, repository.algorithm, run.tools.stop.check, find_in_head
@@ -193,7 +187,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         if not trusted or rows.differ():
             with run.phase("render"), fewer_collections():
                 metadata = replace(metadata_of(options, facts, cipher()), partial=read.partial)
-                _check_password(before, options, metadata)
+                check_password(before, options, metadata)
                 tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
         commit = None
         if tree is not None and (head is None or tree != repository.tree(head)):
@@ -256,26 +250,6 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
         finally:
             run.window_seconds = window.seconds if window is not None else None
             run.tools.step("window-closed")
-
-
-def _metadata(repository: Repository, head: str | None) -> Metadata | None:
-    content = repository.read(METADATA, head) if head else None
-    return Metadata.from_bytes(content) if content is not None else None
-
-
-def _check_password(before: Metadata | None, options: ExportOptions, metadata: Metadata) -> None:
-    if before is None or options.password is None:
-        return
-    if before.check is None or metadata.check is None:
-        return
-    if before.derivation == metadata.derivation:
-        if before.check != metadata.check:
-            raise SecretError(
-                "the export password is not the one that this repository was written with; give that one, or change it "
-                "with `auditor rekey`"
-            )
-    else:
-        before.open_with(options.password.reveal())
 
 
 def _written(run: Run, comparison: Comparison, repository: Repository, head: str | None, metadata: File) -> str | None:
