@@ -32,7 +32,7 @@ class Outcome(Enum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """
     One document that differs from the commit before; ``name`` is what people call it, or its owner.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from auditor.changes import Change, Outcome
 from auditor.fast_import import FastImport, blob_id
 from auditor.result import FileCounts
-from auditor.row_changes import RowChanges
+from auditor.row_changes import RowChanges, row_hash
 from auditor.state import Files, State, Whole
 from auditor.tree_groups import documents_of, group_of
 from migrator.document_map import DocumentMap
@@ -115,7 +115,9 @@ class Comparison:
         self._obsolete.update(before)
         if before or outcomes != {"unchanged"}:
             self._tell(document, outcomes, before, existed=existed, blobs=files)
-        self._puts.append((kind, identity, self.rows.digest(self.rendition.current), document.name, files))
+        self._puts.append(
+            (kind, identity, row_hash(*self.rendition.current, self.rendition.renderer), document.name, files)
+        )
         if len(self._puts) >= _PUT_EVERY:
             self._flush()
 

@@ -19,8 +19,8 @@ from migrator.rendering import File
 
 INCOMING = "refs/auditor/incoming"
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
-_BUFFER = 1 << 20
-_WAITING = 4
+_BUFFER = 1 << 19
+_WAITING = 2
 
 
 def blob_id(content: bytes, algorithm: str = "sha1") -> bytes:

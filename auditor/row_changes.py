@@ -15,7 +15,7 @@ from auditor.state import State, Whole
 from migrator.maps import REGISTRY
 from migrator.rendering import Renderer
 from migrator.rendition import Rendition
-from migrator.spool import Head, Spool
+from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import SPACE_COLUMN, Table
 
 _CHECK_EVERY = 256
@@ -25,7 +25,7 @@ _SIZE = 16
 @dataclass
 class RowChanges:
     """
-    The rows of a spool that differ from the state, their hashes, and the rows that are gone.
+    The rows of a spool that differ from the state, and the rows that are gone.
     """
 
     spool: Spool
@@ -36,7 +36,6 @@ class RowChanges:
     wholes: list[Whole] = field(default_factory=list)
     """Each table as it was read, for the state."""
     _wanted: list[bytearray] = field(default_factory=list)
-    _digests: list[bytearray] = field(default_factory=list)
 
     def wanted(self, table: int) -> bytearray:
         """
@@ -49,13 +48,6 @@ class RowChanges:
         Return whether any row differs or is gone.
         """
         return bool(self.gone) or any(1 in flags for flags in self._wanted)
-
-    def digest(self, at: tuple[int, int]) -> bytes:
-        """
-        Return the hash of a row that differs.
-        """
-        table, row = at
-        return bytes(self._digests[table][row * _SIZE : (row + 1) * _SIZE])
 
     def find(self, rendition: Rendition, state: State | None, check: Callable[[], None]) -> None:
         """
@@ -71,7 +63,6 @@ class RowChanges:
         renderer, owners, learned = rendition.renderer, self._owners(rendition.renderer), False
         for position, item in enumerate(self.spool.tables):
             self._wanted.append(bytearray(item.count))
-            self._digests.append(bytearray(_SIZE * item.count if state is None else 0))
             if renderer.options.leaves_out(item.table.map):
                 continue
             digest = self.spool.digest(position)
@@ -83,7 +74,7 @@ class RowChanges:
                     self.on_difference()
                     rendition.learn_owners()
                     learned = True
-                documents = self._find_in(position, renderer, state, check)
+                documents = self._all_of(position) if state is None else self._find_in(position, renderer, state, check)
             self.documents += documents
             self.wholes.append(Whole(item.table.map.type, digest, documents))
 
@@ -99,34 +90,57 @@ class RowChanges:
         clashes = repr(sorted(renderer.layout.clashes)).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(b"".join([*tables, clashes]), digest_size=_SIZE).digest()
 
-    def _find_in(self, position: int, renderer: Renderer, state: State | None, check: Callable[[], None]) -> int:
+    def _all_of(self, position: int) -> int:
+        """
+        Let every row of a table differ; return how many documents it has.
+        """
+        flags, exclusion = self._wanted[position], _exclusion(self.spool.tables[position].table)
+        if exclusion is None:
+            flags[:] = b"\1" * len(flags)
+        else:
+            for index, head, _ in self.spool.rows(position):
+                flags[index] = exclusion(str(head[0])) is None
+        return flags.count(1)
+
+    def _find_in(self, position: int, renderer: Renderer, state: State, check: Callable[[], None]) -> int:
         """
         Compare a table row by row; return how many documents it has.
         """
-        table, flags, digests = self.spool.tables[position].table, self._wanted[position], self._digests[position]
-        known = {} if state is None else state.hashes(table.map.type)
-        alone = _alone(table, renderer)
-        certain = _certain(table)
-        exclusion = table.map.exclusion if table.map.excluded_ids else None
-        blake2b, skipped = hashlib.blake2b, 0
+        table, flags = self.spool.tables[position].table, self._wanted[position]
+        known = state.hashes(table.map.type)
+        alone, certain, exclusion = _alone(table, renderer), _certain(table), _exclusion(table)
+        skipped = 0
         for index, head, packed in self.spool.rows(position):
             if not index % _CHECK_EVERY:
                 check()
             if exclusion is not None and exclusion(str(head[0])) is not None:
                 skipped += 1
                 continue
-            hashed = blake2b(packed.plain(), digest_size=_SIZE)
-            hashed.update(packed.body)
-            if not alone:
-                hashed.update(renderer.context(table, Head(*head)))
-            digest = hashed.digest()
-            if known.pop(head[0], None) != digest or not certain:
-                flags[index] = 1
-                if not digests:
-                    digests.extend(bytes(_SIZE * len(flags)))
-                digests[index * _SIZE : (index + 1) * _SIZE] = digest
+            context = b"" if alone else renderer.context(table, Head(*head))
+            flags[index] = known.pop(head[0], None) != _hash(packed, context) or not certain
         self.gone += [(table, identity) for identity in known]
         return len(flags) - skipped
+
+
+def row_hash(table: Table, head: Head, packed: Packed, renderer: Renderer) -> bytes:
+    """
+    Return the hash of a row and of whatever else its files depend on; owners must have been learned.
+    """
+    return _hash(packed, b"" if _alone(table, renderer) else renderer.context(table, head))
+
+
+def _hash(packed: Packed, context: bytes) -> bytes:
+    hashed = hashlib.blake2b(packed.plain(), digest_size=_SIZE)
+    hashed.update(packed.body)
+    hashed.update(context)
+    return hashed.digest()
+
+
+def _exclusion(table: Table) -> Callable[[str], str | None] | None:
+    """
+    Return what tells a row that is left out by its id, ``None`` if none of the table is.
+    """
+    return table.map.exclusion if table.map.excluded_ids else None
 
 
 def _unchanged(table: Table, digest: bytes, state: State | None) -> int | None:

@@ -133,8 +133,13 @@ def element_names(items: list[Any]) -> list[str]:
     Return a stable name for each element of a list: its own ``Id`` where that is unique in the list, else its index.
     """
     ids = [item.get("Id") if isinstance(item, dict) else None for item in items]
-    often = Counter(own for own in ids if isinstance(own, str) and own)
-    return [f"[{own}]" if isinstance(own, str) and often[own] == 1 else str(index) for index, own in enumerate(ids)]
+    own = [id_ for id_ in ids if id_ and isinstance(id_, str)]
+    if not own:
+        return [str(index) for index in range(len(items))]
+    unique = set(own)
+    if len(unique) < len(own):
+        unique = {id_ for id_, often in Counter(own).items() if often == 1}
+    return [f"[{id_}]" if isinstance(id_, str) and id_ in unique else str(index) for index, id_ in enumerate(ids)]
 
 
 def spelled(path: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ _DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin
 _ENDS_LIKE_ID = re.compile(r"\[[^\[\]]*\]$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OwnerPlace:
     """
     Where an owner's files are: its folder below the root, its name as a file, and what people call it.

@@ -52,8 +52,8 @@ class Rendition:
     wanted: Wanted = _everything
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    current: tuple[int, int] = (0, 0)
-    """Table and row of the document that was yielded last."""
+    current: tuple[Table, Head, Packed] = field(init=False, repr=False)
+    """The row of the document that was yielded last."""
     _guard: LeakGuard | None = field(default=None, repr=False)
     _known: set[str] = field(default_factory=set, repr=False)
     _late: set[str] = field(default_factory=set, repr=False)
@@ -92,10 +92,10 @@ class Rendition:
             if self.renderer.options.leaves_out(item.table.map):
                 continue
             excludes = bool(item.table.map.excluded_ids)
-            for index, head, packed in self.spool.rows(position, self.wanted(position)):
+            for _, head, packed in self.spool.rows(position, self.wanted(position)):
                 if not (excludes and item.table.map.exclusion(str(head[0]))):
-                    self.current = position, index
-                    yield item.table, Head(*head), packed
+                    self.current = item.table, Head(*head), packed
+                    yield self.current
 
     def _render(self, *, again: bool = False) -> Iterator[Rendered]:
         for table, head, packed in self.wanted_rows():
@@ -133,6 +133,8 @@ class Rendition:
         opened = failed = 0
         master = self.renderer.master
         for table, _, packed in self.wanted_rows() if master else ():
+            if not table.map.confidential and not packed.holds(b"==", b"\\u00"):
+                continue  # Most rows have no secret, which is seen without unpacking them.
             some, good, bad = _plaintexts_of(table, Spool.unpack(packed), master)
             found.update(some)
             opened, failed = opened + good, failed + bad

@@ -49,6 +49,15 @@ class Packed(NamedTuple):
         """
         return marshal.dumps((self.kind, self.columns), _MARSHAL)
 
+    def holds(self, *marks: bytes) -> bool:
+        """
+        Return whether any of *marks* may stand in the row; a body that is not text always may hold them.
+        """
+        if self.kind not in (_WHOLE, _TEXT):
+            return True
+        parts = bytes(self.body), self.plain()
+        return any(mark in part for mark in marks for part in parts)
+
 
 class Head(NamedTuple):
     """
