@@ -130,10 +130,7 @@ def row_hash(table: Table, head: Head, packed: Packed, renderer: Renderer) -> by
 
 
 def _hash(packed: Packed, context: bytes) -> bytes:
-    hashed = hashlib.blake2b(packed.plain(), digest_size=_SIZE)
-    hashed.update(packed.body)
-    hashed.update(context)
-    return hashed.digest()
+    return hashlib.blake2b(packed.whole(context), digest_size=_SIZE).digest()
 
 
 def _exclusion(table: Table) -> Callable[[str], str | None] | None:

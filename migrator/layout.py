@@ -116,6 +116,7 @@ class Layout:
     """Paths, by type and lower-case id, of documents whose place follows from others: what happened to a release."""
     _known: dict[str, _Known] = field(default_factory=dict)
     _places: dict[str, OwnerPlace] = field(default_factory=dict)
+    _origins: dict[str, bytes] = field(default_factory=dict)
     _spaces: dict[str, str] = field(default_factory=dict)
 
     def base(self, document_map: DocumentMap, identity: str, name: str | None) -> str:
@@ -157,16 +158,19 @@ class Layout:
         folder = self.path(known.map, known.id, body).rpartition("/")[0]
         return OwnerPlace(folder, self.base(known.map, known.id, known.name), known.name or known.id)
 
-    def origin(self, owner: str | None, depth: int = 0) -> str:
+    def origin(self, owner: str | None, depth: int = 0) -> bytes:
         """
-        Return a text that changes whenever an owner's place may, and costs less to make; ``""`` if it is not known.
+        Return a hash that changes whenever an owner's place may, and costs less to make; ``b""`` if it is not known.
         """
-        if not owner or depth > _DEEPEST or (known := self._known.get(owner.lower())) is None:
-            return ""
-        table, name = known.map.table, known.name
-        clash = (table, (name or "").lower()) in self.clashes
-        above = self.origin(known.owner, depth + 1)
-        return repr((table, known.id, name, clash, self.space_folder(known.space), above))
+        if not owner or depth > _DEEPEST or (known := self._known.get(low := owner.lower())) is None:
+            return b""
+        if (found := self._origins.get(low)) is None:
+            clash = (known.map.table, (known.name or "").lower()) in self.clashes
+            above = self.origin(known.owner, depth + 1)
+            text = repr((known.map.table, known.id, known.name, clash, self.space_folder(known.space), above))
+            found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            self._origins[low] = found
+        return found
 
     def space_folder(self, space: str | None) -> str:
         """

@@ -89,11 +89,11 @@ class Renderer:
         """
         Return whatever a row's files depend on besides the row and the options of the run.
         """
-        clash = (table.map.table, (head.name or "").lower()) in self.layout.clashes
-        if not head.owner and not head.space and not clash:
-            return b""
-        text = repr((self.layout.origin(head.owner), self.layout.space_folder(head.space), clash))
-        return text.encode("utf-8", "surrogatepass")
+        origin, clashes = self.layout.origin(head.owner), self.layout.clashes
+        clash = bool(clashes) and (table.map.table, (head.name or "").lower()) in clashes
+        if not head.space and not clash:
+            return origin
+        return repr((origin, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
 
     def render(self, table: Table, row: Row) -> Rendered:
         """

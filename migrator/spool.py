@@ -43,11 +43,11 @@ class Packed(NamedTuple):
     body: memoryview
     kind: int
 
-    def plain(self) -> bytes:
+    def whole(self, context: bytes = b"") -> bytes:
         """
-        Return all but the body as bytes; equal rows give equal bytes, and no others do.
+        Return the row and *context* as bytes; only what is equal gives equal bytes.
         """
-        return marshal.dumps((self.kind, self.columns), _MARSHAL)
+        return b"".join((marshal.dumps((self.kind, self.columns, context), _MARSHAL), self.body))
 
     def holds(self, *marks: bytes) -> bool:
         """
@@ -55,8 +55,8 @@ class Packed(NamedTuple):
         """
         if self.kind not in (_WHOLE, _TEXT):
             return True
-        parts = bytes(self.body), self.plain()
-        return any(mark in part for mark in marks for part in parts)
+        content = self.whole()
+        return any(mark in content for mark in marks)
 
 
 class Head(NamedTuple):
@@ -315,14 +315,5 @@ def _head_of(table: Table) -> Callable[[Row], RawHead]:
         table.position(SPACE_COLUMN),
         table.position(table.map.name_property),
     ]
-    if None not in positions:
-        return itemgetter(*positions)
-    known = [(index, position) for index, position in enumerate(positions) if position is not None]
-
-    def head(row: Row) -> RawHead:
-        values: list[Any] = [None, None, None, None]
-        for index, position in known:
-            values[index] = row[position]
-        return tuple(values)
-
-    return head
+    head: Callable[[Row], RawHead] = itemgetter(*[-1 if position is None else position for position in positions])
+    return (lambda row: head((*row, None))) if None in positions else head

@@ -163,7 +163,7 @@ def test_an_origin_tells_whatever_a_place_depends_on() -> None:
     assert len({layout.owner_place("Runbooks-1") for layout in layouts}) == len(layouts)
     assert len({layout.origin("Runbooks-1") for layout in layouts}) == len(layouts)
     assert learned().origin("runbooks-1") == learned().origin("Runbooks-1")
-    assert learned().origin("Runbooks-2") == ""
+    assert learned().origin("Runbooks-2") == b""
 
 
 def test_names_that_differ_in_case_only_carry_their_ids() -> None:
