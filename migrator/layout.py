@@ -90,16 +90,16 @@ def safe_id(identity: str) -> str:
     return f"{_cut(escaped, _ID_CHARACTERS - 17, 100)}~{digest}".lstrip(". ")
 
 
-class _Known(NamedTuple):
+class Owner(NamedTuple):
     """
-    An owner that was met; as small as can be, since there may be very many.
+    A document that may own others, or a space; as small as can be, since there may be very many.
     """
 
     map: DocumentMap
     id: str
     name: str | None
-    space: str | None
-    owner: str | None
+    space: str | None = None
+    owner: str | None = None
 
 
 @dataclass
@@ -114,7 +114,7 @@ class Layout:
     clashes: frozenset[tuple[str, str]] = frozenset()
     fixed: dict[tuple[str, str], str] = field(default_factory=dict)
     """Paths, by type and lower-case id, of documents whose place follows from others: what happened to a release."""
-    _known: dict[str, _Known] = field(default_factory=dict)
+    _known: dict[str, Owner] = field(default_factory=dict)
     _places: dict[str, OwnerPlace] = field(default_factory=dict)
     _origins: dict[str, bytes] = field(default_factory=dict)
     _spaces: dict[str, str] = field(default_factory=dict)
@@ -126,16 +126,13 @@ class Layout:
         unique = document_map.unique_name and (document_map.table, (name or "").lower()) not in self.clashes
         return safe_name(name or "", identity, unique=unique, reserved=document_map.reserved_endings)
 
-    def learn(self, document_map: DocumentMap, identity: str, body: Body) -> None:
+    def learn(self, owner: Owner) -> None:
         """
-        Remember a document that may own others, or a space; *body* needs only what names it and its own owner.
+        Remember a document that may own others, or a space; all of them, before places are asked for.
         """
-        owner = body.get(document_map.owner) if document_map.owner else None
-        values = (body.get(document_map.name_property), body.get("SpaceId"), owner)
-        known = _Known(document_map, identity, *(value if isinstance(value, str) else None for value in values))
-        self._known[identity.lower()] = known
-        if document_map.table == "Space":
-            self._spaces[identity.lower()] = self._place(known).name
+        self._known[owner.id.lower()] = owner
+        if owner.map.table == "Space":
+            self._spaces[owner.id.lower()] = self._place(owner).name
 
     def owner_place(self, owner: str | None) -> OwnerPlace | None:
         """
@@ -151,7 +148,7 @@ class Layout:
             self._places[low] = self._place(known)
         return self._places.get(low)
 
-    def _place(self, known: _Known) -> OwnerPlace:
+    def _place(self, known: Owner) -> OwnerPlace:
         body: Body = {"Id": known.id, known.map.name_property: known.name, "SpaceId": known.space}
         if known.map.owner:
             body[known.map.owner] = known.owner

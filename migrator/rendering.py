@@ -15,7 +15,7 @@ from migrator.canonical_json import encode
 from migrator.ciphers import MasterKeyCipher
 from migrator.document import Body, DocumentId, display_name, holders
 from migrator.document_map import DocumentMap, Noise
-from migrator.layout import Layout
+from migrator.layout import Layout, Owner
 from migrator.scripts import LINK, InlineScripts, find_scripts
 from migrator.sensitive_values import Sealer, may_hold_secret, open_stored, plaintexts, seal_for_tree
 from migrator.spool import Head
@@ -80,10 +80,8 @@ class Renderer:
         """
         Remember an owner or a space from a row's head.
         """
-        body: Body = {"Id": head.id, table.map.name_property: head.name, "SpaceId": head.space}
-        if table.map.owner:
-            body[table.map.owner] = head.owner
-        self.layout.learn(table.map, head.id, body)
+        values = (head.name, head.space, head.owner)
+        self.layout.learn(Owner(table.map, head.id, *[value if isinstance(value, str) else None for value in values]))
 
     def context(self, table: Table, head: Head) -> bytes:
         """

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from migrator.layout import SEGMENT_CHARACTERS, Layout, bounded_segment, safe_id, safe_name
+from migrator.layout import SEGMENT_CHARACTERS, Layout, Owner, bounded_segment, safe_id, safe_name
 from migrator.maps import REGISTRY
 from tests.support.values import any_text
 
@@ -115,8 +115,8 @@ def test_an_owner_gives_the_folder() -> None:
     layout = Layout()
     process = {"Id": "deploymentprocess-Projects-1", "OwnerId": "Projects-1"}
     alone = layout.path(REGISTRY["DeploymentProcess"], process["Id"], process)
-    layout.learn(REGISTRY["Space"], "Spaces-1", {"Id": "Spaces-1", "Name": "Main"})
-    layout.learn(REGISTRY["Project"], "Projects-1", {"Id": "Projects-1", "Name": "Shop", "SpaceId": "Spaces-1"})
+    layout.learn(Owner(REGISTRY["Space"], "Spaces-1", "Main"))
+    layout.learn(Owner(REGISTRY["Project"], "Projects-1", "Shop", "Spaces-1"))
     assert alone == "DeploymentProcesss/deploymentprocess-Projects-1.json"
     assert layout.path(REGISTRY["DeploymentProcess"], process["Id"], process) == (
         "Spaces/Main/Projects/Shop/Shop-DeploymentProcess.json"
@@ -132,7 +132,7 @@ def test_owners_that_own_each_other() -> None:
     """
     layout = Layout()
     for one, other in (("Runbooks-1", "Runbooks-2"), ("Runbooks-2", "Runbooks-1")):
-        layout.learn(REGISTRY["Runbook"], one, {"Id": one, "Name": "Restart", "ProjectId": other})
+        layout.learn(Owner(REGISTRY["Runbook"], one, "Restart", None, other))
 
     assert layout.origin("Runbooks-1") != layout.origin("Runbooks-2")
     places = {layout.owner_place(one) for one in ("Runbooks-1", "Runbooks-2")}
@@ -146,10 +146,9 @@ def test_an_origin_tells_whatever_a_place_depends_on() -> None:
 
     def learned(space: str = "Main", project: str = "Shop", runbook: str = "Restart", **more: Any) -> Layout:
         layout = Layout(**more)
-        layout.learn(REGISTRY["Space"], "Spaces-1", {"Id": "Spaces-1", "Name": space})
-        layout.learn(REGISTRY["Project"], "Projects-1", {"Id": "Projects-1", "Name": project, "SpaceId": "Spaces-1"})
-        body = {"Id": "Runbooks-1", "Name": runbook, "ProjectId": "Projects-1", "SpaceId": "Spaces-1"}
-        layout.learn(REGISTRY["Runbook"], "Runbooks-1", body)
+        layout.learn(Owner(REGISTRY["Space"], "Spaces-1", space))
+        layout.learn(Owner(REGISTRY["Project"], "Projects-1", project, "Spaces-1"))
+        layout.learn(Owner(REGISTRY["Runbook"], "Runbooks-1", runbook, "Spaces-1", "Projects-1"))
         return layout
 
     layouts = [
