@@ -7,7 +7,9 @@ Links are never followed. Nothing here knows what a file means.
 from __future__ import annotations
 
 import os
+import re
 import stat
+import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from migrator.errors import OperatorError
 LARGEST = 256 << 20
 """Bytes of the largest file that is read; the server's largest documents are far below it."""
 _LINK, _SUBMODULE = "120000", "160000"
+_DATED = re.compile(r"(?P<branch>[^@{}]*)@\{(?P<date>[^{}]*[^-\d{}][^{}]*|\d[-\d]+-\d+)\}")
+_MOMENT = 5
 
 
 @runtime_checkable
@@ -114,13 +118,39 @@ class RevisionFiles:
             raise OperatorError(f"{self._place} is not a git repository; check the path") from None
         self._git = git.Git(directory)
         try:
-            tree = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{self._revision}^{{tree}}")
+            tree = self._resolved(f"{self._revision}^{{tree}}")
         except git.GitCommandError:
-            raise OperatorError(
-                f"{self._place} has no revision {self._revision}; check its name, or fetch it"
-            ) from None
-        self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree.strip()))
+            tree = self._dated()
+        self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree))
         return self
+
+    def _resolved(self, name: str) -> str:
+        return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
+
+    def _dated(self) -> str:
+        """
+        Return the tree of the newest commit of a branch up to a time, ``main@{last tuesday}``.
+
+        git asks its reflog for that; a bare repository has none, so the commits' own dates are asked.
+        """
+        unknown = OperatorError(f"{self._place} has no revision {self._revision}; check its name, or fetch it")
+        found = _DATED.fullmatch(self._revision)
+        if not found:
+            raise unknown
+        try:
+            time = self._run("rev-parse", f"--since={found['date']}").strip().removeprefix("--max-age=")
+            branch = self._run(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", found["branch"] or "HEAD"
+            ).strip()
+            commit = self._run("rev-list", "-1", "--first-parent", f"--min-age={time}", branch).strip()
+        except _git().GitCommandError:
+            raise unknown from None
+        # git takes what it does not understand for the present moment.
+        if abs(int(time) - clock.time()) < _MOMENT and found["date"].lower() not in ("now", "today"):
+            raise OperatorError(f"{found['date']!r} is not a time; write one as 'last tuesday' or '2026-11-17 14:00'")
+        if not commit:
+            raise OperatorError(f"no revision of {self._place} is as old as {found['date']}; see `git log`")
+        return self._resolved(f"{commit}^{{tree}}")
 
     def __exit__(self, *exc: object) -> None:
         if self._reader is not None:

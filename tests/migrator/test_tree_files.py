@@ -21,9 +21,10 @@ CONTENTS = {
 }
 
 
-def git(directory: Path, *arguments: str) -> None:
+def git(directory: Path, *arguments: str, when: str = "") -> None:
     identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.invalid", "-c", "core.autocrlf=false"]
-    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True)
+    dated = os.environ | {"GIT_COMMITTER_DATE": when} if when else None
+    subprocess.run(["git", *identity, *arguments], cwd=directory, check=True, capture_output=True, env=dated)
 
 
 def write(directory: Path, contents: dict[str, bytes]) -> Path:
@@ -90,6 +91,59 @@ def test_a_revision_that_is_none_is_refused(repository: Path, revision: str) -> 
     An unknown revision, or one that git would take for an option, is told in a sentence.
     """
     with pytest.raises(OperatorError, match="revision"), RevisionFiles(repository, revision):
+        pass
+
+
+@pytest.fixture
+def dated(repository: Path, tmp_path: Path) -> Path:
+    """
+    A bare repository without a reflog, with a commit of each of three days at noon; the file tells which.
+    """
+    for day in (10, 11, 12):
+        (repository / "day.txt").write_text(str(day), encoding="utf-8")
+        date = f"2026-01-{day}T12:00:00+00:00"
+        git(repository, "add", "-A")
+        git(repository, "-c", "core.logAllRefUpdates=false", "commit", "-q", "-m", str(day), "--date", date, when=date)
+    git(tmp_path, "clone", "-q", "--bare", str(repository), "dated.git")
+    return tmp_path / "dated.git"
+
+
+@pytest.mark.parametrize(
+    ("revision", "day"),
+    [
+        ("main@{2026-01-11 13:00 +0000}", b"11"),
+        ("main@{2026-01-11 11:00 +0000}", b"10"),
+        ("@{2026-01-12 12:00:00 +0000}", b"12"),
+        ("main@{yesterday}", b"12"),
+        ("main@{2 days ago}", b"12"),
+    ],
+)
+def test_a_time_names_the_commit_of_then(
+    dated: Path, revision: str, day: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where git has no reflog to ask, a time after a branch means its newest commit of that time or before.
+    """
+    monkeypatch.setenv("TZ", "UTC")
+    with RevisionFiles(dated, revision) as files:
+        assert files.read("day.txt") == day
+
+
+@pytest.mark.parametrize(
+    ("revision", "said"),
+    [
+        ("main@{what ever}", "is not a time"),
+        ("main@{2025-12-31 12:00}", "is as old as"),
+        ("other@{yesterday}", "has no revision"),
+        ("main@{7}", "has no revision"),
+        ("main@{upstream}", "is not a time"),
+    ],
+)
+def test_a_time_that_names_no_commit(dated: Path, revision: str, said: str) -> None:
+    """
+    Words that are no time, a time before the first commit, and a branch that is not there, are told.
+    """
+    with pytest.raises(OperatorError, match=said), RevisionFiles(dated, revision):
         pass
 
 
