@@ -16,7 +16,6 @@ from pathlib import Path
 
 from auditor.basis import basis_of
 from auditor.changes import SUBJECT, counts, message, subject
-from auditor.collector import fewer_collections
 from auditor.comparison import Comparison
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.fast_import import INCOMING, FastImport
@@ -185,7 +184,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             comparison.find()
         tree = None
         if not trusted or rows.differ():
-            with run.phase("render"), fewer_collections():
+            with run.phase("render"):
                 metadata = replace(metadata_of(options, facts, cipher()), partial=read.partial)
                 check_password(before, options, metadata)
                 tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))

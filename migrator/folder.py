@@ -40,6 +40,7 @@ class FolderSink:
         self._staged: list[str] = []
         self._seen: set[str] = set()
         self._checked: set[str] = set()
+        self._folders: set[str] = set()
 
     def __enter__(self) -> FolderSink:
         with folder_errors(self.directory):
@@ -73,7 +74,7 @@ class FolderSink:
             self._refuse_links(file.path)
             if _content(self.directory / file.path) != file.content:
                 target = self._staged_path(file.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder_of(target)
                 target.write_bytes(file.content)
                 self._staged.append(file.path)
 
@@ -90,12 +91,18 @@ class FolderSink:
                     (self.directory / path).unlink()
             for path in self._staged:
                 target = self.directory / path
-                target.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder_of(target)
                 self._staged_path(path).replace(target)
             if self._clean:
                 _remove_empty(self.directory)
             self._replace(metadata)
         return 0 if self._clean else len(strangers)
+
+    def _make_folder_of(self, target: Path) -> None:
+        folder = str(target).rpartition(os.sep)[0]
+        if folder not in self._folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
 
     def changes(self, keep: Callable[[str], bool]) -> bool:
         """

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.ciphers import MasterKeyCipher, find_ciphertexts
+from migrator.collector import fewer_collections
 from migrator.document import DocumentId
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
 from migrator.leak_guard import LeakGuard
@@ -75,14 +76,15 @@ class Rendition:
             PlaintextFound: a secret's plaintext would be written; nothing of what was yielded may be kept.
             SecretError: no secret at all opens under the master key.
         """
-        self._collect_plaintexts()
-        self.renderer.on_plaintexts = self._met
-        yield from self._render()
-        if self._late:
-            # Secrets of an unusual shape, known only now: look again, before the sink keeps anything.
-            self._guard = LeakGuard(self._late)
-            for _ in self._render(again=True):
-                pass
+        with fewer_collections():
+            self._collect_plaintexts()
+            self.renderer.on_plaintexts = self._met
+            yield from self._render()
+            if self._late:
+                # Secrets of an unusual shape, known only now: look again, before the sink keeps anything.
+                self._guard = LeakGuard(self._late)
+                for _ in self._render(again=True):
+                    pass
 
     def wanted_rows(self) -> Iterator[tuple[Table, Head, Packed]]:
         """
