@@ -7,10 +7,7 @@ holding it is stale by definition.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +17,7 @@ from pathlib import Path
 
 from auditor.git import Git, GitError, GitOptions
 from migrator.errors import OperatorError
+from migrator.file_locks import Taken, hold
 
 _SETTINGS = {
     "gc.auto": "0",
@@ -262,29 +260,11 @@ def locked(folder: Path, name: str, wait: float, sleep: Callable[[float], object
         Busy: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait
     try:
-        while not _try_lock(handle):
-            if time.monotonic() >= deadline:
-                holder = os.pread(handle, 100, 0).decode("ascii", "replace").strip() or "unknown"
-                raise Busy(f"another process (pid {holder}) is at work on {folder}; this run was left out")
-            sleep(0.2)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            return False
-        raise
-    return True
+        with hold(folder / name, wait, sleep):
+            yield
+    except Taken as taken:
+        raise Busy(f"another process (pid {taken.holder}) is at work on {folder}; this run was left out") from None
 
 
 def clear_stale(path: Path) -> list[str]:

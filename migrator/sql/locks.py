@@ -6,7 +6,6 @@ SQL Server: sp_getapplock, owned by the session, gone with the connection. SQLit
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from migrator.errors import OperatorError
+from migrator.file_locks import Taken, hold
 from migrator.sql.engine import database_errors
 
 RESOURCE = "octopus-auditor"
@@ -62,18 +62,14 @@ def _database_file(engine: Engine) -> Path:
 @contextmanager
 def _file_lock(database: Path, spare: Path | None) -> Iterator[None]:
     path = database.with_name(f".{database.name}.{RESOURCE}.lock")
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
         if spare is None:
-            raise OperatorError(f"the lock file {path} cannot be made; check the rights of its folder") from None
-        handle = os.open(spare / f"{database.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            raise OperatorError(f"the lock file {path} cannot be made; check the rights of its folder")
+        path = spare / f"{database.name}.lock"
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
+        with hold(path):
+            yield
+    except Taken:
         raise AlreadyLocked(
             "another process audits or imports into this server right now; this run was left out"
         ) from None
-    finally:
-        os.close(handle)
