@@ -139,9 +139,7 @@ class RevisionFiles:
             raise unknown
         try:
             time = self._run("rev-parse", f"--since={found['date']}").strip().removeprefix("--max-age=")
-            branch = self._run(
-                "rev-parse", "--verify", "--quiet", "--end-of-options", found["branch"] or "HEAD"
-            ).strip()
+            branch = self._resolved(found["branch"] or "HEAD")
             commit = self._run("rev-list", "-1", "--first-parent", f"--min-age={time}", branch).strip()
         except _git().GitCommandError:
             raise unknown from None

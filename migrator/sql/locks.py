@@ -18,6 +18,7 @@ from migrator.file_locks import Taken, hold
 from migrator.sql.engine import database_errors
 
 RESOURCE = "octopus-auditor"
+_TAKEN = "another process audits or imports into this server right now; this run was left out"
 _GET = text(
     "SET NOCOUNT ON; DECLARE @result int; EXEC @result = sp_getapplock @Resource = :resource, @LockMode = 'Exclusive', "
     "@LockOwner = 'Session', @LockTimeout = 0; SELECT @result"
@@ -48,7 +49,7 @@ def application_lock(engine: Engine, spare: Path | None = None) -> Iterator[None
         with database_errors(engine):
             result = connection.execute(_GET, {"resource": RESOURCE}).scalar()
         if result is None or int(result) < 0:
-            raise AlreadyLocked("another process audits or imports into this server right now; this run was left out")
+            raise AlreadyLocked(_TAKEN)
         yield
     finally:
         connection.close()
@@ -70,6 +71,4 @@ def _file_lock(database: Path, spare: Path | None) -> Iterator[None]:
         with hold(path):
             yield
     except Taken:
-        raise AlreadyLocked(
-            "another process audits or imports into this server right now; this run was left out"
-        ) from None
+        raise AlreadyLocked(_TAKEN) from None
