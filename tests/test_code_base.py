@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.cli import VERBS
+from migrator.cli.main import VERBS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("migrator", "auditor") for path in (ROOT / package).rglob("*.py"))

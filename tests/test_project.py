@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from auditor.cli import auditor
-from migrator.cli import VERBS
+from migrator.cli.main import VERBS
 from migrator.settings import load
 
 ROOT = Path(__file__).parent.parent

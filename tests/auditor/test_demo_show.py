@@ -105,7 +105,7 @@ def test_the_commands_it_names_work(shown: tuple[Path, subprocess.CompletedProce
 
     for words in commands[:2]:
         assert subprocess.run(words, capture_output=True, check=False).returncode == 0
-    exported = child("migrator.cli", *commands[2][1:])
+    exported = child("migrator.cli.main", *commands[2][1:])
     assert exported.returncode == 0, exported.stderr
     assert (directory / "export" / "metadata.json").is_file()
 

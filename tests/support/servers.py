@@ -89,7 +89,7 @@ def migrator(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
     """
     secrets = {"OCTOPUS_MASTER_KEY": KEY_TEXT, "MIGRATOR_PASSWORD": PASSWORD}
     return subprocess.run(
-        [sys.executable, "-m", "migrator.cli", *arguments],
+        [sys.executable, "-m", "migrator.cli.main", *arguments],
         env=os.environ | secrets | variables,
         cwd=ROOT,
         capture_output=True,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import migrator.cli
+import migrator.cli.main
 from migrator.cli import main
 from migrator.errors import OperatorError
 from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer, contents
@@ -156,7 +156,7 @@ def test_a_bug_looks_like_one(monkeypatch: pytest.MonkeyPatch, capsys: Capture) 
     def broken(words: object) -> int:
         raise KeyError("hunter2")
 
-    monkeypatch.setattr(migrator.cli, "run", broken)
+    monkeypatch.setattr(migrator.cli.main, "run", broken)
     assert main(["export"]) == 1
     line = one_sentence(capsys.readouterr().err)
     assert "internal error: KeyError in " in line
@@ -174,7 +174,7 @@ def test_interruption_is_130(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -
     def interrupted(words: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(migrator.cli, "run", interrupted)
+    monkeypatch.setattr(migrator.cli.main, "run", interrupted)
     assert main(["export"]) == 130
     assert one_sentence(capsys.readouterr().err) == "migrator: interrupted"
 
@@ -187,7 +187,7 @@ def test_exit_codes_are_those_of_the_errors(monkeypatch: pytest.MonkeyPatch, cap
     def failed(words: object) -> int:
         raise OperatorError("one\ntwo")
 
-    monkeypatch.setattr(migrator.cli, "run", failed)
+    monkeypatch.setattr(migrator.cli.main, "run", failed)
     assert main(["export"]) == 1
     assert capsys.readouterr().err == "migrator: one\nmigrator: two\n"
 
@@ -198,7 +198,7 @@ def test_a_termination_leaves_nothing_behind(server: SampleServer, tmp_path: Pat
     """
     fifo = tmp_path / "password"
     os.mkfifo(fifo)
-    command = [sys.executable, "-m", "migrator.cli", "export", f"--database={server.address}"]
+    command = [sys.executable, "-m", "migrator.cli.main", "export", f"--database={server.address}"]
     command += [f"--directory={tmp_path}/out", f"--password-file={fifo}"]
     child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
     with fifo.open("w"):  # The child waits in the middle of its work for what is never written.
@@ -360,7 +360,14 @@ def test_a_full_disk_leaves_the_directory_as_it_was(server: SampleServer, tmp_pa
     directory.mkdir()
     (directory / "mine.txt").write_text("x")
     done = subprocess.run(
-        [sys.executable, "-m", "migrator.cli", "export", f"--database={server.address}", f"--directory={directory}"],
+        [
+            sys.executable,
+            "-m",
+            "migrator.cli.main",
+            "export",
+            f"--database={server.address}",
+            f"--directory={directory}",
+        ],
         cwd=ROOT,
         preexec_fn=limit,
         capture_output=True,
@@ -404,7 +411,7 @@ def test_a_closed_pipe_is_no_bug(server: SampleServer, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "migrator.cli", "help", "export"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
+        [sys.executable, "-m", "migrator.cli.main", "help", "export"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
     )
     os.close(writer)
     assert b"internal error" not in done.stderr

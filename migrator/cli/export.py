@@ -7,9 +7,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from migrator.cli_options import HISTORY, PASSWORD, RESULT, SERVER, TREE, Values, Verb
-from migrator.cli_output import check_report_path, progress, show_warnings, summary, write_report
-from migrator.cli_server import ServerChoice, choose_server
+from migrator.cli.options import HISTORY, PASSWORD, RESULT, SERVER, TREE, Values, Verb
+from migrator.cli.output import check_report_path, progress, show_warnings, summary, write_report
+from migrator.cli.server import ServerChoice, choose_server
 from migrator.document_map import Noise
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Report, export

@@ -26,7 +26,7 @@ def guided(answers: list[tuple[str, str]], *words: str) -> tuple[int, str]:
     parent, child = pty.openpty()
     env = {name: value for name, value in os.environ.items() if name not in ("OCTOPUS_MASTER_KEY", "MIGRATOR_PASSWORD")}
     env |= {"TERM": "dumb", "HOME": "/nonexistent"}
-    command = [sys.executable, "-m", "migrator.cli", "wizard", *words]
+    command = [sys.executable, "-m", "migrator.cli.main", "wizard", *words]
     process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=env, cwd=ROOT, close_fds=True)
     os.close(child)
     screen, seen, waiting = "", 0, list(answers)

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from migrator.cli_server import warn
+from migrator.cli.server import warn
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report
 from migrator.maps import REGISTRY

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrator.cli_options import Values
+from migrator.cli.options import Values
 from migrator.credentials import Secret, resolve
 from migrator.errors import UsageError
 from migrator.settings import InstanceSettings, find_file, is_reference, load

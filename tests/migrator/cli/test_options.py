@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.cli import VERBS, find_verb
-from migrator.cli_options import Option, Values, Verb, fold, nearest, overview, parse, usage
+from migrator.cli.main import VERBS, find_verb
+from migrator.cli.options import Option, Values, Verb, fold, nearest, overview, parse, usage
 from migrator.errors import UsageError
 
 VERB = Verb(

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
-from migrator.cli_options import Option, Values, Verb, parse
-from migrator.cli_server import choose_server
+from migrator.cli.options import Option, Values, Verb, parse
+from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Plan, Terminal, questions, run_plan
+from migrator.cli.server import choose_server
 from migrator.errors import UsageError
 from migrator.reading import reader_of
 from migrator.selection import Selection, read_choices
 from migrator.selection_reading import look_for
 from migrator.settings import find_file, load
-from migrator.wizard import MASTER_KEY, PASSWORD, Known, Plan, Terminal, questions, run_plan
 
 Run = Callable[[tuple[str, ...]], int]
 CONFIG = Option("config", "The configuration file (TOML).", "PATH")

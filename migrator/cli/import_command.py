@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.cli_options import PASSWORD, RESULT, SERVER, Option, Values, Verb
-from migrator.cli_output import check_report_path, show_warnings, write_report
-from migrator.cli_server import choose_server
+from migrator.cli.options import PASSWORD, RESULT, SERVER, Option, Values, Verb
+from migrator.cli.output import check_report_path, show_warnings, write_report
+from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report
 from migrator.importer import import_tree, master_cipher

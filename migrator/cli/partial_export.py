@@ -7,10 +7,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from migrator.cli_export import export_options, report_file, show_result, task_logs_source
-from migrator.cli_options import PASSWORD, RESULT, SERVER, TREE, Option, Values, Verb
-from migrator.cli_output import progress
-from migrator.cli_server import choose_server
+from migrator.cli.export import export_options, report_file, show_result, task_logs_source
+from migrator.cli.options import PASSWORD, RESULT, SERVER, TREE, Option, Values, Verb
+from migrator.cli.output import progress
+from migrator.cli.server import choose_server
 from migrator.errors import UsageError
 from migrator.partial_exporter import export_octopus_partly, partial_export
 from migrator.release_versions import check_versions

@@ -17,11 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from migrator.cli_export import EXPORT
-from migrator.cli_import import IMPORT
-from migrator.cli_options import SERVER, Option, Values, Verb, fold, nearest, overview, parse, usage
-from migrator.cli_partial import PARTIAL_EXPORT
-from migrator.cli_wizard import wizard_verb
+from migrator.cli.export import EXPORT
+from migrator.cli.import_command import IMPORT
+from migrator.cli.options import SERVER, Option, Values, Verb, fold, nearest, overview, parse, usage
+from migrator.cli.partial_export import PARTIAL_EXPORT
+from migrator.cli.wizard import wizard_verb
 from migrator.errors import OperatorError, UsageError
 from migrator.metadata import VERSION as FORMAT_VERSION
 from migrator.sql.engine import odbc_drivers

@@ -1,0 +1,3 @@
+"""
+The command line: verbs and options in, words and exit codes out. Not here: anything another program could want to call.
+"""
