@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.wiring import database_address, export_options
-from migrator.document_map import Kind
 from migrator.errors import SecretError
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Kind
 from migrator.reading import Server, look_at, reader_of, reads_one_state
 from migrator.server_facts import read_facts
 from migrator.sql.engine import odbc_drivers, open_engine, parse_address

@@ -16,9 +16,9 @@ from auditor.result import FileCounts
 from auditor.row_changes import RowChanges, row_hash
 from auditor.state import Files, State, Whole
 from auditor.tree_groups import documents_of, group_of
-from migrator.document_map import DocumentMap
 from migrator.errors import OperatorError
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap
 from migrator.rendering import File, Rendered
 from migrator.rendition import Rendition
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.settings import ExportTable
-from migrator.natural_keys import fold
+from migrator.maps.natural_keys import fold
 from migrator.partial_exporter import partial_facts
 from migrator.reading import Server, read_rows, reader_of
 from migrator.selection import Selection, chosen_spaces, read_choices, type_names

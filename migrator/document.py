@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from migrator.document_map import DocumentMap
+    from migrator.maps.document_map import DocumentMap
 
 Body = dict[str, Any]
 """A merged document: the columns and the JSON of one row."""

@@ -17,7 +17,6 @@ from typing import Any
 from migrator.canonical_json import decode, encode_ordered
 from migrator.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
 from migrator.document import Body, element_names, places, spelled
-from migrator.document_map import Column, DocumentMap
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_types import (
     ACCOUNT_CLASS,
@@ -32,6 +31,7 @@ from migrator.interchange_types import (
     TRAILING,
     TYPE,
 )
+from migrator.maps.document_map import Column, DocumentMap
 from migrator.sensitive_values import SECRET, MixedText, SecretText
 
 HELLO = "Hello"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from migrator.document import Body
-from migrator.document_map import DocumentMap
+from migrator.maps.document_map import DocumentMap
 
 NAME_CHARACTERS = 80
 NAME_BYTES = 180

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from migrator.document_map import Noise
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import (
     ExportOptions,
@@ -30,6 +29,7 @@ from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
 from migrator.interchange import export_octopus
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Noise
 from migrator.metadata import NAME, Metadata
 from migrator.reading import Server
 from migrator.rendering import File

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from migrator.document import Body, places
-from migrator.document_map import DocumentMap
 from migrator.id_map import is_marked, settle
 from migrator.maps import REGISTRY
-from migrator.natural_keys import fold, rank
+from migrator.maps.document_map import DocumentMap
+from migrator.maps.natural_keys import fold, rank
 from migrator.plan_checks import check_tree, companions, importable
 from migrator.plan_compare import comparable, differences
 from migrator.plan_context import Context, is_history, make_context

@@ -11,9 +11,9 @@ from itertools import groupby
 
 from migrator.ciphers import MasterKeyCipher
 from migrator.document import Body
-from migrator.document_map import DocumentMap, Meaning
 from migrator.id_map import is_impossible, is_tag_id
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.plan import Plan, marks
 from migrator.plan_context import Context
 from migrator.plan_history import INDEXES

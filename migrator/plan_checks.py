@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from migrator.document import Body
-from migrator.known_columns import COLUMNS
 from migrator.maps import REGISTRY
-from migrator.natural_keys import key_of, owner_of
+from migrator.maps.columns_2018 import COLUMNS
+from migrator.maps.natural_keys import key_of, owner_of
 from migrator.plan_context import is_history
 from migrator.plan_target import TargetView
 from migrator.plan_values import ImportOptions, Warned

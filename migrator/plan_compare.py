@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from migrator.document import Body, element_names, places
-from migrator.document_map import Column, DocumentMap
+from migrator.maps.document_map import Column, DocumentMap
 from migrator.plan_values import Change
 from migrator.references import clone
 from migrator.sensitive_values import MixedText, SecretText

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.document_map import DocumentMap, Kind
 from migrator.id_map import IdMap, is_tag_id, settle
 from migrator.maps import REGISTRY
-from migrator.natural_keys import DERIVED, fold, key_of
+from migrator.maps.document_map import DocumentMap, Kind
+from migrator.maps.natural_keys import DERIVED, fold, key_of
 from migrator.plan_target import TargetView
 from migrator.references import TAG, TEMPLATE, Controls
 from migrator.tree import Tree, TreeDocument

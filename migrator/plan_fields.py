@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.document import Body
-from migrator.natural_keys import fold
+from migrator.maps.natural_keys import fold
 from migrator.plan_matching import Match
 from migrator.plan_target import Stored, TargetView
 from migrator.plan_values import Warned

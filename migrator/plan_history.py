@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from migrator.document import Body
-from migrator.document_map import Meaning
 from migrator.id_map import impossible
-from migrator.natural_keys import fold
+from migrator.maps.document_map import Meaning
+from migrator.maps.natural_keys import fold
 from migrator.plan_context import Context, is_history
 from migrator.plan_matching import Match, Matcher
 from migrator.plan_target import Found, TargetView

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from migrator.document import Body, places
-from migrator.document_map import Column, DocumentMap, Meaning, Reference
 from migrator.id_map import is_impossible
-from migrator.natural_keys import fold
+from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference
+from migrator.maps.natural_keys import fold
 from migrator.plan_rewrite import Rewritten
 from migrator.plan_target import Stored
 from migrator.references import clone

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.document import Body, Place, places
-from migrator.document_map import DocumentMap, Meaning, Reference
+from migrator.maps.document_map import DocumentMap, Meaning, Reference
 from migrator.maps.shared import PARAMETER_CONTROLS
 
 ACTION = "Action"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from migrator.errors import UsageError
-from migrator.natural_keys import fold
+from migrator.maps.natural_keys import fold
 
 _SEMANTIC = re.compile(r"v?(\d+(?:\.\d+){0,3})(?:-([0-9a-z.-]+))?(?:\+[0-9a-z.-]*)?", re.IGNORECASE)
 _DOTTED = re.compile(r"v?\d+(\.\d+){1,3}(-[0-9a-z][0-9a-z.-]*)?(\+[0-9a-z.-]+)?", re.IGNORECASE)

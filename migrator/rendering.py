@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from migrator.canonical_json import encode
 from migrator.ciphers import MasterKeyCipher
 from migrator.document import Body, DocumentId, display_name, holders
-from migrator.document_map import DocumentMap, Noise
 from migrator.layout import Layout, Owner
+from migrator.maps.document_map import DocumentMap, Noise
 from migrator.scripts import LINK, InlineScripts, find_scripts
 from migrator.sensitive_values import Sealer, may_hold_secret, open_stored, plaintexts, seal_for_tree
 from migrator.spool import Head

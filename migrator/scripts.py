@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Any
 
 from migrator.document import Body, Place, holders, places
-from migrator.document_map import DocumentMap
 from migrator.layout import bounded_segment
+from migrator.maps.document_map import DocumentMap
 
 BODY = "Octopus.Action.Script.ScriptBody"
 SYNTAX = "Octopus.Action.Script.Syntax"

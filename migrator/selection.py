@@ -13,7 +13,7 @@ from typing import Any
 
 from migrator.errors import UsageError
 from migrator.maps import REGISTRY
-from migrator.natural_keys import fold
+from migrator.maps.natural_keys import fold
 from migrator.sql.reader import Reader
 from migrator.sql.rows import SPACE_COLUMN, Table
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from migrator.document import Body
 from migrator.maps import CONFIGURATION
+from migrator.maps.parts import prefix_fits
 from migrator.selection import narrow
-from migrator.selection_rules import prefix_fits
 from migrator.sql.reader import Reader
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._]*-[^\s#{},|/]{1,90}")

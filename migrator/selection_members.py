@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.document import Body, places
-from migrator.document_map import Column
-from migrator.natural_keys import fold
+from migrator.maps.document_map import Column
+from migrator.maps.natural_keys import fold
 from migrator.selection import narrow
 from migrator.selection_closure import Closure
 from migrator.selection_values import Key, Loaded, Via

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from migrator.document_map import Noise
 from migrator.errors import DatabaseError
 from migrator.history import take_deployments, take_releases
+from migrator.maps.document_map import Noise
+from migrator.maps.parts import is_left_out
 from migrator.reading import Server, probe, reader_of, reads_one_state
 from migrator.release_versions import check_versions
 from migrator.selection import Named, Selection, chosen_projects, narrow, read_choices
@@ -21,7 +22,6 @@ from migrator.selection_check import Dangling, check_closed
 from migrator.selection_closure import Closure
 from migrator.selection_members import Members
 from migrator.selection_rows import RowStore
-from migrator.selection_rules import is_left_out
 from migrator.selection_values import Key, LeftOut, Taken
 from migrator.server_facts import ServerFacts, read_facts
 from migrator.spool import Spool

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from migrator.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
 from migrator.document import Body, holders, places, spelled
 from migrator.document import element_names as _element_names
-from migrator.document_map import DocumentMap
 from migrator.errors import SecretError, UnreadableDocument
+from migrator.maps.document_map import DocumentMap
 
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))

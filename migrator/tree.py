@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from migrator.document import Body
-from migrator.document_map import DocumentMap
+from migrator.maps.document_map import DocumentMap
 
 LeftOut = Mapping[str, Mapping[str, Mapping[str, object] | None]]
 """By type and id: the properties a document is found by, ``None`` where they are not known."""

@@ -14,9 +14,9 @@ from migrator.canonical_json import decode
 from migrator.ciphers import PasswordCipher
 from migrator.credentials import Secret
 from migrator.document import Body
-from migrator.document_map import DocumentMap
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_form import OctopusMetadata, open_document
+from migrator.maps.document_map import DocumentMap
 from migrator.metadata import NAME, Metadata
 from migrator.sensitive_values import SecretsMode, open_from_tree
 from migrator.tree import LeftOut, TreeFiles

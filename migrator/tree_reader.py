@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from migrator.canonical_json import decode
 from migrator.credentials import Secret
 from migrator.document import Body
-from migrator.document_map import DocumentMap, Kind
 from migrator.errors import OperatorError
+from migrator.maps.document_map import DocumentMap, Kind
 from migrator.metadata import NAME
 from migrator.tree import Problem, Tree, TreeDocument, TreeFiles
 from migrator.tree_files import Noticing

@@ -2,7 +2,7 @@
 Some projects of a tree and what they need: the part of a whole export that an import is restricted to. Pure.
 
 Outwards over every reference, never sideways: other projects and people are named, not taken, and a target has to find
-them for itself. The rules are those of a partial export (``selection_rules``).
+them for itself. The rules are those of a partial export (``maps.parts``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
-from migrator.document_map import Kind
 from migrator.errors import UsageError
-from migrator.natural_keys import fold, key_of
+from migrator.maps.document_map import Kind
+from migrator.maps.natural_keys import fold, key_of
+from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS
 from migrator.references import TAG, Controls, mentions
-from migrator.selection_rules import NAMED_PLACES, NAMED_TYPES, PARTS
 from migrator.tree import LeftOut, Tree, TreeDocument
 
 _Place = tuple[str, str]

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.document import Body
-from migrator.document_map import DocumentMap, Meaning, default_map
 from migrator.interchange_types import ACCOUNT_CLASS, CLASSES, CONFIGURATION_CLASSES, FEED_CLASSES, NAMESPACE, TYPE
 from migrator.maps import REGISTRY, Registry
+from migrator.maps.document_map import DocumentMap, Meaning, default_map
 
 SPACES = "Spaces"
 CERTIFICATE = "certificate-global"

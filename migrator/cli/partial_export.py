@@ -12,10 +12,10 @@ from migrator.cli.options import PASSWORD, RESULT, SERVER, TREE, Option, Values,
 from migrator.cli.output import progress
 from migrator.cli.server import choose_server
 from migrator.errors import UsageError
+from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.partial_exporter import export_octopus_partly, partial_export
 from migrator.release_versions import check_versions
 from migrator.selection import Selection
-from migrator.selection_rules import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.sensitive_values import SecretsMode
 
 CHOICE = (

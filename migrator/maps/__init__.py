@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from migrator.document_map import DocumentMap, Kind, default_map
 from migrator.maps.access import ACCESS_MAPS
+from migrator.maps.document_map import DocumentMap, Kind, default_map
 from migrator.maps.history import HISTORY_MAPS
 from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
 from migrator.maps.library import LIBRARY_MAPS

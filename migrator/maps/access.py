@@ -4,7 +4,7 @@ Who may do what, and the server's own settings: users, roles, teams, keys, confi
 
 from __future__ import annotations
 
-from migrator.document_map import Column, DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference, Sensitive, Volatile
 from migrator.maps.shared import FLAG, IDS
 
 _ONE_SERVER = "state of one installation"

@@ -4,7 +4,7 @@ What happened: releases, deployments, their tasks. Not configuration, exported o
 
 from __future__ import annotations
 
-from migrator.document_map import Column, DocumentMap, Kind, Meaning, Reference
+from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference
 from migrator.maps.shared import FLAG, IDS
 
 _LINK = Meaning.LINK

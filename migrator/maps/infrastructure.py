@@ -4,7 +4,7 @@ Infrastructure: environments, deployment targets, workers, policies, proxies, ac
 
 from __future__ import annotations
 
-from migrator.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
 from migrator.maps.shared import (
     ENDPOINT_REFERENCES,
     ENDPOINT_SECRETS,

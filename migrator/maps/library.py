@@ -4,7 +4,7 @@ The library: variable sets, step templates, tag sets, tenants, lifecycles, feeds
 
 from __future__ import annotations
 
-from migrator.document_map import DocumentMap, Meaning, Noise, Reference, Sensitive, Volatile
+from migrator.maps.document_map import DocumentMap, Meaning, Noise, Reference, Sensitive, Volatile
 from migrator.maps.shared import (
     EMBEDDED_PROPERTY,
     FLAG,

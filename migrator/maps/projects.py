@@ -4,7 +4,7 @@ Projects and what belongs to them: processes, variables, channels, triggers, run
 
 from __future__ import annotations
 
-from migrator.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
 from migrator.maps.shared import (
     FLAG,
     IDS,

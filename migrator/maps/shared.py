@@ -6,7 +6,7 @@ Source: octopus document types as seen in a 2018.8 schema, real exports of Octop
 
 from __future__ import annotations
 
-from migrator.document_map import Column, Meaning, Reference, Sensitive
+from migrator.maps.document_map import Column, Meaning, Reference, Sensitive
 
 IDS = Column.IDS
 FLAG = Column.FLAG

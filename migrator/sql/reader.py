@@ -17,9 +17,9 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import quoted_name
 
-from migrator.document_map import Kind, default_map
 from migrator.errors import DatabaseError
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Kind, default_map
 from migrator.sql.engine import database_errors
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
 

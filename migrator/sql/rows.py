@@ -17,8 +17,8 @@ from typing import Any
 
 from migrator.canonical_json import Number, decode
 from migrator.document import Body
-from migrator.document_map import Column, DocumentMap
 from migrator.errors import UnreadableDocument
+from migrator.maps.document_map import Column, DocumentMap
 
 JSON_COLUMN = "json"
 BLOB_COLUMN = "jsonblob"

@@ -15,10 +15,10 @@ import pytest
 
 from auditor.demo.edits import apply_edit
 from auditor.demo.schema import insert
-from migrator.document_map import Noise
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Noise
 from migrator.metadata import Metadata
 from migrator.rendering import RenderOptions
 from migrator.scripts import InlineScripts

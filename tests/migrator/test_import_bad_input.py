@@ -17,10 +17,10 @@ from sqlalchemy import exc
 from migrator.ciphers import MasterKeyCipher
 from migrator.cli import main
 from migrator.credentials import Secret
-from migrator.document_map import default_map
 from migrator.errors import DatabaseError, SecretError
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, ImportRefused, Surroundings, import_tree
+from migrator.maps.document_map import default_map
 from migrator.plan import Plan
 from migrator.sql.engine import open_engine
 from migrator.sql.target import TryAgain, write_errors

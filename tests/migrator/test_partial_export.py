@@ -20,11 +20,11 @@ from migrator.document import Body
 from migrator.errors import DatabaseError, OperatorError, UsageError
 from migrator.exporter import export
 from migrator.importer import import_tree
+from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.reading import look_at
 from migrator.selection import Selection
 from migrator.selection_closure import Closure
 from migrator.selection_reading import look_for, read_selected
-from migrator.selection_rules import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.spool import Spool
 from migrator.sql.reader import Reader
 from migrator.tree_files import FolderFiles

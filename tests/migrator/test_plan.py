@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from migrator.errors import OperatorError
 from migrator.importer import ImportRefused
 from migrator.maps import REGISTRY
-from migrator.natural_keys import fold
+from migrator.maps.natural_keys import fold
 from migrator.plan_describe import describe
 from migrator.plan_file import check_saved, saved
 from migrator.plan_merge import combined, incoming

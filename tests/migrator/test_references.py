@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.document import places
-from migrator.document_map import DocumentMap
 from migrator.maps import CONFIGURATION, REGISTRY
+from migrator.maps.document_map import DocumentMap
 from migrator.references import Controls, Slot, clone, mentions, rewrite, slots
 
 NOTHING = Controls()

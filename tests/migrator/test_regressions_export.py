@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event
 from auditor.demo.schema import create_database
 from migrator import export
 from migrator.errors import UsageError
+from migrator.maps.parts import MACHINES
 from migrator.selection import Selection
-from migrator.selection_rules import MACHINES
 from tests.support.imports import Server
 from tests.support.partial import Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, migrator
@@ -127,8 +127,8 @@ def test_5127_what_is_left_out_is_not_even_read(server: SampleServer, tmp_path: 
     """
     With history, tenants, certificates and machines left out, no statement names one of their tables.
     """
+    from migrator.maps.parts import CERTIFICATES, TENANTS
     from migrator.partial_exporter import partial_export
-    from migrator.selection_rules import CERTIFICATES, TENANTS
 
     said: list[str] = []
 

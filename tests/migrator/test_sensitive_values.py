@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from migrator.canonical_json import decode, encode
 from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
-from migrator.document_map import DocumentMap, Sensitive
 from migrator.errors import SecretError, UnreadableDocument
+from migrator.maps.document_map import DocumentMap, Sensitive
 from migrator.sensitive_values import (
     MixedText,
     SecretsMode,

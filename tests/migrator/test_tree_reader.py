@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.credentials import Secret
-from migrator.document_map import Noise
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import export
+from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
 from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode, SecretText, plaintexts

@@ -11,8 +11,8 @@ from string import Formatter
 import pytest
 
 from auditor.demo.schema import table_definitions
-from migrator.document_map import Column, DocumentMap, default_map
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Column, DocumentMap, default_map
 
 SCHEMA = table_definitions()
 NEWER = table_definitions(spaces=True)

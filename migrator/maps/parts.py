@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from migrator.document_map import DocumentMap, Kind
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap, Kind
 
 
 @dataclass(frozen=True)

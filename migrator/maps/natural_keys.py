@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from migrator.document_map import DocumentMap
+from migrator.maps.document_map import DocumentMap
 
 DERIVED = {
     "VariableSet": "OwnerId",
