@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from migrator.canonical_json import decode
 from migrator.ciphers import PasswordCipher
-from migrator.document import element_names, spelled
+from migrator.documents.canonical_json import decode
+from migrator.documents.document import element_names, spelled
 from migrator.errors import OperatorError, SecretError
 from migrator.sensitive_values import ESCAPED, PARTS, RESERVED, SECRET
 from migrator.tree_types import Types, place_of

@@ -20,9 +20,9 @@ from auditor.cron import Cron
 from auditor.notification_settings import NotifySettings
 from auditor.status_server import MetricsSettings
 from migrator.credentials import check_reference
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.maps.document_map import Noise
-from migrator.scripts import InlineScripts
 from migrator.selection import type_names
 from migrator.sensitive_values import SecretsMode
 

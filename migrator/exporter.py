@@ -14,10 +14,10 @@ from typing import Any
 
 from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.credentials import Secret
+from migrator.documents.layout import Layout
 from migrator.errors import UsageError
 from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
-from migrator.layout import Layout
 from migrator.metadata import NAME, Metadata
 from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer, RenderOptions

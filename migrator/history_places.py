@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.document import Body
+from migrator.documents.document import Body
+from migrator.documents.layout import Layout, safe_id, safe_name
 from migrator.errors import UnreadableDocument
-from migrator.layout import Layout, safe_id, safe_name
 from migrator.spool import Spool, SpooledTable
 from migrator.sql.rows import Row, body_text, to_body
 

@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from migrator.ciphers import InterchangeCipher
-from migrator.document import Body
+from migrator.documents.document import Body
+from migrator.documents.layout import Layout
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Progress, Report, report_of, stays
 from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
 from migrator.interchange_form import OctopusMetadata, as_stored, octopus_metadata, write_document
 from migrator.interchange_types import CONFIGURATION_FILES
-from migrator.layout import Layout
 from migrator.maps.document_map import DocumentMap, Kind, Noise
 from migrator.metadata import NAME
 from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer
 from migrator.rendition import Rendition
-from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode, SecretText
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool

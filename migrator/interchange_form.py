@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from migrator.canonical_json import decode, encode_ordered
 from migrator.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
-from migrator.document import Body, element_names, places, spelled
+from migrator.documents.canonical_json import decode, encode_ordered
+from migrator.documents.document import Body, element_names, places, spelled
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_types import (
     ACCOUNT_CLASS,

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.canonical_json import decode, encode
 from migrator.ciphers import KeyDerivation, PasswordCipher
+from migrator.documents.canonical_json import decode, encode
 from migrator.errors import OperatorError, SecretError
 from migrator.sensitive_values import SecretsMode
 

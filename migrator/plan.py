@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from migrator.document import Body, places
+from migrator.documents.document import Body, places
 from migrator.id_map import is_marked, settle
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap

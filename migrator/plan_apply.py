@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from migrator.ciphers import MasterKeyCipher
-from migrator.document import Body
+from migrator.documents.document import Body
+from migrator.documents.references import Controls, slots
 from migrator.id_map import is_impossible, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
@@ -20,7 +21,6 @@ from migrator.plan_history import INDEXES
 from migrator.plan_merge import counted
 from migrator.plan_target import Stored
 from migrator.plan_values import WRITTEN, Decision, Outcome
-from migrator.references import Controls, slots
 from migrator.sensitive_values import seal_for_database
 from migrator.sql.target import Target
 from migrator.sql.writer import Writer, Written

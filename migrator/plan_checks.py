@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.maps import REGISTRY
 from migrator.maps.columns_2018 import COLUMNS
 from migrator.maps.natural_keys import key_of, owner_of

@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from migrator.document import Body, element_names, places
+from migrator.documents.document import Body, element_names, places
+from migrator.documents.references import clone
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.plan_values import Change
-from migrator.references import clone
 from migrator.sensitive_values import MixedText, SecretText
 
 LONGEST = 120

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.documents.references import TAG, TEMPLATE, Controls
 from migrator.id_map import IdMap, is_tag_id, settle
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
 from migrator.plan_target import TargetView
-from migrator.references import TAG, TEMPLATE, Controls
 from migrator.tree import Tree, TreeDocument
 
 _TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

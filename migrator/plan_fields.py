@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.maps.natural_keys import fold
 from migrator.plan_matching import Match
 from migrator.plan_target import Stored, TargetView

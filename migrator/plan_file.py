@@ -10,9 +10,9 @@ import hmac
 import json
 from typing import Any
 
-from migrator.canonical_json import decode, encode
 from migrator.ciphers import MasterKeyCipher
-from migrator.document import Body
+from migrator.documents.canonical_json import decode, encode
+from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.plan import Plan
 from migrator.plan_values import Decision

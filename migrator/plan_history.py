@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from migrator.document import Body
+from migrator.documents.document import Body
+from migrator.documents.references import Slot
 from migrator.id_map import impossible
 from migrator.maps.document_map import Meaning
 from migrator.maps.natural_keys import fold
 from migrator.plan_context import Context, is_history
 from migrator.plan_matching import Match, Matcher
 from migrator.plan_target import Found, TargetView
-from migrator.references import Slot
 from migrator.tree import Tree, TreeDocument
 
 INDEXES = ("DeploymentHistory", "DeploymentRelatedMachine")

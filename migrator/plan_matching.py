@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from migrator.document import Body, places
+from migrator.documents.document import Body, places
+from migrator.documents.layout import safe_name
+from migrator.documents.references import TAG, TEMPLATE
 from migrator.id_map import is_marked, is_tag_id, mark
-from migrator.layout import safe_name
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
 from migrator.plan_context import Context
 from migrator.plan_target import Found
-from migrator.references import TAG, TEMPLATE
 from migrator.tree import TreeDocument
 
 _BY_ID = ("Id",)

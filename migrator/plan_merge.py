@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from migrator.document import Body, places
+from migrator.documents.document import Body, places
+from migrator.documents.references import clone
 from migrator.id_map import is_impossible
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference
 from migrator.maps.natural_keys import fold
 from migrator.plan_rewrite import Rewritten
 from migrator.plan_target import Stored
-from migrator.references import clone
 
 IsImage = Callable[[str, str], bool]
 """Whether a document of the target (type, id) has a counterpart in the tree."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from migrator.document import Body, Place, places, spelled
+from migrator.documents.document import Body, Place, places, spelled
+from migrator.documents.references import ACTION, TEMPLATE, Slot, rewrite
 from migrator.id_map import IMPOSSIBLE_GUID, impossible, is_impossible
 from migrator.maps.document_map import Meaning
 from migrator.plan_context import Context, is_history
 from migrator.plan_history import tolerated
-from migrator.references import ACTION, TEMPLATE, Slot, rewrite
 from migrator.tree import TreeDocument
 
 _QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from migrator.document import Body
+from migrator.documents.document import Body
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from migrator.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.collector import fewer_collections
-from migrator.document import DocumentId
+from migrator.documents.document import DocumentId
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
 from migrator.leak_guard import LeakGuard
 from migrator.maps import REGISTRY

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrator.documents.references import TAG
 from migrator.errors import OperatorError
 from migrator.id_map import is_impossible
 from migrator.maps import REGISTRY
 from migrator.maps.parts import prefix_fits
-from migrator.references import TAG
 from migrator.selection_closure import Closure
 from migrator.selection_values import Mentioned
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.document import Body, places, spelled
+from migrator.documents.document import Body, places, spelled
+from migrator.documents.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, slots
 from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.id_map import is_impossible
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning, Noise
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
-from migrator.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, slots
 from migrator.selection import Named, narrow
 from migrator.selection_known import KnownIds
 from migrator.selection_rows import RowStore

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.maps import CONFIGURATION
 from migrator.maps.parts import prefix_fits
 from migrator.selection import narrow

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.document import Body, places
+from migrator.documents.document import Body, places
 from migrator.maps.document_map import Column
 from migrator.maps.natural_keys import fold
 from migrator.selection import narrow

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.sql.rows import Table
 
 Key = tuple[str, str]

@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 from migrator.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
-from migrator.document import Body, holders, places, spelled
-from migrator.document import element_names as _element_names
+from migrator.documents.document import Body, holders, places, spelled
+from migrator.documents.document import element_names as _element_names
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap
 

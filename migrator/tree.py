@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.maps.document_map import DocumentMap
 
 LeftOut = Mapping[str, Mapping[str, Mapping[str, object] | None]]

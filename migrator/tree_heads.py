@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from migrator.canonical_json import decode
 from migrator.ciphers import PasswordCipher
 from migrator.credentials import Secret
-from migrator.document import Body
+from migrator.documents.canonical_json import decode
+from migrator.documents.document import Body
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_form import OctopusMetadata, open_document
 from migrator.maps.document_map import DocumentMap

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from migrator.canonical_json import decode
 from migrator.credentials import Secret
-from migrator.document import Body
+from migrator.documents.canonical_json import decode
+from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.metadata import NAME

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
-from migrator.document import Body, Place, places, spelled
+from migrator.documents.document import Body, Place, places, spelled
+from migrator.documents.scripts import LINK, find_scripts
 from migrator.errors import OperatorError
 from migrator.maps.document_map import DocumentMap
 from migrator.rendering import script_owner
-from migrator.scripts import LINK, find_scripts
 from migrator.tree import Problem
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
+from migrator.documents.references import TAG, Controls, mentions
 from migrator.errors import UsageError
 from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold, key_of
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS
-from migrator.references import TAG, Controls, mentions
 from migrator.tree import LeftOut, Tree, TreeDocument
 
 _Place = tuple[str, str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.interchange_types import ACCOUNT_CLASS, CLASSES, CONFIGURATION_CLASSES, FEED_CLASSES, NAMESPACE, TYPE
 from migrator.maps import REGISTRY, Registry
 from migrator.maps.document_map import DocumentMap, Meaning, default_map

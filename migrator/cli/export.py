@@ -10,12 +10,12 @@ from pathlib import Path
 from migrator.cli.options import HISTORY, PASSWORD, RESULT, SERVER, TREE, Values, Verb
 from migrator.cli.output import check_report_path, progress, show_warnings, summary, write_report
 from migrator.cli.server import ServerChoice, choose_server
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.interchange import export_octopus
 from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
-from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode
 from migrator.task_logs import check_source
 

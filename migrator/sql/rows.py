@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from migrator.canonical_json import Number, decode
-from migrator.document import Body
+from migrator.documents.canonical_json import Number, decode
+from migrator.documents.document import Body
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, LargeBinary, cast, exc, func, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from migrator.ciphers import MasterKeyCipher
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.plan_target import Found, Stored
 from migrator.sensitive_values import may_hold_secret, open_stored

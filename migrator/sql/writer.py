@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, insert, null, select, table, text, update
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.sql import quoted_name
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.sql.reader import _column, _named
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Table, from_body
 from migrator.sql.target import Target

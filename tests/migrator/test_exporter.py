@@ -15,13 +15,13 @@ import pytest
 
 from auditor.demo.edits import apply_edit
 from auditor.demo.schema import insert
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
 from migrator.metadata import Metadata
 from migrator.rendering import RenderOptions
-from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode
 from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator
 

@@ -13,7 +13,8 @@ import pytest
 
 from migrator.ciphers import InterchangeCipher
 from migrator.credentials import Secret
-from migrator.document import places
+from migrator.documents.document import places
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.exporter import export
 from migrator.interchange import export_octopus
@@ -21,7 +22,6 @@ from migrator.interchange_form import write_document
 from migrator.interchange_types import OMITTED
 from migrator.maps.document_map import Column, Noise
 from migrator.rendering import RenderOptions
-from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode
 from migrator.tree import TreeDocument
 from migrator.tree_files import FolderFiles

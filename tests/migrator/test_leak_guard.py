@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from migrator.canonical_json import encode
+from migrator.documents.canonical_json import encode
 from migrator.leak_guard import _PIECE, SHORTEST, LeakGuard
 from migrator.sql.rows import compact
 from tests.support.values import any_text, utf8_text

@@ -16,7 +16,7 @@ import pytest
 
 from auditor.demo.schema import create_database
 from migrator.ciphers import PasswordCipher
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.errors import DatabaseError, OperatorError, UsageError
 from migrator.exporter import export
 from migrator.importer import import_tree

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.canonical_json import Number
+from migrator.documents.canonical_json import Number
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.sql.rows import Row, Table, body_text, from_body, from_column, to_body, to_column

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.canonical_json import decode, encode
 from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
+from migrator.documents.canonical_json import decode, encode
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap, Sensitive
 from migrator.sensitive_values import (

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.credentials import Secret
+from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, SecretError
 from migrator.exporter import export
 from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
-from migrator.scripts import InlineScripts
 from migrator.sensitive_values import SecretsMode, SecretText, plaintexts
 from migrator.tree import Tree, TreeDocument
 from migrator.tree_files import FolderFiles, RevisionFiles

@@ -16,7 +16,7 @@ from auditor.demo import rows
 from auditor.demo.schema import create_database
 from migrator.ciphers import MasterKeyCipher
 from migrator.credentials import Secret
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.exporter import Report
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
 from migrator.maps import REGISTRY

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from migrator.canonical_json import Number
+from migrator.documents.canonical_json import Number
 from migrator.sensitive_values import RESERVED
 from tests.support.servers import CIPHER
 

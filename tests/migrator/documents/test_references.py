@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.document import places
+from migrator.documents.document import places
+from migrator.documents.references import Controls, Slot, clone, mentions, rewrite, slots
 from migrator.maps import CONFIGURATION, REGISTRY
 from migrator.maps.document_map import DocumentMap
-from migrator.references import Controls, Slot, clone, mentions, rewrite, slots
 
 NOTHING = Controls()
 

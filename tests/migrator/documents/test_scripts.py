@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.layout import SEGMENT_CHARACTERS
+from migrator.documents.layout import SEGMENT_CHARACTERS
+from migrator.documents.scripts import BODY, CUSTOM, SYNTAX, InlineScripts, find_scripts
 from migrator.maps import REGISTRY
-from migrator.scripts import BODY, CUSTOM, SYNTAX, InlineScripts, find_scripts
 
 PROCESS = REGISTRY["DeploymentProcess"]
 

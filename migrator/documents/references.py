@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.document import Body, Place, places
+from migrator.documents.document import Body, Place, places
 from migrator.maps.document_map import DocumentMap, Meaning, Reference
 from migrator.maps.shared import PARAMETER_CONTROLS
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator import canonical_json
-from migrator.canonical_json import Number, decode, encode
+from migrator.documents import canonical_json
+from migrator.documents.canonical_json import Number, decode, encode
 from tests.support.values import any_text, json_values, utf8_text
 
 

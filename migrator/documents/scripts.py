@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from migrator.document import Body, Place, holders, places
-from migrator.layout import bounded_segment
+from migrator.documents.document import Body, Place, holders, places
+from migrator.documents.layout import bounded_segment
 from migrator.maps.document_map import DocumentMap
 
 BODY = "Octopus.Action.Script.ScriptBody"

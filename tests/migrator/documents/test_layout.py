@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from migrator.layout import SEGMENT_CHARACTERS, Layout, Owner, bounded_segment, safe_id, safe_name
+from migrator.documents.layout import SEGMENT_CHARACTERS, Layout, Owner, bounded_segment, safe_id, safe_name
 from migrator.maps import REGISTRY
 from tests.support.values import any_text
 

@@ -13,7 +13,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from migrator.document import Body
+from migrator.documents.document import Body
 from migrator.maps.document_map import DocumentMap
 
 NAME_CHARACTERS = 80
