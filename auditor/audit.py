@@ -51,13 +51,13 @@ from auditor.wiring import (
     repository_options,
     window_options,
 )
-from migrator.ciphers import KeyDerivation
 from migrator.errors import OperatorError
 from migrator.exporter import metadata_of, renderer_of
 from migrator.folder import folder_errors
 from migrator.reading import Server, look_at, probe, reads_one_state
 from migrator.rendering import File
 from migrator.rendition import Rendition
+from migrator.secrets.ciphers import KeyDerivation
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.sql.locks import AlreadyLocked, application_lock

@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from auditor.repository import METADATA, Repository
-from migrator.ciphers import KeyDerivation, PasswordCipher
 from migrator.errors import SecretError
 from migrator.exporter import ExportOptions, derive
 from migrator.metadata import Metadata
+from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
 
 
 @dataclass

@@ -22,12 +22,12 @@ from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.tools import RunTools
 from auditor.wiring import database_address, repository_options
-from migrator.ciphers import KeyDerivation, PasswordCipher
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError
 from migrator.metadata import Metadata
 from migrator.rendering import File
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
+from migrator.secrets.sealing import SecretsMode
 from migrator.sql.engine import open_engine
 from migrator.sql.locks import application_lock
 from migrator.tree_types import Types

@@ -1,7 +1,7 @@
 """
 A document's sealed secrets under another password, in place: every other byte of its file stays as it is.
 
-Pure. What a sealed secret is bound to is the same as in ``migrator.sensitive_values``.
+Pure. What a sealed secret is bound to is the same as in ``migrator.secrets.sealing``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from migrator.ciphers import PasswordCipher
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import element_names, spelled
 from migrator.errors import OperatorError, SecretError
-from migrator.sensitive_values import ESCAPED, PARTS, RESERVED, SECRET
+from migrator.secrets.ciphers import PasswordCipher
+from migrator.secrets.sealing import ESCAPED, PARTS, RESERVED, SECRET
 from migrator.tree_types import Types, place_of
 
 _SEALED = re.compile(rb'("\$secret": ")([A-Za-z0-9+/=]*)(")')

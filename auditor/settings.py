@@ -23,8 +23,8 @@ from migrator.credentials import check_reference
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.maps.document_map import Noise
+from migrator.secrets.sealing import SecretsMode
 from migrator.selection import type_names
-from migrator.sensitive_values import SecretsMode
 
 
 def _reference(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditor.demo.builder import thumbprint
-from migrator.ciphers import MasterKeyCipher
+from migrator.secrets.ciphers import MasterKeyCipher
 
 _TEXT = """
 order basket invoice parcel route ledger shelf refund voucher ticket stock depot label batch queue broker region market

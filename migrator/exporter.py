@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.credentials import Secret
 from migrator.documents.layout import Layout
 from migrator.errors import UsageError
@@ -22,7 +21,8 @@ from migrator.metadata import NAME, Metadata
 from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer, RenderOptions
 from migrator.rendition import Rendition
-from migrator.sensitive_values import SecretsMode, sealer
+from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
+from migrator.secrets.sealing import SecretsMode, sealer
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.task_logs import copy_task_logs, is_task_log

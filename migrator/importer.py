@@ -13,13 +13,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from migrator.ciphers import MasterKeyCipher
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report, ReportedWarning
 from migrator.plan import Plan, plan_import
 from migrator.plan_apply import reserve_ids, write
 from migrator.plan_describe import describe
 from migrator.plan_values import ImportOptions, Warned
+from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer
 from migrator.tree import Problem, Tree, TreeFiles

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from migrator.ciphers import InterchangeCipher
 from migrator.documents.document import Body
 from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
@@ -32,7 +31,8 @@ from migrator.metadata import NAME
 from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer
 from migrator.rendition import Rendition
-from migrator.sensitive_values import SecretsMode, SecretText
+from migrator.secrets.ciphers import InterchangeCipher
+from migrator.secrets.sealing import SecretsMode, SecretText
 from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.task_logs import copy_task_logs

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from migrator.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
 from migrator.documents.canonical_json import decode, encode_ordered
 from migrator.documents.document import Body, element_names, places, spelled
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
@@ -32,7 +31,8 @@ from migrator.interchange_types import (
     TYPE,
 )
 from migrator.maps.document_map import Column, DocumentMap
-from migrator.sensitive_values import SECRET, MixedText, SecretText
+from migrator.secrets.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
+from migrator.secrets.sealing import SECRET, MixedText, SecretText
 
 HELLO = "Hello"
 

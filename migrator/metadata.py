@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from migrator.ciphers import KeyDerivation, PasswordCipher
 from migrator.documents.canonical_json import decode, encode
 from migrator.errors import OperatorError, SecretError
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
+from migrator.secrets.sealing import SecretsMode
 
 NAME = "metadata.json"
 FORMAT = "octopus-migrator"

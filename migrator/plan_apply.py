@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from migrator.ciphers import MasterKeyCipher
 from migrator.documents.document import Body
 from migrator.documents.references import Controls, slots
 from migrator.id_map import is_impossible, is_tag_id
@@ -21,7 +20,8 @@ from migrator.plan_history import INDEXES
 from migrator.plan_merge import counted
 from migrator.plan_target import Stored
 from migrator.plan_values import WRITTEN, Decision, Outcome
-from migrator.sensitive_values import seal_for_database
+from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.secrets.sealing import seal_for_database
 from migrator.sql.target import Target
 from migrator.sql.writer import Writer, Written
 

@@ -11,7 +11,7 @@ from migrator.documents.document import Body, element_names, places
 from migrator.documents.references import clone
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.plan_values import Change
-from migrator.sensitive_values import MixedText, SecretText
+from migrator.secrets.sealing import MixedText, SecretText
 
 LONGEST = 120
 SECRET = "(secret)"  # noqa: S105 - what stands for one

@@ -10,13 +10,13 @@ import hmac
 import json
 from typing import Any
 
-from migrator.ciphers import MasterKeyCipher
 from migrator.documents.canonical_json import decode, encode
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.plan import Plan
 from migrator.plan_values import Decision
-from migrator.sensitive_values import MixedText, SecretText
+from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree import Tree
 
 FORMAT = "octopus-migrator plan"

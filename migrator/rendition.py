@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from migrator.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.collector import fewer_collections
 from migrator.documents.document import DocumentId
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
-from migrator.leak_guard import LeakGuard
 from migrator.maps import REGISTRY
 from migrator.rendering import File, Rendered, Renderer
-from migrator.sensitive_values import open_stored, plaintexts
+from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
+from migrator.secrets.plaintext_search import LeakGuard
+from migrator.secrets.sealing import open_stored, plaintexts
 from migrator.server_facts import WRONG_KEY
 from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import Row, Table, body_text, to_body

@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from migrator.ciphers import MasterKeyCipher, is_ciphertext
 from migrator.errors import SecretError, UnreadableDocument
+from migrator.secrets.ciphers import MasterKeyCipher, is_ciphertext
 from migrator.sql.reader import Reader
 from migrator.sql.rows import body_text, to_body
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from migrator.ciphers import PasswordCipher
 from migrator.credentials import Secret
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body
@@ -18,7 +17,8 @@ from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_form import OctopusMetadata, open_document
 from migrator.maps.document_map import DocumentMap
 from migrator.metadata import NAME, Metadata
-from migrator.sensitive_values import SecretsMode, open_from_tree
+from migrator.secrets.ciphers import PasswordCipher
+from migrator.secrets.sealing import SecretsMode, open_from_tree
 from migrator.tree import LeftOut, TreeFiles
 
 NATIVE, OCTOPUS, MIXED = "native", "octopus", "mixed"

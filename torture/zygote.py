@@ -27,7 +27,7 @@ from auditor.audit import RunOptions, audit
 from auditor.settings import ServerSettings
 from auditor.stopping import Stop
 from auditor.tools import RunTools
-from migrator.ciphers import KeyDerivation
+from migrator.secrets.ciphers import KeyDerivation
 
 CHEAP = 16
 """The cost of scrypt in all of torture: its strength is not what is tried here, and it would be half of the time."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.demo.schema import insert, table_of
-from migrator.ciphers import MasterKeyCipher
+from migrator.secrets.ciphers import MasterKeyCipher
 
 NAMESPACE = uuid.UUID("0d5c8a5e-2b8f-4d51-9c0e-7f6f1b1f0a77")
 START = datetime(2018, 9, 3, 8, 0, tzinfo=UTC)

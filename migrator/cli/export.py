@@ -16,7 +16,7 @@ from migrator.exporter import ExportOptions, Report, export
 from migrator.interchange import export_octopus
 from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.sealing import SecretsMode
 from migrator.task_logs import check_source
 
 

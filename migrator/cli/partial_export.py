@@ -15,8 +15,8 @@ from migrator.errors import UsageError
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.partial_exporter import export_octopus_partly, partial_export
 from migrator.release_versions import check_versions
+from migrator.secrets.sealing import SecretsMode
 from migrator.selection import Selection
-from migrator.sensitive_values import SecretsMode
 
 CHOICE = (
     Option("project", "A project to export, by name.", "NAME", repeat=True),

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, cast, exc, func, inspect, or_, select
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
-from migrator.ciphers import MasterKeyCipher
 from migrator.documents.document import Body
 from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.plan_target import Found, Stored
-from migrator.sensitive_values import may_hold_secret, open_stored
+from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.server_facts import ServerFacts, read_facts
 from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed
 from migrator.sql.reader import FROZEN, Reader, Schema, _column, _named, reflect

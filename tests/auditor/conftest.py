@@ -17,7 +17,7 @@ from auditor.demo.content import fill
 from auditor.demo.stub import RestStub
 from auditor.stopping import Stop
 from auditor.tools import RunTools
-from migrator.ciphers import KeyDerivation
+from migrator.secrets.ciphers import KeyDerivation
 from tests.support.audits import API_KEY, ENVIRONMENT, Audited, bare, settings_for
 from tests.support.servers import KEY, SampleServer
 from torture.zygote import CHEAP

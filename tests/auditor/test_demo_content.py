@@ -19,7 +19,7 @@ from auditor.demo.content import fill
 from auditor.demo.edits import EDITS, apply_edits, random_edit
 from auditor.demo.rows import table_of
 from auditor.demo.schema import create_database, delete, insert, read, table_definitions, update
-from migrator.ciphers import MasterKeyCipher, is_ciphertext
+from migrator.secrets.ciphers import MasterKeyCipher, is_ciphertext
 
 KEY = bytes(range(16))
 CIPHERTEXT = re.compile(r"[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]{22}==")

@@ -9,7 +9,7 @@ import statistics
 from pathlib import Path
 
 from bench.generate import MASTER_KEY, change, generate
-from migrator.ciphers import MasterKeyCipher, find_ciphertexts
+from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
 
 TABLES = ("Project", "DeploymentProcess", "VariableSet", "Machine", "Tenant", "TenantVariable", "LibraryVariableSet")
 TABLES += ("Account", "ActionTemplate", "Channel")

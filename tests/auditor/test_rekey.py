@@ -13,7 +13,7 @@ import pytest
 
 import auditor.audit
 from auditor.repository import Busy, locked
-from migrator.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
+from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
 from tests.support.audits import bare, git, tree_files
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401
 from tests.support.servers import CIPHER

@@ -22,7 +22,7 @@ from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
 from migrator.metadata import Metadata
 from migrator.rendering import RenderOptions
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.sealing import SecretsMode
 from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator
 
 BODY = "Octopus.Action.Script.ScriptBody"

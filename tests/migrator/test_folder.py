@@ -12,7 +12,7 @@ from migrator.errors import OperatorError, UsageError
 from migrator.folder import FolderSink
 from migrator.metadata import Metadata
 from migrator.rendering import File
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.sealing import SecretsMode
 from tests.support.servers import contents
 
 METADATA = File("metadata.json", Metadata("2018.8.0", "abc", SecretsMode.OMIT).to_bytes())

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import exc
 
-from migrator.ciphers import MasterKeyCipher
 from migrator.cli import main
 from migrator.credentials import Secret
 from migrator.errors import DatabaseError, SecretError
@@ -22,6 +21,7 @@ from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, ImportRefused, Surroundings, import_tree
 from migrator.maps.document_map import default_map
 from migrator.plan import Plan
+from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.engine import open_engine
 from migrator.sql.target import TryAgain, write_errors
 from migrator.tree import Tree, TreeDocument

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from migrator.sensitive_values import SecretText
+from migrator.secrets.sealing import SecretText
 from tests.support.imports import (
     Server,
     account,

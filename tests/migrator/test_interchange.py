@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from migrator.ciphers import InterchangeCipher
 from migrator.credentials import Secret
 from migrator.documents.document import places
 from migrator.documents.scripts import InlineScripts
@@ -22,7 +21,8 @@ from migrator.interchange_form import write_document
 from migrator.interchange_types import OMITTED
 from migrator.maps.document_map import Column, Noise
 from migrator.rendering import RenderOptions
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.ciphers import InterchangeCipher
+from migrator.secrets.sealing import SecretsMode
 from migrator.tree import TreeDocument
 from migrator.tree_files import FolderFiles
 from migrator.tree_reader import read_tree

@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.ciphers import InterchangeCipher
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.interchange_form import OctopusMetadata, is_octopus, octopus_metadata, open_document, write_document
 from migrator.maps import REGISTRY
-from migrator.sensitive_values import MixedText, SecretText
+from migrator.secrets.ciphers import InterchangeCipher
+from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree import Tree, TreeDocument
 from migrator.tree_files import FolderFiles
 from migrator.tree_reader import read_tree

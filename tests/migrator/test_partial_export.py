@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from auditor.demo.schema import create_database
-from migrator.ciphers import PasswordCipher
 from migrator.documents.document import Body
 from migrator.errors import DatabaseError, OperatorError, UsageError
 from migrator.exporter import export
 from migrator.importer import import_tree
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.reading import look_at
+from migrator.secrets.ciphers import PasswordCipher
 from migrator.selection import Selection
 from migrator.selection_closure import Closure
 from migrator.selection_reading import look_for, read_selected

@@ -11,7 +11,7 @@ import pytest
 
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import export
-from migrator.sensitive_values import SecretsMode
+from migrator.secrets.sealing import SecretsMode
 from migrator.task_logs import check_source, copy_task_logs
 from tests.support.servers import SampleServer, contents
 

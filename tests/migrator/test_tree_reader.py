@@ -23,7 +23,7 @@ from migrator.errors import OperatorError, SecretError
 from migrator.exporter import export
 from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
-from migrator.sensitive_values import SecretsMode, SecretText, plaintexts
+from migrator.secrets.sealing import SecretsMode, SecretText, plaintexts
 from migrator.tree import Tree, TreeDocument
 from migrator.tree_files import FolderFiles, RevisionFiles
 from migrator.tree_reader import read_tree

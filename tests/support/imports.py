@@ -14,14 +14,14 @@ from typing import Any
 
 from auditor.demo import rows
 from auditor.demo.schema import create_database
-from migrator.ciphers import MasterKeyCipher
 from migrator.credentials import Secret
 from migrator.documents.document import Body
 from migrator.exporter import Report
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
 from migrator.maps import REGISTRY
 from migrator.plan import Plan
-from migrator.sensitive_values import SecretText
+from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.secrets.sealing import SecretText
 from migrator.sql.target import open_target
 from migrator.tree import Tree, TreeDocument
 

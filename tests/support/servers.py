@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from auditor.demo.schema import read, update
-from migrator.ciphers import MasterKeyCipher
 from migrator.credentials import Secret
 from migrator.exporter import ExportOptions
+from migrator.secrets.ciphers import MasterKeyCipher
 
 KEY = bytes(range(16))
 KEY_TEXT = base64.b64encode(KEY).decode()

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from migrator.documents.canonical_json import Number
-from migrator.sensitive_values import RESERVED
+from migrator.secrets.sealing import RESERVED
 from tests.support.servers import CIPHER
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from migrator.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
 from migrator.documents.document import Body, holders, places, spelled
 from migrator.documents.document import element_names as _element_names
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap
+from migrator.secrets.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
 
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from migrator.documents.canonical_json import encode
-from migrator.leak_guard import _PIECE, SHORTEST, LeakGuard
+from migrator.secrets.plaintext_search import _PIECE, SHORTEST, LeakGuard
 from migrator.sql.rows import compact
 from tests.support.values import any_text, utf8_text
 

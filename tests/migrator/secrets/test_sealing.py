@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
 from migrator.documents.canonical_json import decode, encode
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap, Sensitive
-from migrator.sensitive_values import (
+from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
+from migrator.secrets.sealing import (
     MixedText,
     SecretsMode,
     SecretText,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.ciphers import (
+from migrator.errors import SecretError
+from migrator.secrets.ciphers import (
     InterchangeCipher,
     KeyDerivation,
     MasterKeyCipher,
@@ -21,7 +22,6 @@ from migrator.ciphers import (
     find_ciphertexts,
     is_ciphertext,
 )
-from migrator.errors import SecretError
 from tests.support.values import any_text, mixed_texts, utf8_text
 
 PLAIN = "Pa$$w0rd-Ünïcode"
