@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
-from migrator.interchange_form import is_octopus
 from migrator.metadata import NAME as METADATA
 from migrator.metadata import Metadata
+from migrator.octopus_format.form import is_octopus
 from migrator.rendering import File
 
 KEPT = frozenset((".git", ".gitattributes", ".gitignore"))

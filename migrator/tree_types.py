@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.documents.document import Body
-from migrator.interchange_types import ACCOUNT_CLASS, CLASSES, CONFIGURATION_CLASSES, FEED_CLASSES, NAMESPACE, TYPE
 from migrator.maps import REGISTRY, Registry
 from migrator.maps.document_map import DocumentMap, Meaning, default_map
+from migrator.octopus_format.classes import ACCOUNT_CLASS, CLASSES, CONFIGURATION_CLASSES, FEED_CLASSES, NAMESPACE, TYPE
 
 SPACES = "Spaces"
 CERTIFICATE = "certificate-global"

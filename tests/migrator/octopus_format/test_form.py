@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
-from migrator.interchange_form import OctopusMetadata, is_octopus, octopus_metadata, open_document, write_document
 from migrator.maps import REGISTRY
+from migrator.octopus_format.form import OctopusMetadata, is_octopus, octopus_metadata, open_document, write_document
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree import Tree, TreeDocument
 from migrator.tree_files import FolderFiles
 from migrator.tree_reader import read_tree
 
-FIXTURE = Path(__file__).parents[1] / "data" / "octopus-3.8"
+FIXTURE = Path(__file__).parents[2] / "data" / "octopus-3.8"
 PASSWORD = "mind the gap 9"
 CIPHER = InterchangeCipher.from_password(PASSWORD)
 TOKEN = re.compile(r"@\{([^}]*)\}")

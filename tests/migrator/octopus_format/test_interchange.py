@@ -17,9 +17,9 @@ from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.exporter import export
 from migrator.interchange import export_octopus
-from migrator.interchange_form import write_document
-from migrator.interchange_types import OMITTED
 from migrator.maps.document_map import Column, Noise
+from migrator.octopus_format.classes import OMITTED
+from migrator.octopus_format.form import write_document
 from migrator.rendering import RenderOptions
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode

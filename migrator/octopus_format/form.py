@@ -17,7 +17,8 @@ from typing import Any
 from migrator.documents.canonical_json import decode, encode_ordered
 from migrator.documents.document import Body, element_names, places, spelled
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
-from migrator.interchange_types import (
+from migrator.maps.document_map import Column, DocumentMap
+from migrator.octopus_format.classes import (
     ACCOUNT_CLASS,
     ASSEMBLY,
     CLASSES,
@@ -30,7 +31,6 @@ from migrator.interchange_types import (
     TRAILING,
     TYPE,
 )
-from migrator.maps.document_map import Column, DocumentMap
 from migrator.secrets.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
 from migrator.secrets.sealing import SECRET, MixedText, SecretText
 

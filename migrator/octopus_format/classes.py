@@ -1,7 +1,7 @@
 """
 The original tool's names and orders, as data: class names, the order of properties, names of files.
 
-Only facts of that format belong here; how they are used is in ``interchange_form``. Class names of types that appeared
+Only facts of that format belong here; how they are used is in ``form``. Class names of types that appeared
 after 3.15 are by analogy: a ``$type`` that a stored document carries always wins.
 
 Sources: exports of Octopus.Migrator 3.4 to 3.15 and the server's schema of 2018.8.

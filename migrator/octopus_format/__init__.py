@@ -1,0 +1,3 @@
+"""
+The original tool's file format, read and written. Not here: anything our own format needs.
+"""
