@@ -58,9 +58,9 @@ from migrator.reading import Server, look_at, probe, reads_one_state
 from migrator.rendering import File
 from migrator.rendition import Rendition
 from migrator.secrets.ciphers import KeyDerivation
-from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.sql.locks import AlreadyLocked, application_lock
+from migrator.sql.server_facts import ServerFacts
 
 __all__ = ["RunOptions", "audit"]
 

@@ -12,10 +12,10 @@ from migrator.errors import SecretError
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind
 from migrator.reading import Server, look_at, reader_of, reads_one_state
-from migrator.server_facts import read_facts
 from migrator.sql.engine import odbc_drivers, open_engine, parse_address
 from migrator.sql.reader import CORE_TABLES
 from migrator.sql.rights import Rights, database_time, read_rights
+from migrator.sql.server_facts import read_facts
 
 _SHOWN = 8
 NEEDED = frozenset(item.table for item in REGISTRY.maps if item.kind is not Kind.HISTORY) | {

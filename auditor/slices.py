@@ -17,9 +17,9 @@ from migrator.partial_exporter import partial_facts
 from migrator.reading import Server, read_rows, reader_of
 from migrator.selection import Selection, chosen_spaces, read_choices, type_names
 from migrator.selection_reading import read_selected, without
-from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
+from migrator.sql.server_facts import ServerFacts
 
 Progress = Callable[[str, int], None]
 

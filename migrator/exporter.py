@@ -23,8 +23,8 @@ from migrator.rendering import File, Renderer, RenderOptions
 from migrator.rendition import Rendition
 from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.secrets.sealing import SecretsMode, sealer
-from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
+from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs, is_task_log
 
 

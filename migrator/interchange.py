@@ -33,8 +33,8 @@ from migrator.rendering import File, Renderer
 from migrator.rendition import Rendition
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode, SecretText
-from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
+from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs
 
 Clock = Callable[[], datetime]

@@ -37,8 +37,8 @@ from migrator.rendition import Rendition
 from migrator.selection import Selection
 from migrator.selection_reading import Selected, look_for, read_selected
 from migrator.selection_values import Key, Taken
-from migrator.server_facts import ServerFacts
 from migrator.spool import Spool
+from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs
 
 

@@ -17,9 +17,9 @@ from migrator.rendering import File, Rendered, Renderer
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import open_stored, plaintexts
-from migrator.server_facts import WRONG_KEY
 from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import Row, Table, body_text, to_body
+from migrator.sql.server_facts import WRONG_KEY
 
 Wanted = Callable[[int], bytearray | None]
 """Which rows of the table at a position are to be rendered, a flag for each; ``None``: all of them."""

@@ -23,11 +23,11 @@ from migrator.selection_closure import Closure
 from migrator.selection_members import Members
 from migrator.selection_rows import RowStore
 from migrator.selection_values import Key, LeftOut, Taken
-from migrator.server_facts import ServerFacts, read_facts
 from migrator.spool import Spool
 from migrator.sql.engine import open_engine
 from migrator.sql.reader import Reader, Schema, reflect
 from migrator.sql.rows import SPACE_COLUMN, Table
+from migrator.sql.server_facts import ServerFacts, read_facts
 
 Progress = Callable[[str, int], None]
 

@@ -21,10 +21,10 @@ from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.plan_target import Found, Stored
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
-from migrator.server_facts import ServerFacts, read_facts
 from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed
 from migrator.sql.reader import FROZEN, Reader, Schema, _column, _named, reflect
 from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Row, Table, body_text, to_body
+from migrator.sql.server_facts import ServerFacts, read_facts
 
 BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""

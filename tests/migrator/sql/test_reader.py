@@ -19,12 +19,12 @@ from sqlalchemy.dialects import mssql
 from migrator.errors import DatabaseError
 from migrator.maps import REGISTRY
 from migrator.reading import look_at, read_rows
-from migrator.server_facts import read_facts
 from migrator.spool import Spool
 from migrator.sql import reader as reading
 from migrator.sql.engine import open_engine, read_connection
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect
 from migrator.sql.rows import Table
+from migrator.sql.server_facts import read_facts
 from tests.support.servers import SampleServer
 
 
