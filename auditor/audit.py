@@ -53,7 +53,6 @@ from auditor.wiring import (
 )
 from migrator.errors import OperatorError
 from migrator.exporter import metadata_of, renderer_of
-from migrator.folder import folder_errors
 from migrator.reading import Server, look_at, probe, reads_one_state
 from migrator.rendering import File
 from migrator.rendition import Rendition
@@ -61,6 +60,7 @@ from migrator.secrets.ciphers import KeyDerivation
 from migrator.spool import Spool
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.server_facts import ServerFacts
+from migrator.tree.folder import folder_errors
 
 __all__ = ["RunOptions", "audit"]
 

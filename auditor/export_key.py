@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from auditor.repository import METADATA, Repository
 from migrator.errors import SecretError
 from migrator.exporter import ExportOptions, derive
-from migrator.metadata import Metadata
 from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
+from migrator.tree.metadata import Metadata
 
 
 @dataclass

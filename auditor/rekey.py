@@ -24,13 +24,13 @@ from auditor.tools import RunTools
 from auditor.wiring import database_address, repository_options
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError
-from migrator.metadata import Metadata
 from migrator.rendering import File
 from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
 from migrator.secrets.sealing import SecretsMode
 from migrator.sql.engine import open_engine
 from migrator.sql.locks import application_lock
-from migrator.tree_types import Types
+from migrator.tree.metadata import Metadata
+from migrator.tree.types import Types
 
 SUBJECT = "Secrets sealed under a new password"
 _WAIT = 60

@@ -15,7 +15,7 @@ from migrator.documents.document import element_names, spelled
 from migrator.errors import OperatorError, SecretError
 from migrator.secrets.ciphers import PasswordCipher
 from migrator.secrets.sealing import ESCAPED, PARTS, RESERVED, SECRET
-from migrator.tree_types import Types, place_of
+from migrator.tree.types import Types, place_of
 
 _SEALED = re.compile(rb'("\$secret": ")([A-Za-z0-9+/=]*)(")')
 Path = tuple[str, ...]

@@ -61,7 +61,7 @@ def run_one(work: Path, tree: str, target: str) -> Figures:
     """
     from migrator import ImportOptions, import_tree
     from migrator.credentials import Secret
-    from migrator.tree_files import FolderFiles
+    from migrator.tree.files import FolderFiles
 
     key = Secret(base64.b64encode(MASTER_KEY).decode())
     options = ImportOptions(Secret(PASSWORD), key, ignore_version_check=True)

@@ -15,9 +15,7 @@ from typing import Any
 from migrator.credentials import Secret
 from migrator.documents.layout import Layout
 from migrator.errors import UsageError
-from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
-from migrator.metadata import NAME, Metadata
 from migrator.reading import Server, look_at, read_rows
 from migrator.rendering import File, Renderer, RenderOptions
 from migrator.rendition import Rendition
@@ -26,6 +24,8 @@ from migrator.secrets.sealing import SecretsMode, sealer
 from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs, is_task_log
+from migrator.tree.folder import FolderSink
+from migrator.tree.metadata import NAME, Metadata
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from migrator.plan_values import ImportOptions, Warned
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer
-from migrator.tree import Problem, Tree, TreeFiles
-from migrator.tree_reader import read_tree
-from migrator.tree_selection import restrict
+from migrator.tree.reader import read_tree
+from migrator.tree.restrict import restrict
+from migrator.tree.values import Problem, Tree, TreeFiles
 
 __all__ = [
     "Gate",

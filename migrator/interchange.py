@@ -2,7 +2,7 @@
 The story of an export in the original tool's own format, for exchange with it.
 
 The same story as ``exporter``'s, with another form, another cipher and another head. How a document looks in that form
-is in ``octopus_format.form``; the tree is read back by ``tree_reader``.
+is in ``octopus_format.form``; the tree is read back by ``tree.reader``.
 
 Layout and format: exports of Octopus.Migrator 3.4 to 3.15. Differences, all accepted by that tool: names that no file
 system holds are made safe as in the native format, releases stand in no folder of their channel, and line ends are LF.
@@ -22,10 +22,8 @@ from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import ExportOptions, Progress, Report, report_of, stays
-from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
 from migrator.maps.document_map import DocumentMap, Kind, Noise
-from migrator.metadata import NAME
 from migrator.octopus_format.classes import CONFIGURATION_FILES
 from migrator.octopus_format.form import OctopusMetadata, as_stored, octopus_metadata, write_document
 from migrator.reading import Server, look_at, read_rows
@@ -36,6 +34,8 @@ from migrator.secrets.sealing import SecretsMode, SecretText
 from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs
+from migrator.tree.folder import FolderSink
+from migrator.tree.metadata import NAME
 
 Clock = Callable[[], datetime]
 Look = Callable[[str], Server]

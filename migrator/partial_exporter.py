@@ -25,12 +25,10 @@ from migrator.exporter import (
     report_of,
     stays,
 )
-from migrator.folder import FolderSink
 from migrator.history_places import HistoryPlaces
 from migrator.interchange import export_octopus
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
-from migrator.metadata import NAME, Metadata
 from migrator.reading import Server
 from migrator.rendering import File
 from migrator.rendition import Rendition
@@ -40,6 +38,8 @@ from migrator.selection_values import Key, Taken
 from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs
+from migrator.tree.folder import FolderSink
+from migrator.tree.metadata import NAME, Metadata
 
 
 @dataclass(frozen=True)

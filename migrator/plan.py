@@ -26,7 +26,7 @@ from migrator.plan_merge import MERGING, combined, created, incoming
 from migrator.plan_rewrite import Note, Rewritten, project_of, rewritten
 from migrator.plan_target import Stored, TargetView
 from migrator.plan_values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
-from migrator.tree import Problem, Tree, TreeDocument
+from migrator.tree.values import Problem, Tree, TreeDocument
 
 BATCH = 400
 _FIRST = ("DeploymentProcess", "RunbookProcess")

@@ -13,7 +13,7 @@ from migrator.maps.natural_keys import key_of, owner_of
 from migrator.plan_context import is_history
 from migrator.plan_target import TargetView
 from migrator.plan_values import ImportOptions, Warned
-from migrator.tree import Problem, Tree, TreeDocument
+from migrator.tree.values import Problem, Tree, TreeDocument
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
 TAKEN_HISTORY = frozenset(

@@ -15,7 +15,7 @@ from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
 from migrator.plan_target import TargetView
-from migrator.tree import Tree, TreeDocument
+from migrator.tree.values import Tree, TreeDocument
 
 _TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)
 

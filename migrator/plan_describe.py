@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from migrator.maps import REGISTRY
 from migrator.plan import Plan
 from migrator.plan_values import MISSING, PROPERTY, Change, Decision, Outcome
-from migrator.tree import Problem
+from migrator.tree.values import Problem
 
 GROUPS = (
     *(item.value for item in Outcome if item is not Outcome.UNCHANGED),

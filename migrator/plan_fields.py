@@ -13,7 +13,7 @@ from migrator.maps.natural_keys import fold
 from migrator.plan_matching import Match
 from migrator.plan_target import Stored, TargetView
 from migrator.plan_values import Warned
-from migrator.tree import TreeDocument
+from migrator.tree.values import TreeDocument
 
 SLUG, DEFAULT = "Slug", "IsDefault"
 _ONE_DEFAULT = frozenset(("MachinePolicy", "WorkerPool", "Space"))

@@ -17,7 +17,7 @@ from migrator.plan import Plan
 from migrator.plan_values import Decision
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import MixedText, SecretText
-from migrator.tree import Tree
+from migrator.tree.values import Tree
 
 FORMAT = "octopus-migrator plan"
 VERSION = 1

@@ -18,7 +18,7 @@ from migrator.maps.natural_keys import fold
 from migrator.plan_context import Context, is_history
 from migrator.plan_matching import Match, Matcher
 from migrator.plan_target import Found, TargetView
-from migrator.tree import Tree, TreeDocument
+from migrator.tree.values import Tree, TreeDocument
 
 INDEXES = ("DeploymentHistory", "DeploymentRelatedMachine")
 """Tables that index deployments: their rows come and go with these."""

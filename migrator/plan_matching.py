@@ -20,7 +20,7 @@ from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
 from migrator.plan_context import Context
 from migrator.plan_target import Found
-from migrator.tree import TreeDocument
+from migrator.tree.values import TreeDocument
 
 _BY_ID = ("Id",)
 

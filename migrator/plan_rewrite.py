@@ -15,7 +15,7 @@ from migrator.id_map import IMPOSSIBLE_GUID, impossible, is_impossible
 from migrator.maps.document_map import Meaning
 from migrator.plan_context import Context, is_history
 from migrator.plan_history import tolerated
-from migrator.tree import TreeDocument
+from migrator.tree.values import TreeDocument
 
 _QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from migrator.credentials import Secret
-from migrator.tree import TreeDocument
+from migrator.tree.values import TreeDocument
 
 
 class Outcome(Enum):

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
-from migrator.folder import folder_errors
+from migrator.tree.folder import folder_errors
 
 FOLDER = "TaskLogs"
 

@@ -20,8 +20,8 @@ from migrator.plan import Plan
 from migrator.plan_describe import GROUPS, describe
 from migrator.plan_file import check_saved, saved
 from migrator.plan_values import ImportOptions
-from migrator.tree import Tree, TreeFiles
-from migrator.tree_files import FolderFiles, RevisionFiles
+from migrator.tree.files import FolderFiles, RevisionFiles
+from migrator.tree.values import Tree, TreeFiles
 
 DIRECTORY = Option("directory", "The directory of the export.", "DIR")
 HISTORY = (

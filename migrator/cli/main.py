@@ -23,8 +23,8 @@ from migrator.cli.options import SERVER, Option, Values, Verb, fold, nearest, ov
 from migrator.cli.partial_export import PARTIAL_EXPORT
 from migrator.cli.wizard import wizard_verb
 from migrator.errors import OperatorError, UsageError
-from migrator.metadata import VERSION as FORMAT_VERSION
 from migrator.sql.engine import odbc_drivers
+from migrator.tree.metadata import VERSION as FORMAT_VERSION
 
 __all__ = ["VERBS", "Option", "Values", "Verb", "main"]
 

@@ -16,8 +16,8 @@ from auditor.cli import exit_code, summary
 from auditor.demo.edits import EDITS
 from auditor.demo.stub import RestStub
 from migrator.exporter import export
-from migrator.metadata import Metadata
 from migrator.spool import Spool
+from migrator.tree.metadata import Metadata
 from tests.support.audits import Audited, folder_tree
 from tests.support.servers import CIPHER, PASSWORD, contents
 

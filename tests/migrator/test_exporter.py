@@ -20,9 +20,9 @@ from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
-from migrator.metadata import Metadata
 from migrator.rendering import RenderOptions
 from migrator.secrets.sealing import SecretsMode
+from migrator.tree.metadata import Metadata
 from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator
 
 BODY = "Octopus.Action.Script.ScriptBody"

@@ -11,7 +11,7 @@ import pytest
 from auditor.demo.schema import create_database
 from migrator.exporter import export
 from migrator.importer import import_tree
-from migrator.tree_files import FolderFiles
+from migrator.tree.files import FolderFiles
 from tests.support.imports import Server
 from tests.support.partial import IMPORT, Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, document

@@ -22,7 +22,7 @@ from migrator.importer import ImportOptions, apply_import, import_tree, plan_imp
 from migrator.plan import Plan
 from migrator.plan_values import Outcome
 from migrator.sql.target import open_target
-from migrator.tree_files import FolderFiles
+from migrator.tree.files import FolderFiles
 from tests.support.imports import (
     CIPHER,
     SOURCE_KEY,

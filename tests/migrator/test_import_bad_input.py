@@ -24,8 +24,8 @@ from migrator.plan import Plan
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.engine import open_engine
 from migrator.sql.target import TryAgain, write_errors
-from migrator.tree import Tree, TreeDocument
-from migrator.tree_files import FolderFiles
+from migrator.tree.files import FolderFiles
+from migrator.tree.values import Tree, TreeDocument
 from tests.support.imports import (
     SOURCE_KEY,
     TARGET,

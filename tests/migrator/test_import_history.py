@@ -18,9 +18,9 @@ from migrator import ExportOptions, export
 from migrator.cli import main
 from migrator.credentials import Secret
 from migrator.errors import UsageError
-from migrator.tree_files import FolderFiles
-from migrator.tree_reader import read_tree
-from migrator.tree_selection import restrict
+from migrator.tree.files import FolderFiles
+from migrator.tree.reader import read_tree
+from migrator.tree.restrict import restrict
 from tests.support.servers import KEY, contents
 
 PASSWORD = "a password of the tests"

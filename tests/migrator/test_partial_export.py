@@ -27,7 +27,7 @@ from migrator.selection_closure import Closure
 from migrator.selection_reading import look_for, read_selected
 from migrator.spool import Spool
 from migrator.sql.reader import Reader
-from migrator.tree_files import FolderFiles
+from migrator.tree.files import FolderFiles
 from tests.support.imports import Server
 from tests.support.partial import IMPORT, Exported, Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, migrator

@@ -23,7 +23,7 @@ from migrator.plan import Plan
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import SecretText
 from migrator.sql.target import open_target
-from migrator.tree import Tree, TreeDocument
+from migrator.tree.values import Tree, TreeDocument
 
 SOURCE_KEY, TARGET_KEY = bytes(range(16)), bytes(range(16, 32))
 TARGET = Secret(base64.b64encode(TARGET_KEY).decode())

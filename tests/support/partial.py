@@ -16,7 +16,7 @@ from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, import_tree
 from migrator.partial_exporter import PartialReport, partial_export
 from migrator.selection import Selection
-from migrator.tree_files import FolderFiles
+from migrator.tree.files import FolderFiles
 from tests.support.imports import Server
 
 KEY = bytes(range(16))

@@ -22,9 +22,9 @@ from migrator.maps import REGISTRY
 from migrator.octopus_format.form import OctopusMetadata, is_octopus, octopus_metadata, open_document, write_document
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import MixedText, SecretText
-from migrator.tree import Tree, TreeDocument
-from migrator.tree_files import FolderFiles
-from migrator.tree_reader import read_tree
+from migrator.tree.files import FolderFiles
+from migrator.tree.reader import read_tree
+from migrator.tree.values import Tree, TreeDocument
 
 FIXTURE = Path(__file__).parents[2] / "data" / "octopus-3.8"
 PASSWORD = "mind the gap 9"

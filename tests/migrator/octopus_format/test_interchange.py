@@ -23,9 +23,9 @@ from migrator.octopus_format.form import write_document
 from migrator.rendering import RenderOptions
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode
-from migrator.tree import TreeDocument
-from migrator.tree_files import FolderFiles
-from migrator.tree_reader import read_tree
+from migrator.tree.files import FolderFiles
+from migrator.tree.reader import read_tree
+from migrator.tree.values import TreeDocument
 from tests.support.servers import CIPHER, PASSWORD, SampleServer, contents, document, migrator
 
 RAW = RenderOptions(Noise.RAW)

@@ -14,7 +14,7 @@ from migrator.documents.scripts import LINK, find_scripts
 from migrator.errors import OperatorError
 from migrator.maps.document_map import DocumentMap
 from migrator.rendering import script_owner
-from migrator.tree import Problem
+from migrator.tree.values import Problem
 
 
 @dataclass

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import OperatorError, UsageError
-from migrator.folder import FolderSink
-from migrator.metadata import Metadata
 from migrator.rendering import File
 from migrator.secrets.sealing import SecretsMode
+from migrator.tree.folder import FolderSink
+from migrator.tree.metadata import Metadata
 from tests.support.servers import contents
 
 METADATA = File("metadata.json", Metadata("2018.8.0", "abc", SecretsMode.OMIT).to_bytes())

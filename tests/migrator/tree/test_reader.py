@@ -24,9 +24,9 @@ from migrator.exporter import export
 from migrator.maps.document_map import Noise
 from migrator.rendering import RenderOptions
 from migrator.secrets.sealing import SecretsMode, SecretText, plaintexts
-from migrator.tree import Tree, TreeDocument
-from migrator.tree_files import FolderFiles, RevisionFiles
-from migrator.tree_reader import read_tree
+from migrator.tree.files import FolderFiles, RevisionFiles
+from migrator.tree.reader import read_tree
+from migrator.tree.values import Tree, TreeDocument
 from tests.support.servers import PASSWORD, SampleServer, contents
 
 SECRET = Secret(PASSWORD)

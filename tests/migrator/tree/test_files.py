@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import OperatorError
-from migrator.tree_files import FolderFiles, RevisionFiles
+from migrator.tree.files import FolderFiles, RevisionFiles
 
 CONTENTS = {
     "metadata.json": b"{}",
@@ -162,14 +162,14 @@ def test_without_git_folders_still_work(repository: Path, tmp_path: Path) -> Non
     """
     program = (
         "import sys\nfrom pathlib import Path\nfrom migrator.errors import OperatorError\n"
-        "from migrator.tree_files import FolderFiles, RevisionFiles\n"
+        "from migrator.tree.files import FolderFiles, RevisionFiles\n"
         "print(len(list(FolderFiles(Path(sys.argv[1])).paths())))\n"
         "try:\n    RevisionFiles(Path(sys.argv[1]), 'HEAD').__enter__()\n"
         "except OperatorError as error:\n    print(error)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(repository)],
-        env={"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
         check=True,

@@ -1,7 +1,7 @@
 """
 A tree as an import sees it: documents with their secrets opened and their scripts put back, and what is wrong with it.
 
-Only the shapes are here; reading is in ``tree_reader`` and where files come from in ``tree_files``.
+Only the shapes are here; reading is in ``tree.reader`` and where files come from in ``tree.files``.
 """
 
 from __future__ import annotations

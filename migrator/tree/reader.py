@@ -15,12 +15,12 @@ from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.maps.document_map import DocumentMap, Kind
-from migrator.metadata import NAME
-from migrator.tree import Problem, Tree, TreeDocument, TreeFiles
-from migrator.tree_files import Noticing
-from migrator.tree_heads import MIXED, OCTOPUS, Head, read_heads
-from migrator.tree_scripts import ScriptFiles
-from migrator.tree_types import Types, place_of
+from migrator.tree.files import Noticing
+from migrator.tree.heads import MIXED, OCTOPUS, Head, read_heads
+from migrator.tree.metadata import NAME
+from migrator.tree.scripts import ScriptFiles
+from migrator.tree.types import Types, place_of
+from migrator.tree.values import Problem, Tree, TreeDocument, TreeFiles
 
 NEIGHBOURS = frozenset((".gitattributes", ".gitignore", "readme.md"))
 """Files that belong to a repository and not to the export in it (lower case)."""

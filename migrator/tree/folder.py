@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
-from migrator.metadata import NAME as METADATA
-from migrator.metadata import Metadata
 from migrator.octopus_format.form import is_octopus
 from migrator.rendering import File
+from migrator.tree.metadata import NAME as METADATA
+from migrator.tree.metadata import Metadata
 
 KEPT = frozenset((".git", ".gitattributes", ".gitignore"))
 

@@ -18,7 +18,7 @@ from migrator.errors import UsageError
 from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold, key_of
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS
-from migrator.tree import LeftOut, Tree, TreeDocument
+from migrator.tree.values import LeftOut, Tree, TreeDocument
 
 _Place = tuple[str, str]
 """An origin and an id in lower case: ids of several servers are kept apart."""

@@ -15,11 +15,11 @@ from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap
-from migrator.metadata import NAME, Metadata
 from migrator.octopus_format.form import OctopusMetadata, open_document
 from migrator.secrets.ciphers import PasswordCipher
 from migrator.secrets.sealing import SecretsMode, open_from_tree
-from migrator.tree import LeftOut, TreeFiles
+from migrator.tree.metadata import NAME, Metadata
+from migrator.tree.values import LeftOut, TreeFiles
 
 NATIVE, OCTOPUS, MIXED = "native", "octopus", "mixed"
 
