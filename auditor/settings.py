@@ -24,7 +24,7 @@ from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.maps.document_map import Noise
 from migrator.secrets.sealing import SecretsMode
-from migrator.selection import type_names
+from migrator.selection.request import type_names
 
 
 def _reference(text: str) -> str:

@@ -15,8 +15,8 @@ from auditor.settings import ExportTable
 from migrator.maps.natural_keys import fold
 from migrator.partial_exporter import partial_facts
 from migrator.reading import Server, read_rows, reader_of
-from migrator.selection import Selection, chosen_spaces, read_choices, type_names
-from migrator.selection_reading import read_selected, without
+from migrator.selection.read import read_selected, without
+from migrator.selection.request import Selection, chosen_spaces, read_choices, type_names
 from migrator.spool import Spool
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
 from migrator.sql.server_facts import ServerFacts

@@ -33,7 +33,7 @@ def run_one(work: Path, project: str | None) -> Figures:
     from migrator.credentials import Secret
     from migrator.exporter import ExportOptions, export
     from migrator.partial_exporter import partial_export
-    from migrator.selection import Selection
+    from migrator.selection.request import Selection
 
     options = ExportOptions(Secret(PASSWORD), Secret(base64.b64encode(MASTER_KEY).decode()))
     address, folder = f"sqlite:///{work / 'server.db'}", work / "tree"

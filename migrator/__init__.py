@@ -8,7 +8,7 @@ from migrator.errors import OperatorError
 from migrator.exporter import ExportOptions, Report, export
 from migrator.importer import ImportOptions, ImportRefused, apply_import, describe, import_tree, plan_import
 from migrator.partial_exporter import PartialReport, partial_export
-from migrator.selection import Selection
+from migrator.selection.request import Selection
 
 __all__ = [
     "ExportOptions",

@@ -32,9 +32,9 @@ from migrator.maps.document_map import Noise
 from migrator.reading import Server
 from migrator.rendering import File
 from migrator.rendition import Rendition
-from migrator.selection import Selection
-from migrator.selection_reading import Selected, look_for, read_selected
-from migrator.selection_values import Key, Taken
+from migrator.selection.read import Selected, look_for, read_selected
+from migrator.selection.request import Selection
+from migrator.selection.values import Key, Taken
 from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
 from migrator.task_logs import copy_task_logs

@@ -14,9 +14,9 @@ from migrator.cli.server import choose_server
 from migrator.errors import UsageError
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.partial_exporter import export_octopus_partly, partial_export
-from migrator.release_versions import check_versions
 from migrator.secrets.sealing import SecretsMode
-from migrator.selection import Selection
+from migrator.selection.release_versions import check_versions
+from migrator.selection.request import Selection
 
 CHOICE = (
     Option("project", "A project to export, by name.", "NAME", repeat=True),

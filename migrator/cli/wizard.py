@@ -17,8 +17,8 @@ from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Plan, Terminal, 
 from migrator.cli.server import choose_server
 from migrator.errors import UsageError
 from migrator.reading import reader_of
-from migrator.selection import Selection, read_choices
-from migrator.selection_reading import look_for
+from migrator.selection.read import look_for
+from migrator.selection.request import Selection, read_choices
 from migrator.settings import find_file, load
 
 Run = Callable[[tuple[str, ...]], int]

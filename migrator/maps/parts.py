@@ -1,7 +1,7 @@
 """
 What belongs to what in a partial export, as data: parts that come with a document, and what is named, not taken along.
 
-How the rules are followed is in ``selection_closure``.
+How the rules are followed is in ``selection.closure``.
 """
 
 from __future__ import annotations

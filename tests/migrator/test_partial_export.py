@@ -22,9 +22,9 @@ from migrator.importer import import_tree
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.reading import look_at
 from migrator.secrets.ciphers import PasswordCipher
-from migrator.selection import Selection
-from migrator.selection_closure import Closure
-from migrator.selection_reading import look_for, read_selected
+from migrator.selection.closure import Closure
+from migrator.selection.read import look_for, read_selected
+from migrator.selection.request import Selection
 from migrator.spool import Spool
 from migrator.sql.reader import Reader
 from migrator.tree.files import FolderFiles
@@ -355,7 +355,7 @@ def test_a_change_without_a_snapshot_stops_the_export(shop: Shop, monkeypatch: p
     Where the database has no snapshots, anything that moves between the first and the last statement is an error.
     """
     shop.project()
-    monkeypatch.setattr("migrator.selection_reading.reads_one_state", lambda server: False)
+    monkeypatch.setattr("migrator.selection.read.reads_one_state", lambda server: False)
     close = Closure.run
 
     def moving(self: Closure) -> None:
@@ -366,7 +366,7 @@ def test_a_change_without_a_snapshot_stops_the_export(shop: Shop, monkeypatch: p
 
     moved: list[int] = []
     signs = iter([{"Project": "1"}, {"Project": "2"}])
-    monkeypatch.setattr("migrator.selection_reading.probe", lambda server: next(signs))
+    monkeypatch.setattr("migrator.selection.read.probe", lambda server: next(signs))
     monkeypatch.setattr(Closure, "run", moving)
     with pytest.raises(DatabaseError, match="changed during the read"):
         shop.export()

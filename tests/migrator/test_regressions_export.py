@@ -14,7 +14,7 @@ from auditor.demo.schema import create_database
 from migrator import export
 from migrator.errors import UsageError
 from migrator.maps.parts import MACHINES
-from migrator.selection import Selection
+from migrator.selection.request import Selection
 from tests.support.imports import Server
 from tests.support.partial import Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, migrator

@@ -15,7 +15,7 @@ from migrator.credentials import Secret
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, import_tree
 from migrator.partial_exporter import PartialReport, partial_export
-from migrator.selection import Selection
+from migrator.selection.request import Selection
 from migrator.tree.files import FolderFiles
 from tests.support.imports import Server
 

@@ -1,15 +1,15 @@
 """
 Which releases and deployments are exported with their projects.
 
-Where their files stand is in ``history_places``, which versions an expression means in ``release_versions``.
+Where their files stand is in ``history_places``, which versions an expression means in ``selection.release_versions``.
 """
 
 from __future__ import annotations
 
-from migrator.release_versions import chooser
-from migrator.selection import narrow
-from migrator.selection_closure import Closure
-from migrator.selection_values import Key, Via
+from migrator.selection.closure import Closure
+from migrator.selection.release_versions import chooser
+from migrator.selection.request import narrow
+from migrator.selection.values import Key, Via
 
 
 def take_releases(closure: Closure, versions: str) -> None:

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from migrator.errors import DatabaseError
-from migrator.history import take_deployments, take_releases
 from migrator.maps.document_map import Noise
 from migrator.maps.parts import is_left_out
 from migrator.reading import Server, probe, reader_of, reads_one_state
-from migrator.release_versions import check_versions
-from migrator.selection import Named, Selection, chosen_projects, narrow, read_choices
-from migrator.selection_check import Dangling, check_closed
-from migrator.selection_closure import Closure
-from migrator.selection_members import Members
-from migrator.selection_rows import RowStore
-from migrator.selection_values import Key, LeftOut, Taken
+from migrator.selection.check import Dangling, check_closed
+from migrator.selection.closure import Closure
+from migrator.selection.history import take_deployments, take_releases
+from migrator.selection.members import Members
+from migrator.selection.release_versions import check_versions
+from migrator.selection.request import Named, Selection, chosen_projects, narrow, read_choices
+from migrator.selection.row_store import RowStore
+from migrator.selection.values import Key, LeftOut, Taken
 from migrator.spool import Spool
 from migrator.sql.engine import open_engine
 from migrator.sql.reader import Reader, Schema, reflect

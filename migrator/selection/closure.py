@@ -3,7 +3,7 @@ What the chosen projects need: every document they refer to, outwards, wave by w
 
 References are followed wherever the document map names them; parts come with what they are part of. It does not go
 sideways: another project is never taken along, only named. Which projects are chosen is in ``selection``, what belongs
-to what in ``maps.parts``, which machines, tenants and releases in ``selection_members`` and ``history``.
+to what in ``maps.parts``, which machines, tenants and releases in ``selection.members`` and ``history``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from migrator.id_map import is_impossible
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning, Noise
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
-from migrator.selection import Named, narrow
-from migrator.selection_known import KnownIds
-from migrator.selection_rows import RowStore
-from migrator.selection_values import Key, LeftOut, Loaded, Mentioned, Taken, Via, Wanted
+from migrator.selection.known_ids import KnownIds
+from migrator.selection.request import Named, narrow
+from migrator.selection.row_store import RowStore
+from migrator.selection.values import Key, LeftOut, Loaded, Mentioned, Taken, Via, Wanted
 from migrator.sql.reader import FROZEN, Reader
 from migrator.sql.rows import SPACE_COLUMN, Row, Table, body_text, from_body, to_body
 

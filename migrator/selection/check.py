@@ -14,8 +14,8 @@ from migrator.errors import OperatorError
 from migrator.id_map import is_impossible
 from migrator.maps import REGISTRY
 from migrator.maps.parts import prefix_fits
-from migrator.selection_closure import Closure
-from migrator.selection_values import Mentioned
+from migrator.selection.closure import Closure
+from migrator.selection.values import Mentioned
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from migrator.documents.document import Body
 from migrator.maps import CONFIGURATION
 from migrator.maps.parts import prefix_fits
-from migrator.selection import narrow
+from migrator.selection.request import narrow
 from migrator.sql.reader import Reader
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._]*-[^\s#{},|/]{1,90}")

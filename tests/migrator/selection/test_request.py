@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.errors import UsageError
-from migrator.release_versions import check_versions, chooser, semantic
-from migrator.selection import Choices, Named, Selection, chosen_projects, type_names
+from migrator.selection.release_versions import check_versions, chooser, semantic
+from migrator.selection.request import Choices, Named, Selection, chosen_projects, type_names
 
 PROJECTS = (
     Named("Projects-1", "Shop", None, "ProjectGroups-1"),

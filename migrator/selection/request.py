@@ -1,7 +1,7 @@
 """
 What a partial export is asked for: projects by name, what to leave out; and which projects that is on a server.
 
-Names are matched as the server's collation does. What the projects need is found in ``selection_closure``.
+Names are matched as the server's collation does. What the projects need is found in ``selection.closure``.
 """
 
 from __future__ import annotations

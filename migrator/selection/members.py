@@ -13,9 +13,9 @@ from typing import Any
 from migrator.documents.document import Body, places
 from migrator.maps.document_map import Column
 from migrator.maps.natural_keys import fold
-from migrator.selection import narrow
-from migrator.selection_closure import Closure
-from migrator.selection_values import Key, Loaded, Via
+from migrator.selection.closure import Closure
+from migrator.selection.request import narrow
+from migrator.selection.values import Key, Loaded, Via
 from migrator.sql.rows import SPACE_COLUMN, Table, from_column
 
 ROLES = "Octopus.Action.TargetRoles"
