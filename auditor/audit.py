@@ -52,12 +52,12 @@ from auditor.wiring import (
     window_options,
 )
 from migrator.errors import OperatorError
+from migrator.export.read import Server, look_at, probe, reads_one_state
+from migrator.export.render import File
+from migrator.export.spool import Spool
+from migrator.export.stream import Rendition
 from migrator.exporter import metadata_of, renderer_of
-from migrator.reading import Server, look_at, probe, reads_one_state
-from migrator.rendering import File
-from migrator.rendition import Rendition
 from migrator.secrets.ciphers import KeyDerivation
-from migrator.spool import Spool
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.server_facts import ServerFacts
 from migrator.tree.folder import folder_errors

@@ -8,8 +8,8 @@ import hmac
 
 from auditor.repository import Repository
 from auditor.slices import SliceRead
+from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
-from migrator.rendering import FORMAT
 
 
 def basis_of(repository: Repository, head: str | None, options: ExportOptions, read: SliceRead | None = None) -> str:

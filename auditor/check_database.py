@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.wiring import database_address, export_options
 from migrator.errors import SecretError
+from migrator.export.read import Server, look_at, reader_of, reads_one_state
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind
-from migrator.reading import Server, look_at, reader_of, reads_one_state
 from migrator.sql.engine import odbc_drivers, open_engine, parse_address
 from migrator.sql.reader import CORE_TABLES
 from migrator.sql.rights import Rights, database_time, read_rights

@@ -17,10 +17,10 @@ from auditor.row_changes import RowChanges, row_hash
 from auditor.state import Files, State, Whole
 from auditor.tree_groups import documents_of, group_of
 from migrator.errors import OperatorError
+from migrator.export.render import File, Rendered
+from migrator.export.stream import Rendition
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap
-from migrator.rendering import File, Rendered
-from migrator.rendition import Rendition
 
 _PUT_EVERY = 1000
 _HANDFUL = 5

@@ -24,7 +24,7 @@ from auditor.tools import RunTools
 from auditor.wiring import database_address, repository_options
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError
-from migrator.rendering import File
+from migrator.export.render import File
 from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
 from migrator.secrets.sealing import SecretsMode
 from migrator.sql.engine import open_engine

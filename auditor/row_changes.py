@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from auditor.state import State, Whole
+from migrator.export.render import Renderer
+from migrator.export.spool import Head, Packed, Spool
+from migrator.export.stream import Rendition
 from migrator.maps import REGISTRY
-from migrator.rendering import Renderer
-from migrator.rendition import Rendition
-from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import SPACE_COLUMN, Table
 
 _CHECK_EVERY = 256

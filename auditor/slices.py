@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.settings import ExportTable
+from migrator.export.read import Server, read_rows, reader_of
+from migrator.export.spool import Spool
 from migrator.maps.natural_keys import fold
 from migrator.partial_exporter import partial_facts
-from migrator.reading import Server, read_rows, reader_of
 from migrator.selection.read import read_selected, without
 from migrator.selection.request import Selection, chosen_spaces, read_choices, type_names
-from migrator.spool import Spool
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
 from migrator.sql.server_facts import ServerFacts
 

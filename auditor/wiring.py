@@ -18,8 +18,8 @@ from auditor.settings import ServerSettings
 from auditor.tools import RunTools
 from migrator.credentials import resolve
 from migrator.errors import OperatorError
+from migrator.export.render import RenderOptions
 from migrator.exporter import ExportOptions
-from migrator.rendering import RenderOptions
 
 
 def repository_options(settings: ServerSettings) -> RepositoryOptions:

@@ -18,7 +18,7 @@ from pathlib import Path
 from auditor.fast_import import INCOMING, FastImport
 from auditor.repack import repack
 from auditor.repository import Repository, RepositoryOptions, configure, create
-from migrator.rendering import File
+from migrator.export.render import File
 
 DOCUMENTS = 1000
 _LINES = 60

@@ -34,7 +34,7 @@ def tables(database: sqlite3.Connection) -> list[tuple[str, str]]:
     """
     Return the tables that a run reads, each with its SELECT.
     """
-    from migrator.reading import look_at
+    from migrator.export.read import look_at
 
     path = database.execute("PRAGMA database_list").fetchone()[2]
     schema = look_at(f"sqlite:///{path}").schema

@@ -15,15 +15,15 @@ from typing import Any
 from migrator.credentials import Secret
 from migrator.documents.layout import Layout
 from migrator.errors import UsageError
-from migrator.history_places import HistoryPlaces
-from migrator.reading import Server, look_at, read_rows
-from migrator.rendering import File, Renderer, RenderOptions
-from migrator.rendition import Rendition
+from migrator.export.history_layout import HistoryPlaces
+from migrator.export.read import Server, look_at, read_rows
+from migrator.export.render import File, Renderer, RenderOptions
+from migrator.export.spool import Spool
+from migrator.export.stream import Rendition
+from migrator.export.task_logs import copy_task_logs, is_task_log
 from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.secrets.sealing import SecretsMode, sealer
-from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
-from migrator.task_logs import copy_task_logs, is_task_log
 from migrator.tree.folder import FolderSink
 from migrator.tree.metadata import NAME, Metadata
 
@@ -32,7 +32,7 @@ from migrator.tree.metadata import NAME, Metadata
 class ExportOptions:
     """
     How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's);
-    ``task_logs`` is the server's folder of task logs, if they are to be copied too.
+    ``export.task_logs`` is the server's folder of task logs, if they are to be copied too.
     """
 
     password: Secret | None = None

@@ -21,19 +21,19 @@ from migrator.documents.document import Body
 from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
+from migrator.export.history_layout import HistoryPlaces
+from migrator.export.read import Server, look_at, read_rows
+from migrator.export.render import File, Renderer
+from migrator.export.spool import Spool
+from migrator.export.stream import Rendition
+from migrator.export.task_logs import copy_task_logs
 from migrator.exporter import ExportOptions, Progress, Report, report_of, stays
-from migrator.history_places import HistoryPlaces
 from migrator.maps.document_map import DocumentMap, Kind, Noise
 from migrator.octopus_format.classes import CONFIGURATION_FILES
 from migrator.octopus_format.form import OctopusMetadata, as_stored, octopus_metadata, write_document
-from migrator.reading import Server, look_at, read_rows
-from migrator.rendering import File, Renderer
-from migrator.rendition import Rendition
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode, SecretText
-from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
-from migrator.task_logs import copy_task_logs
 from migrator.tree.folder import FolderSink
 from migrator.tree.metadata import NAME
 

@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from migrator.errors import OperatorError, UsageError
+from migrator.export.history_layout import HistoryPlaces
+from migrator.export.read import Server
+from migrator.export.render import File
+from migrator.export.spool import Spool
+from migrator.export.stream import Rendition
+from migrator.export.task_logs import copy_task_logs
 from migrator.exporter import (
     ExportOptions,
     Progress,
@@ -25,19 +31,13 @@ from migrator.exporter import (
     report_of,
     stays,
 )
-from migrator.history_places import HistoryPlaces
 from migrator.interchange import export_octopus
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
-from migrator.reading import Server
-from migrator.rendering import File
-from migrator.rendition import Rendition
 from migrator.selection.read import Selected, look_for, read_selected
 from migrator.selection.request import Selection
 from migrator.selection.values import Key, Taken
-from migrator.spool import Spool
 from migrator.sql.server_facts import ServerFacts
-from migrator.task_logs import copy_task_logs
 from migrator.tree.folder import FolderSink
 from migrator.tree.metadata import NAME, Metadata
 

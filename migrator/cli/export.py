@@ -12,12 +12,12 @@ from migrator.cli.output import check_report_path, progress, show_warnings, summ
 from migrator.cli.server import ServerChoice, choose_server
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
+from migrator.export.render import RenderOptions
+from migrator.export.task_logs import check_source
 from migrator.exporter import ExportOptions, Report, export
 from migrator.interchange import export_octopus
 from migrator.maps.document_map import Noise
-from migrator.rendering import RenderOptions
 from migrator.secrets.sealing import SecretsMode
-from migrator.task_logs import check_source
 
 
 def run_export(values: Values) -> int:

@@ -16,7 +16,7 @@ from migrator.cli.options import Option, Values, Verb, parse
 from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Plan, Terminal, questions, run_plan
 from migrator.cli.server import choose_server
 from migrator.errors import UsageError
-from migrator.reading import reader_of
+from migrator.export.read import reader_of
 from migrator.selection.read import look_for
 from migrator.selection.request import Selection, read_choices
 from migrator.settings import find_file, load

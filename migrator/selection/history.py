@@ -1,7 +1,7 @@
 """
 Which releases and deployments are exported with their projects.
 
-Where their files stand is in ``history_places``, which versions an expression means in ``selection.release_versions``.
+Where their files stand is in ``export.history_layout``, which versions an expression means in ``release_versions``.
 """
 
 from __future__ import annotations

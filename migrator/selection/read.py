@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from migrator.errors import DatabaseError
+from migrator.export.read import Server, probe, reader_of, reads_one_state
+from migrator.export.spool import Spool
 from migrator.maps.document_map import Noise
 from migrator.maps.parts import is_left_out
-from migrator.reading import Server, probe, reader_of, reads_one_state
 from migrator.selection.check import Dangling, check_closed
 from migrator.selection.closure import Closure
 from migrator.selection.history import take_deployments, take_releases
@@ -23,7 +24,6 @@ from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Named, Selection, chosen_projects, narrow, read_choices
 from migrator.selection.row_store import RowStore
 from migrator.selection.values import Key, LeftOut, Taken
-from migrator.spool import Spool
 from migrator.sql.engine import open_engine
 from migrator.sql.reader import Reader, Schema, reflect
 from migrator.sql.rows import SPACE_COLUMN, Table

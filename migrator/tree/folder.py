@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from migrator.errors import OperatorError, UsageError
+from migrator.export.render import File
 from migrator.octopus_format.form import is_octopus
-from migrator.rendering import File
 from migrator.tree.metadata import NAME as METADATA
 from migrator.tree.metadata import Metadata
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from migrator.documents.document import Body, Place, places, spelled
 from migrator.documents.scripts import LINK, find_scripts
 from migrator.errors import OperatorError
+from migrator.export.render import script_owner
 from migrator.maps.document_map import DocumentMap
-from migrator.rendering import script_owner
 from migrator.tree.values import Problem
 
 

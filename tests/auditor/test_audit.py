@@ -15,8 +15,8 @@ from auditor.audit import RunOptions
 from auditor.cli import exit_code, summary
 from auditor.demo.edits import EDITS
 from auditor.demo.stub import RestStub
+from migrator.export.spool import Spool
 from migrator.exporter import export
-from migrator.spool import Spool
 from migrator.tree.metadata import Metadata
 from tests.support.audits import Audited, folder_tree
 from tests.support.servers import CIPHER, PASSWORD, contents

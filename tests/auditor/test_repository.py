@@ -21,7 +21,7 @@ from auditor.repository import (
     locked,
 )
 from migrator.errors import OperatorError
-from migrator.rendering import File
+from migrator.export.render import File
 from tests.support.audits import git, tree_files
 
 

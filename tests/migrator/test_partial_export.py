@@ -17,15 +17,15 @@ import pytest
 from auditor.demo.schema import create_database
 from migrator.documents.document import Body
 from migrator.errors import DatabaseError, OperatorError, UsageError
+from migrator.export.read import look_at
+from migrator.export.spool import Spool
 from migrator.exporter import export
 from migrator.importer import import_tree
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
-from migrator.reading import look_at
 from migrator.secrets.ciphers import PasswordCipher
 from migrator.selection.closure import Closure
 from migrator.selection.read import look_for, read_selected
 from migrator.selection.request import Selection
-from migrator.spool import Spool
 from migrator.sql.reader import Reader
 from migrator.tree.files import FolderFiles
 from tests.support.imports import Server

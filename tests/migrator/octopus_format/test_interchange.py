@@ -15,12 +15,12 @@ from migrator.credentials import Secret
 from migrator.documents.document import places
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
+from migrator.export.render import RenderOptions
 from migrator.exporter import export
 from migrator.interchange import export_octopus
 from migrator.maps.document_map import Column, Noise
 from migrator.octopus_format.classes import OMITTED
 from migrator.octopus_format.form import write_document
-from migrator.rendering import RenderOptions
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode
 from migrator.tree.files import FolderFiles

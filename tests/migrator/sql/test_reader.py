@@ -17,9 +17,9 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mssql
 
 from migrator.errors import DatabaseError
+from migrator.export.read import look_at, read_rows
+from migrator.export.spool import Spool
 from migrator.maps import REGISTRY
-from migrator.reading import look_at, read_rows
-from migrator.spool import Spool
 from migrator.sql import reader as reading
 from migrator.sql.engine import open_engine, read_connection
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect

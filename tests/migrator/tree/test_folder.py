@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import OperatorError, UsageError
-from migrator.rendering import File
+from migrator.export.render import File
 from migrator.secrets.sealing import SecretsMode
 from migrator.tree.folder import FolderSink
 from migrator.tree.metadata import Metadata

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from migrator.credentials import Secret
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, SecretError
+from migrator.export.render import RenderOptions
 from migrator.exporter import export
 from migrator.maps.document_map import Noise
-from migrator.rendering import RenderOptions
 from migrator.secrets.sealing import SecretsMode, SecretText, plaintexts
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.reader import read_tree

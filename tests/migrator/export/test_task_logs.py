@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import OperatorError, UsageError
+from migrator.export.task_logs import check_source, copy_task_logs
 from migrator.exporter import export
 from migrator.secrets.sealing import SecretsMode
-from migrator.task_logs import check_source, copy_task_logs
 from tests.support.servers import SampleServer, contents
 
 

@@ -15,10 +15,10 @@ from migrator.documents.canonical_json import encode
 from migrator.documents.document import Body, DocumentId, display_name, holders
 from migrator.documents.layout import Layout, Owner
 from migrator.documents.scripts import LINK, InlineScripts, find_scripts
+from migrator.export.spool import Head
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, plaintexts, seal_for_tree
-from migrator.spool import Head
 from migrator.sql.rows import Row, Table, body_text, to_body
 
 FORMAT = 1

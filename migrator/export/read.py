@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from migrator.errors import DatabaseError
-from migrator.spool import Spool
+from migrator.export.spool import Spool
 from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect
 from migrator.sql.rows import Row, Table

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from migrator.documents.document import Body
 from migrator.documents.layout import Layout, safe_id, safe_name
 from migrator.errors import UnreadableDocument
-from migrator.spool import Spool, SpooledTable
+from migrator.export.spool import Spool, SpooledTable
 from migrator.sql.rows import Row, body_text, to_body
 
 FROZEN = "IsFrozen"

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from migrator.collector import fewer_collections
 from migrator.documents.document import DocumentId
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
+from migrator.export.collector import fewer_collections
+from migrator.export.render import File, Rendered, Renderer
+from migrator.export.spool import Head, Packed, Spool
 from migrator.maps import REGISTRY
-from migrator.rendering import File, Rendered, Renderer
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import open_stored, plaintexts
-from migrator.spool import Head, Packed, Spool
 from migrator.sql.rows import Row, Table, body_text, to_body
 from migrator.sql.server_facts import WRONG_KEY
 

@@ -1,0 +1,3 @@
+"""
+From rows to files: read once, kept aside, rendered in order. Not here: which rows, and where files go.
+"""
