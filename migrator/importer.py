@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report, ReportedWarning
-from migrator.plan import Plan, plan_import
+from migrator.plan.describe import describe
+from migrator.plan.plan import Plan, plan_import
+from migrator.plan.values import ImportOptions, Warned
 from migrator.plan_apply import reserve_ids, write
-from migrator.plan_describe import describe
-from migrator.plan_values import ImportOptions, Warned
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer

@@ -11,15 +11,15 @@ from itertools import groupby
 
 from migrator.documents.document import Body
 from migrator.documents.references import Controls, slots
-from migrator.id_map import is_impossible, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
-from migrator.plan import Plan, marks
-from migrator.plan_context import Context
-from migrator.plan_history import INDEXES
-from migrator.plan_merge import counted
-from migrator.plan_target import Stored
-from migrator.plan_values import WRITTEN, Decision, Outcome
+from migrator.plan.context import Context
+from migrator.plan.history import INDEXES
+from migrator.plan.ids import is_impossible, is_tag_id
+from migrator.plan.merge import counted
+from migrator.plan.plan import Plan, marks
+from migrator.plan.target_view import Stored
+from migrator.plan.values import WRITTEN, Decision, Outcome
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import seal_for_database
 from migrator.sql.target import Target

@@ -16,10 +16,10 @@ from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report
 from migrator.importer import import_tree, master_cipher
-from migrator.plan import Plan
-from migrator.plan_describe import GROUPS, describe
-from migrator.plan_file import check_saved, saved
-from migrator.plan_values import ImportOptions
+from migrator.plan.describe import GROUPS, describe
+from migrator.plan.plan import Plan
+from migrator.plan.saved import check_saved, saved
+from migrator.plan.values import ImportOptions
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.values import Tree, TreeFiles
 

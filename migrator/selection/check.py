@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from migrator.documents.references import TAG
 from migrator.errors import OperatorError
-from migrator.id_map import is_impossible
 from migrator.maps import REGISTRY
 from migrator.maps.parts import prefix_fits
+from migrator.plan.ids import is_impossible
 from migrator.selection.closure import Closure
 from migrator.selection.values import Mentioned
 

@@ -19,7 +19,7 @@ from migrator.documents.document import Body
 from migrator.exporter import Report
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
 from migrator.maps import REGISTRY
-from migrator.plan import Plan
+from migrator.plan.plan import Plan
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import SecretText
 from migrator.sql.target import open_target

@@ -12,11 +12,11 @@ from migrator.errors import OperatorError
 from migrator.importer import ImportRefused
 from migrator.maps import REGISTRY
 from migrator.maps.natural_keys import fold
-from migrator.plan_describe import describe
-from migrator.plan_file import check_saved, saved
-from migrator.plan_merge import combined, incoming
-from migrator.plan_rewrite import Rewritten
-from migrator.plan_target import Stored
+from migrator.plan.describe import describe
+from migrator.plan.merge import combined, incoming
+from migrator.plan.rewrite import Rewritten
+from migrator.plan.saved import check_saved, saved
+from migrator.plan.target_view import Stored
 from tests.support.imports import (
     CIPHER,
     Server,

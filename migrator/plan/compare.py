@@ -10,7 +10,7 @@ from typing import Any
 from migrator.documents.document import Body, element_names, places
 from migrator.documents.references import clone
 from migrator.maps.document_map import Column, DocumentMap
-from migrator.plan_values import Change
+from migrator.plan.values import Change
 from migrator.secrets.sealing import MixedText, SecretText
 
 LONGEST = 120

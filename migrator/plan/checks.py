@@ -10,9 +10,9 @@ from migrator.documents.document import Body
 from migrator.maps import REGISTRY
 from migrator.maps.columns_2018 import COLUMNS
 from migrator.maps.natural_keys import key_of, owner_of
-from migrator.plan_context import is_history
-from migrator.plan_target import TargetView
-from migrator.plan_values import ImportOptions, Warned
+from migrator.plan.context import is_history
+from migrator.plan.target_view import TargetView
+from migrator.plan.values import ImportOptions, Warned
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
@@ -22,7 +22,7 @@ TAKEN_HISTORY = frozenset(
         *("DeploymentHistory", "DeploymentRelatedMachine"),
     )
 )
-"""Types whose history an import takes; ``plan_history`` matches it."""
+"""Types whose history an import takes; ``plan.history`` matches it."""
 _SERVER_WIDE = ("Space", "Team")
 
 Found = tuple[list[Problem], list[Problem], list[Warned]]

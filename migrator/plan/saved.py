@@ -13,8 +13,8 @@ from typing import Any
 from migrator.documents.canonical_json import decode, encode
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
-from migrator.plan import Plan
-from migrator.plan_values import Decision
+from migrator.plan.plan import Plan
+from migrator.plan.values import Decision
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree.values import Tree

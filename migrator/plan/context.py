@@ -1,7 +1,7 @@
 """
 What is known while a plan is made and applied: the ids, the typed values, spaces, and which processes are kept.
 
-Resolving one id is here; what a missing one means for a document is in ``plan_rewrite``.
+Resolving one id is here; what a missing one means for a document is in ``plan.rewrite``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrator.documents.references import TAG, TEMPLATE, Controls
-from migrator.id_map import IdMap, is_tag_id, settle
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
-from migrator.plan_target import TargetView
+from migrator.plan.ids import IdMap, is_tag_id, settle
+from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
 _TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

@@ -1,8 +1,8 @@
 """
 Deciding an import, as a value: what becomes of each document of a tree on one target, and which ids they get.
 
-A preview prints the plan, an import applies it. Matching is in ``plan_matching``, ids in ``plan_context``, merging in
-``plan_merge``; printing in ``plan_describe``. Nothing is written here.
+A preview prints the plan, an import applies it. Matching is in ``plan.match``, ids in ``plan.context``, merging in
+``plan.merge``; printing in ``plan.describe``. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from migrator.documents.document import Body, places
-from migrator.id_map import is_marked, settle
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import fold, rank
-from migrator.plan_checks import check_tree, companions, importable
-from migrator.plan_compare import comparable, differences
-from migrator.plan_context import Context, is_history, make_context
-from migrator.plan_fields import Fields, own_fields
-from migrator.plan_history import match_history
-from migrator.plan_matching import Match, Matcher
-from migrator.plan_merge import MERGING, combined, created, incoming
-from migrator.plan_rewrite import Note, Rewritten, project_of, rewritten
-from migrator.plan_target import Stored, TargetView
-from migrator.plan_values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
+from migrator.plan.checks import check_tree, companions, importable
+from migrator.plan.compare import comparable, differences
+from migrator.plan.context import Context, is_history, make_context
+from migrator.plan.fields import Fields, own_fields
+from migrator.plan.history import match_history
+from migrator.plan.ids import is_marked, settle
+from migrator.plan.match import Match, Matcher
+from migrator.plan.merge import MERGING, combined, created, incoming
+from migrator.plan.rewrite import Note, Rewritten, project_of, rewritten
+from migrator.plan.target_view import Stored, TargetView
+from migrator.plan.values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 BATCH = 400

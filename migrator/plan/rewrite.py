@@ -1,7 +1,7 @@
 """
 A document of the tree as the target would hold it: every id in it replaced, and what became of those that are missing.
 
-Pure but for what the context has to look up. Merging with the target's document is in ``plan_merge``.
+Pure but for what the context has to look up. Merging with the target's document is in ``plan.merge``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
 from migrator.documents.references import ACTION, TEMPLATE, Slot, rewrite
-from migrator.id_map import IMPOSSIBLE_GUID, impossible, is_impossible
 from migrator.maps.document_map import Meaning
-from migrator.plan_context import Context, is_history
-from migrator.plan_history import tolerated
+from migrator.plan.context import Context, is_history
+from migrator.plan.history import tolerated
+from migrator.plan.ids import IMPOSSIBLE_GUID, impossible, is_impossible
 from migrator.tree.values import TreeDocument
 
 _QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))

@@ -10,9 +10,9 @@ from typing import Any
 
 from migrator.documents.document import Body
 from migrator.maps.natural_keys import fold
-from migrator.plan_matching import Match
-from migrator.plan_target import Stored, TargetView
-from migrator.plan_values import Warned
+from migrator.plan.match import Match
+from migrator.plan.target_view import Stored, TargetView
+from migrator.plan.values import Warned
 from migrator.tree.values import TreeDocument
 
 SLUG, DEFAULT = "Slug", "IsDefault"
