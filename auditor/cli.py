@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from auditor import logs
 from auditor.audit import RunOptions, audit
 from auditor.cli_check import check
 from auditor.cli_demo import demo
@@ -29,7 +30,6 @@ from auditor.run_log import run_event
 from auditor.settings import load
 from auditor.stopping import Stop
 from auditor.tools import RunTools
-from migrator import logs
 from migrator.errors import OperatorError
 
 CHANGED_EXIT = 3

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
+from auditor import logs
 from auditor.demo.show import Talk, demonstrate
-from migrator import logs
 
 
 @click.command()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from auditor import logs
 from auditor.cli_options import CONFIG, choose
 from auditor.rekey import rekey as rekey_repository
 from auditor.settings import load
 from auditor.tools import RunTools
-from migrator import logs
 from migrator.credentials import resolve
 from migrator.errors import UsageError
 

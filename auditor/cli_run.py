@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import structlog
 
+from auditor import logs
 from auditor.cli_options import CONFIG, SERVER, choose, with_signals
 from auditor.daemon import Daemon, DaemonOptions
 from auditor.journal import Journal
@@ -20,7 +21,6 @@ from auditor.tools import RunTools
 from auditor.trigger import ask
 from auditor.wakeup import dump_stacks_on_signal
 from auditor.wiring import release_window
-from migrator import logs
 from migrator.errors import OperatorError
 
 

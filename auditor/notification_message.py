@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from auditor.logs import redact_text
 from auditor.result import AuditResult
-from migrator.logs import redact_text
 
 MAX_TITLE = 150
 MAX_TEXT = 3000

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from auditor.git import Git, GitError, GitOptions
 from migrator.errors import OperatorError
-from migrator.file_locks import Taken, hold
+from migrator.file_lock import Taken, hold
 
 _SETTINGS = {
     "gc.auto": "0",

@@ -1,7 +1,7 @@
 """
 The one log event a run leaves behind.
 
-Not here: how logging is set up (migrator/logs.py).
+Not here: how logging is set up (auditor/logs.py).
 """
 
 from __future__ import annotations

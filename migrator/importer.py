@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from migrator.apply import reserve_ids, write
 from migrator.errors import OperatorError, UsageError
 from migrator.exporter import Report, ReportedWarning
 from migrator.plan.describe import describe
 from migrator.plan.plan import Plan, plan_import
 from migrator.plan.values import ImportOptions, Warned
-from migrator.plan_apply import reserve_ids, write
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer

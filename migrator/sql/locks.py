@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from migrator.errors import OperatorError
-from migrator.file_locks import Taken, hold
+from migrator.file_lock import Taken, hold
 from migrator.sql.engine import database_errors
 
 RESOURCE = "octopus-auditor"

@@ -15,7 +15,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.logs import MASK, configure, in_journal, redact, redact_text
+from auditor.logs import MASK, configure, in_journal, redact, redact_text
 
 
 class Terminal(io.StringIO):
@@ -200,7 +200,7 @@ def test_redaction_keeps_shape_and_is_stable(value: object, key: str) -> None:
 
 def test_standard_error_is_the_default() -> None:
     """A program that only configures writes its log to standard error, never into its output."""
-    code = "import structlog; from migrator.logs import configure; configure(); structlog.get_logger().info('hello')"
+    code = "import structlog; from auditor.logs import configure; configure(); structlog.get_logger().info('hello')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == ""

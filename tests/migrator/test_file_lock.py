@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from migrator.file_locks import Taken, hold
+from migrator.file_lock import Taken, hold
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from migrator.file_locks import hold
+from migrator.file_lock import hold
 with hold(Path(sys.argv[1])):
     if os.fork() == 0:
         time.sleep(float(sys.argv[2]))
