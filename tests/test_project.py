@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from auditor.cli import auditor
+from auditor.cli.main import auditor
 from migrator.cli.main import VERBS
 from migrator.settings import load
 

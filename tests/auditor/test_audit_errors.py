@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from auditor.audit import RunOptions
-from auditor.cli import exit_code
+from auditor.cli.main import exit_code
 from auditor.demo.schema import delete
 from auditor.demo.stub import RestStub
 from auditor.journal import Entry, Journal
@@ -527,7 +527,7 @@ class TestTheDisk:
         audited.edit("change a variable")
         before = audited.tree()
         script = (
-            "import resource, signal, sys; from auditor.cli import main; "
+            "import resource, signal, sys; from auditor.cli.main import main; "
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
             f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); main(sys.argv[1:])"
         )

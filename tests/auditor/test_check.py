@@ -12,7 +12,7 @@ import pytest
 from auditor.audit import audit
 from auditor.check import Finding, Level, Subject, clock_finding, examine, of_error
 from auditor.check_database import NEEDED, rights_findings
-from auditor.cli_check import everything
+from auditor.cli.check import everything
 from auditor.demo.stub import RestStub
 from auditor.journal import Entry, Journal
 from auditor.tools import RunTools

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def auditor(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return child("auditor.cli", *arguments)
+    return child("auditor.cli.main", *arguments)
 
 
 def child(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

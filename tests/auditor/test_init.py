@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.cli import auditor
+from auditor.cli.main import auditor
 from auditor.init import Answers, configuration, drop_in
 from auditor.settings import load
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401
@@ -32,7 +32,7 @@ def answer_over_a_terminal(answers: list[tuple[str, str]], words: list[str], fol
     if child == 0:
         os.chdir(folder)
         os.environ.update(SECRETS, PYTHONPATH=str(ROOT), COLUMNS="200")
-        os.execv(sys.executable, [sys.executable, "-m", "auditor.cli", "init", *words])
+        os.execv(sys.executable, [sys.executable, "-m", "auditor.cli.main", "init", *words])
     screen, seen, deadline = "", 0, time.monotonic() + 40
     left = list(answers)
     while time.monotonic() < deadline:

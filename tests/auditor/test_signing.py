@@ -43,7 +43,7 @@ def test_commits_are_signed_and_verify(site: Site, monkeypatch: pytest.MonkeyPat
 
 
 def check_of(site: Site) -> list[object]:  # noqa: F811
-    from auditor.cli_check import everything
+    from auditor.cli.check import everything
 
     return list(everything(site.load(), site.config, ["prod"]))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from auditor.cli_status import duration
+from auditor.cli.status import duration
 from auditor.journal import Entry, Journal
 from auditor.status import Status, read_status, write_status
 from tests.support.daemons import Site, site, small_database  # noqa: F401

@@ -23,7 +23,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from auditor.audit import RunOptions, audit
-from auditor.cli import auditor
+from auditor.cli.main import auditor
 from auditor.demo.content import fill
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
@@ -148,7 +148,7 @@ class Site:
         Run a command of the auditor in a process of its own, to its end.
         """
         return subprocess.run(
-            [sys.executable, "-m", "auditor.cli", *words, "--config", str(self.config)],
+            [sys.executable, "-m", "auditor.cli.main", *words, "--config", str(self.config)],
             env=self.environment | variables,
             cwd=ROOT,
             capture_output=True,
@@ -166,7 +166,7 @@ class Site:
         log = self.root / f"log-{len(list(self.root.glob('log-*')))}"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "auditor.cli", *words, "--config", str(self.config)],
+                [sys.executable, "-m", "auditor.cli.main", *words, "--config", str(self.config)],
                 env=self.environment | variables,
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import click
 import structlog
 
 from auditor import logs
-from auditor.cli_options import CONFIG, SERVER, choose, with_signals
+from auditor.cli.options import CONFIG, SERVER, choose, with_signals
 from auditor.daemon import Daemon, DaemonOptions
 from auditor.journal import Journal
 from auditor.repository import Busy, locked

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from auditor import logs
-from auditor.cli_options import CONFIG, choose
+from auditor.cli.options import CONFIG, choose
 from auditor.rekey import rekey as rekey_repository
 from auditor.settings import load
 from auditor.tools import RunTools

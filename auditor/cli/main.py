@@ -18,13 +18,13 @@ import click
 
 from auditor import logs
 from auditor.audit import RunOptions, audit
-from auditor.cli_check import check
-from auditor.cli_demo import demo
-from auditor.cli_init import init
-from auditor.cli_options import CONFIG, SERVER, choose, with_signals
-from auditor.cli_rekey import rekey
-from auditor.cli_run import release, run, trigger
-from auditor.cli_status import status
+from auditor.cli.check import check
+from auditor.cli.daemon import release, run, trigger
+from auditor.cli.demo import demo
+from auditor.cli.init import init
+from auditor.cli.options import CONFIG, SERVER, choose, with_signals
+from auditor.cli.rekey import rekey
+from auditor.cli.status import status
 from auditor.result import AuditResult
 from auditor.run_log import run_event
 from auditor.settings import load

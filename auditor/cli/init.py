@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from auditor.check import Level
-from auditor.cli_check import everything, show
+from auditor.cli.check import everything, show
 from auditor.cron import Cron
 from auditor.init import DROP_IN, Answers, configuration, drop_in, write_new
 from auditor.settings import load

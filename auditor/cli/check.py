@@ -14,7 +14,7 @@ from rich.table import Table
 
 from auditor import check_database, check_host, check_repository, check_server
 from auditor.check import Finding, Level, Probe, Subject, examine, failed, passed
-from auditor.cli_options import CONFIG, SERVER, choose
+from auditor.cli.options import CONFIG, SERVER, choose
 from auditor.settings import Settings, load
 from migrator.errors import UsageError
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from auditor.cli_options import CONFIG
+from auditor.cli.options import CONFIG
 from auditor.cron import Cron
 from auditor.journal import Journal
 from auditor.settings import Settings, load

@@ -1,0 +1,3 @@
+"""
+The command line: options in, words and exit codes out. Not here: anything the daemon does without a terminal.
+"""
