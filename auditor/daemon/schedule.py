@@ -30,7 +30,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_STOPPED
 from apscheduler.triggers.base import BaseTrigger
 
-from auditor.lane import OVERLAP, Lane, OnEvent, said
+from auditor.daemon.one_at_a_time import OVERLAP, Lane, OnEvent, said
 from migrator.errors import UsageError
 
 CORRECTION = timedelta(hours=3)

@@ -1,5 +1,5 @@
 """
-Rules of ``auditor.schedule``, on the real APScheduler with real threads and short intervals.
+Rules of ``auditor.daemon.schedule``, on the real APScheduler with real threads and short intervals.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auditor.cron import Cron
-from auditor.schedule import Job, Options, Scheduler
+from auditor.daemon.schedule import Job, Options, Scheduler
 from migrator.errors import UsageError
 
 NOON = datetime(2026, 5, 13, 12, 0, tzinfo=UTC)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from structlog.testing import CapturingLogger
 
-from auditor import daemon_run
-from auditor.daemon_run import Active, Runner, RunnerOptions
-from auditor.daemon_slots import Slots
+from auditor.daemon import runner as daemon_run
+from auditor.daemon.runner import Active, Runner, RunnerOptions
+from auditor.daemon.slots import Slots
 from auditor.demo.stub import RestStub
 from auditor.metrics import Metrics
 from auditor.result import AuditResult

@@ -2,7 +2,7 @@
 The daemon: every server of a configuration on its own schedule, until it is told to stop.
 
 The main loop alone acts on signals, requests and time; it never waits for a server. Not here: what a schedule is
-(schedule.py), one supervised run (daemon_run.py), stuck windows (daemon_release.py).
+(schedule.py), one supervised run (runner.py), stuck windows (releaser.py).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import Any
 import structlog
 
 from auditor.cron import Cron
-from auditor.daemon_release import Releaser, ReleaserOptions
-from auditor.daemon_run import Runner, RunnerOptions
+from auditor.daemon.releaser import Releaser, ReleaserOptions
+from auditor.daemon.runner import Runner, RunnerOptions
+from auditor.daemon.schedule import Job, Options, Scheduler
+from auditor.daemon.signals import RELOAD, RUN_NOW, STOP, Wakeup
+from auditor.daemon.systemd import ServiceManager, Watchdog
+from auditor.daemon.trigger import Requests
 from auditor.metrics import Metrics
-from auditor.schedule import Job, Options, Scheduler
-from auditor.service_manager import ServiceManager, Watchdog
 from auditor.settings import ServerSettings, Settings, load
 from auditor.status import read_status
 from auditor.status_server import Heartbeat, StatusServer
-from auditor.trigger import Requests
-from auditor.wakeup import RELOAD, RUN_NOW, STOP, Wakeup
 from migrator.errors import OperatorError
 
 _THREADS = 512

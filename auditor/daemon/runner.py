@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from auditor.audit import RunOptions, audit
-from auditor.daemon_slots import Slot, Slots
+from auditor.daemon.slots import Slot, Slots
 from auditor.metrics import Metrics
 from auditor.notifications import Notifier
 from auditor.repack import maintain_if_due

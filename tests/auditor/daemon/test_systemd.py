@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.service_manager import ServiceManager, Watchdog, watchdog_seconds
+from auditor.daemon.systemd import ServiceManager, Watchdog, watchdog_seconds
 
 
 @pytest.fixture(params=["path", "abstract"])
