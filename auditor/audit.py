@@ -20,9 +20,6 @@ from auditor.comparison import Comparison
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitError
-from auditor.journal import Journal
-from auditor.maintenance import NoWindow, Tools, Window, WindowStuck, maintenance_window
-from auditor.octopus_api import OctopusApi
 from auditor.publishing import Published, adopt, is_published, publish
 from auditor.repository import (
     METADATA,
@@ -43,6 +40,9 @@ from auditor.state import State, StateError, Whole
 from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools
+from auditor.window.journal import Journal
+from auditor.window.octopus_api import OctopusApi
+from auditor.window.window import NoWindow, Tools, Window, WindowStuck, maintenance_window
 from auditor.wiring import (
     api_options,
     database_address,

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
-from auditor.journal import Journal
-from auditor.octopus_api import ApiOptions, OctopusApi
+from auditor.window.journal import Journal
+from auditor.window.octopus_api import ApiOptions, OctopusApi
 from auditor.wiring import api_options
 from migrator.credentials import Secret
 

@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 
 from auditor.git import GitOptions
-from auditor.journal import Journal
-from auditor.maintenance import Tools, WindowOptions, release
-from auditor.octopus_api import ApiOptions, OctopusApi
 from auditor.repository import Identity, RepositoryOptions
 from auditor.settings import ServerSettings
 from auditor.tools import RunTools
+from auditor.window.journal import Journal
+from auditor.window.octopus_api import ApiOptions, OctopusApi
+from auditor.window.window import Tools, WindowOptions, release
 from migrator.credentials import resolve
 from migrator.errors import OperatorError
 from migrator.export.render import RenderOptions

@@ -14,12 +14,12 @@ from auditor.cli.options import CONFIG, SERVER, choose, with_signals
 from auditor.daemon.daemon import Daemon, DaemonOptions
 from auditor.daemon.signals import dump_stacks_on_signal
 from auditor.daemon.trigger import ask
-from auditor.journal import Journal
 from auditor.repository import Busy, locked
 from auditor.settings import load
 from auditor.signing import check_signing
 from auditor.stopping import Stop
 from auditor.tools import RunTools
+from auditor.window.journal import Journal
 from auditor.wiring import release_window
 from migrator.errors import OperatorError
 

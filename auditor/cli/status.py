@@ -15,9 +15,9 @@ from rich.table import Table
 
 from auditor.cli.options import CONFIG
 from auditor.cron import Cron
-from auditor.journal import Journal
 from auditor.settings import Settings, load
 from auditor.status import Status, read_status
+from auditor.window.journal import Journal
 
 
 @click.command()

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.journal import Journal
 from auditor.repository import Busy, locked
 from auditor.settings import ServerSettings
 from auditor.stopping import Stop
 from auditor.tools import RunTools
+from auditor.window.journal import Journal
 from auditor.wiring import release_window
 from migrator.errors import OperatorError
 

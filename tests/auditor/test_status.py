@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 from auditor.cli.status import duration
-from auditor.journal import Entry, Journal
 from auditor.status import Status, read_status, write_status
+from auditor.window.journal import Entry, Journal
 from tests.support.daemons import Site, site, small_database  # noqa: F401
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from auditor.demo.stub import RestStub
-from auditor.octopus_api import ApiOptions, OctopusApi, Refused
+from auditor.window.octopus_api import ApiOptions, OctopusApi, Refused
 from migrator.credentials import Secret
 from migrator.errors import OperatorError
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from auditor.journal import Entry, Journal
-from auditor.octopus_api import Refused
 from auditor.stopping import Stop, TooLong
+from auditor.window.journal import Entry, Journal
+from auditor.window.octopus_api import Refused
 from migrator.errors import OperatorError
 
 _LOOK_EVERY = 0.2
@@ -26,7 +26,7 @@ _LOOK_EVERY = 0.2
 
 class Switch(Protocol):
     """
-    What can be switched; ``octopus_api.OctopusApi`` is one.
+    What can be switched; ``window.octopus_api.OctopusApi`` is one.
     """
 
     def in_maintenance(self) -> bool:

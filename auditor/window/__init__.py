@@ -1,0 +1,3 @@
+"""
+Maintenance mode: switched on, remembered, restored. Not here: what is read meanwhile.
+"""
