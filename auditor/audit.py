@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from auditor.basis import basis_of
-from auditor.changes import SUBJECT, counts, message, subject
-from auditor.comparison import Comparison
+from auditor.changes.commit_message import SUBJECT, counts, message, subject
+from auditor.changes.files import Comparison
+from auditor.changes.rows import RowChanges
+from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.fast_import import INCOMING, FastImport
 from auditor.git import GitError
@@ -32,11 +34,9 @@ from auditor.repository import (
     locked,
 )
 from auditor.result import AuditResult, FileCounts, RunWarning
-from auditor.row_changes import RowChanges
 from auditor.run import Run, RunOptions
 from auditor.settings import ServerSettings
 from auditor.slices import SliceRead, read_slice, sliced
-from auditor.state import State, StateError, Whole
 from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
 from auditor.tools import RunTools

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auditor.state import State, Whole
+from auditor.changes.state import State, Whole
 from migrator.export.render import Renderer
 from migrator.export.spool import Head, Packed, Spool
 from migrator.export.stream import Rendition

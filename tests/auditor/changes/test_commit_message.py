@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.changes import SUBJECT, Change, Outcome, body, counts, message, subject
+from auditor.changes.commit_message import SUBJECT, Change, Outcome, body, counts, message, subject
 from migrator.maps import REGISTRY
 
 changes = st.lists(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.state import State, StateError, Whole
+from auditor.changes.state import State, StateError, Whole
 
 ROW = ("Project", "Projects-1", b"hash", "Web", (("projects/Web/Web.json", b"blob"),))
 

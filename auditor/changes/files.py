@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from auditor.changes import Change, Outcome
+from auditor.changes.commit_message import Change, Outcome
+from auditor.changes.rows import RowChanges, row_hash
+from auditor.changes.state import Files, State, Whole
+from auditor.changes.tree_groups import documents_of, group_of
 from auditor.fast_import import FastImport, blob_id
 from auditor.result import FileCounts
-from auditor.row_changes import RowChanges, row_hash
-from auditor.state import Files, State, Whole
-from auditor.tree_groups import documents_of, group_of
 from migrator.errors import OperatorError
 from migrator.export.render import File, Rendered
 from migrator.export.stream import Rendition
