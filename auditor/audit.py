@@ -20,10 +20,10 @@ from auditor.changes.files import Comparison
 from auditor.changes.rows import RowChanges
 from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
-from auditor.fast_import import INCOMING, FastImport
-from auditor.git import GitError
-from auditor.publishing import Published, adopt, is_published, publish
-from auditor.repository import (
+from auditor.repository.fast_import import INCOMING, FastImport
+from auditor.repository.git import GitError
+from auditor.repository.push import Published, adopt, is_published, publish
+from auditor.repository.repository import (
     METADATA,
     Busy,
     Repository,

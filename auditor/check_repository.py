@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.check import Finding, Subject, failed, passed, warned, writable
-from auditor.git import GitError, GitOptions
-from auditor.publishing import backlog, remote_tip
-from auditor.repository import Repository, RepositoryOptions, check_is_ours, create
+from auditor.repository.git import GitError, GitOptions
+from auditor.repository.push import backlog, remote_tip
+from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create
 from auditor.signing import check_signing
 from auditor.wiring import repository_options
 from migrator.errors import OperatorError

@@ -9,7 +9,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from auditor.repository import METADATA, Repository
+from auditor.repository.repository import METADATA, Repository
 from migrator.errors import SecretError
 from migrator.exporter import ExportOptions, derive
 from migrator.secrets.ciphers import KeyDerivation, PasswordCipher

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from auditor.fast_import import INCOMING, FastImport
-from auditor.git import Git, GitError, close
-from auditor.publishing import publish
-from auditor.repository import METADATA, Repository, check_is_ours, clear_stale, locked
+from auditor.repository.fast_import import INCOMING, FastImport
+from auditor.repository.git import Git, GitError, close
+from auditor.repository.push import publish
+from auditor.repository.repository import METADATA, Repository, check_is_ours, clear_stale, locked
 from auditor.resealing import resealed
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from auditor.git import GitOptions
-from auditor.repository import Busy, Repository, clear_stale, locked
+from auditor.repository.git import GitOptions
+from auditor.repository.repository import Busy, Repository, clear_stale, locked
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.tools import RunTools

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from auditor.repository import SIGNING_ENVIRONMENT, Identity
+from auditor.repository.repository import SIGNING_ENVIRONMENT, Identity
 from auditor.settings import ServerSettings
 from auditor.wiring import reference_path
 from migrator.errors import OperatorError

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from auditor.git import GitOptions
-from auditor.repository import Identity, RepositoryOptions
+from auditor.repository.git import GitOptions
+from auditor.repository.repository import Identity, RepositoryOptions
 from auditor.settings import ServerSettings
 from auditor.tools import RunTools
 from auditor.window.journal import Journal

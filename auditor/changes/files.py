@@ -14,7 +14,7 @@ from auditor.changes.commit_message import Change, Outcome
 from auditor.changes.rows import RowChanges, row_hash
 from auditor.changes.state import Files, State, Whole
 from auditor.changes.tree_groups import documents_of, group_of
-from auditor.fast_import import FastImport, blob_id
+from auditor.repository.fast_import import FastImport, blob_id
 from auditor.result import FileCounts
 from migrator.errors import OperatorError
 from migrator.export.render import File, Rendered

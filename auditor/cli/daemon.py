@@ -14,7 +14,7 @@ from auditor.cli.options import CONFIG, SERVER, choose, with_signals
 from auditor.daemon.daemon import Daemon, DaemonOptions
 from auditor.daemon.signals import dump_stacks_on_signal
 from auditor.daemon.trigger import ask
-from auditor.repository import Busy, locked
+from auditor.repository.repository import Busy, locked
 from auditor.settings import load
 from auditor.signing import check_signing
 from auditor.stopping import Stop

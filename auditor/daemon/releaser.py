@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.repository import Busy, locked
+from auditor.repository.repository import Busy, locked
 from auditor.settings import ServerSettings
 from auditor.stopping import Stop
 from auditor.tools import RunTools

@@ -21,7 +21,7 @@ from auditor.audit import audit
 from auditor.demo.content import fill
 from auditor.demo.edits import apply_edits
 from auditor.demo.stub import RestStub
-from auditor.git import Git
+from auditor.repository.git import Git
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
 from auditor.tools import RunTools

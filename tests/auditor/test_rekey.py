@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import auditor.audit
-from auditor.repository import Busy, locked
+from auditor.repository.repository import Busy, locked
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
 from tests.support.audits import bare, git, tree_files
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from auditor.repack import is_due, maintain_if_due, repack
-from auditor.repository import Repository, RepositoryOptions, configure, create, locked
+from auditor.repository.repository import Repository, RepositoryOptions, configure, create, locked
 from auditor.status import read_status
 from auditor.tools import RunTools
 from tests.support.audits import git

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.repository import Identity
+from auditor.repository.repository import Identity
 from auditor.signing import public_key, self_test
 from migrator.errors import OperatorError
 from tests.support.audits import git

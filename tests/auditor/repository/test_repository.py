@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor.fast_import import FastImport, blob_id
-from auditor.git import GitError
-from auditor.repository import (
+from auditor.repository.fast_import import FastImport, blob_id
+from auditor.repository.git import GitError
+from auditor.repository.repository import (
     Busy,
     Repository,
     RepositoryOptions,

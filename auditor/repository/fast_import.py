@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from auditor.git import Git, GitError, close
+from auditor.repository.git import Git, GitError, close
 from migrator.export.render import File
 
 INCOMING = "refs/auditor/incoming"

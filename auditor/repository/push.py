@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from auditor.git import GitError
-from auditor.repository import METADATA, Repository
+from auditor.repository.git import GitError
+from auditor.repository.repository import METADATA, Repository
 
 _ATTEMPTS = 5
 _FETCHED = "refs/auditor/fetched"

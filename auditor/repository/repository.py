@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditor.git import Git, GitError, GitOptions
+from auditor.repository.git import Git, GitError, GitOptions
 from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
 
