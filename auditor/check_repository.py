@@ -14,7 +14,7 @@ from auditor.check import Finding, Subject, failed, passed, warned, writable
 from auditor.repository.git import GitError, GitOptions
 from auditor.repository.push import backlog, remote_tip
 from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create
-from auditor.signing import check_signing
+from auditor.upkeep.signing import check_signing
 from auditor.wiring import repository_options
 from migrator.errors import OperatorError
 

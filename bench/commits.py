@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from auditor.repack import repack
 from auditor.repository.fast_import import INCOMING, FastImport
 from auditor.repository.repository import Repository, RepositoryOptions, configure, create
+from auditor.upkeep.repack import repack
 from migrator.export.render import File
 
 DOCUMENTS = 1000

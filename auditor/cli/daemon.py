@@ -16,9 +16,9 @@ from auditor.daemon.signals import dump_stacks_on_signal
 from auditor.daemon.trigger import ask
 from auditor.repository.repository import Busy, locked
 from auditor.settings import load
-from auditor.signing import check_signing
 from auditor.stopping import Stop
 from auditor.tools import RunTools
+from auditor.upkeep.signing import check_signing
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
 from migrator.errors import OperatorError

@@ -22,13 +22,13 @@ from auditor.audit import RunOptions, audit
 from auditor.daemon.slots import Slot, Slots
 from auditor.metrics import Metrics
 from auditor.notifications import Notifier
-from auditor.repack import maintain_if_due
 from auditor.result import AuditResult
 from auditor.run_log import run_event
 from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
 from auditor.stopping import Stop
 from auditor.tools import RunTools
+from auditor.upkeep.repack import maintain_if_due
 
 _LOOK_EVERY = 0.5
 

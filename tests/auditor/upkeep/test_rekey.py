@@ -23,7 +23,7 @@ OLD, NEW = "env:T_PASSWORD", "env:T_OTHER"
 
 @pytest.fixture(autouse=True)
 def as_cheap_as_runs(cheap_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.rekey.KeyDerivation", auditor.audit.KeyDerivation)
+    monkeypatch.setattr("auditor.upkeep.rekey.KeyDerivation", auditor.audit.KeyDerivation)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_refusals_change_nothing(audited: Site) -> None:
     audited.change("prod", export={"password": NEW})
     assert "the old password does not open" in rekey(audited, NEW)
     with locked(repository(audited), "auditor.lock", 0), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("auditor.rekey._WAIT", 0)
+        patch.setattr("auditor.upkeep.rekey._WAIT", 0)
         assert isinstance(audited.command("rekey", "--server", "prod", "--old-password", OLD).exception, Busy)
     assert git(repository(audited), "rev-parse", "main") == head
     assert "auditor rekey" in str(audited.audit("prod").error)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditor.repository.repository import Identity
-from auditor.signing import public_key, self_test
+from auditor.upkeep.signing import public_key, self_test
 from migrator.errors import OperatorError
 from tests.support.audits import git
 from tests.support.daemons import Site, site, small_database  # noqa: F401

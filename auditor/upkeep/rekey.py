@@ -17,10 +17,10 @@ from auditor.repository.fast_import import INCOMING, FastImport
 from auditor.repository.git import Git, GitError, close
 from auditor.repository.push import publish
 from auditor.repository.repository import METADATA, Repository, check_is_ours, clear_stale, locked
-from auditor.resealing import resealed
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.tools import RunTools
+from auditor.upkeep.resealing import resealed
 from auditor.wiring import database_address, repository_options
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError

@@ -1,0 +1,3 @@
+"""
+What a repository needs beside runs: repacking, signatures, another password. Not here: the runs.
+"""
