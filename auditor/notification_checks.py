@@ -16,9 +16,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from auditor.notification_channels import Tools, Undelivered, address, tls_context
-from auditor.notification_mail import mail_session
-from auditor.notification_settings import CommandSettings, EmailSettings, NotifySettings
+from auditor.notify.http import Tools, Undelivered, address, tls_context
+from auditor.notify.mail import mail_session
+from auditor.notify.settings import CommandSettings, EmailSettings, NotifySettings
 from migrator.errors import OperatorError
 
 

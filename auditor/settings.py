@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditor.cron import Cron
-from auditor.notification_settings import NotifySettings
+from auditor.notify.settings import NotifySettings
 from auditor.status_server import MetricsSettings
 from migrator.credentials import check_reference
 from migrator.documents.scripts import InlineScripts

@@ -21,7 +21,7 @@ import structlog
 from auditor.audit import RunOptions, audit
 from auditor.daemon.slots import Slot, Slots
 from auditor.metrics import Metrics
-from auditor.notifications import Notifier
+from auditor.notify.notifier import Notifier
 from auditor.result import AuditResult
 from auditor.run_log import run_event
 from auditor.settings import ServerSettings

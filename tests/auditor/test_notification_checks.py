@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.notification_channels import Tools
 from auditor.notification_checks import Probe, check
-from auditor.notification_settings import NotifySettings
-from auditor.notifications import Notifier
+from auditor.notify.http import Tools
+from auditor.notify.notifier import Notifier
+from auditor.notify.settings import NotifySettings
 from auditor.result import AuditResult
 from migrator.credentials import resolve
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub

@@ -20,8 +20,8 @@ import pytest
 import structlog
 
 from auditor.notification_checks import check
-from auditor.notification_settings import NotifySettings
-from auditor.notifications import Notifier, Tools
+from auditor.notify.notifier import Notifier, Tools
+from auditor.notify.settings import NotifySettings
 from auditor.result import AuditResult, RunWarning
 from migrator.credentials import Secret, resolve
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub

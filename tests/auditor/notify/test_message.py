@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.notification_message import MAX_TEXT, MAX_TITLE, link_of, message, states_of
+from auditor.notify.message import MAX_TEXT, MAX_TITLE, link_of, message, states_of
 from auditor.result import AuditResult, RunWarning
 
 

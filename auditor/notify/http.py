@@ -22,8 +22,8 @@ import httpx
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from auditor.notification_message import Message
-from auditor.notification_settings import (
+from auditor.notify.message import Message
+from auditor.notify.settings import (
     NotifySettings,
     PingSettings,
     SlackSettings,
@@ -81,7 +81,7 @@ def tls_context(settings: NotifySettings) -> ssl.SSLContext:
 
 
 def _default_log() -> Log:
-    log: Log = structlog.get_logger("auditor.notifications")
+    log: Log = structlog.get_logger("auditor.notify.notifier")
     return log
 
 

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
 
-from auditor.notification_channels import Tools, Undelivered, tls_context
-from auditor.notification_message import Message
-from auditor.notification_settings import EmailSettings, NotifySettings
+from auditor.notify.http import Tools, Undelivered, tls_context
+from auditor.notify.message import Message
+from auditor.notify.settings import EmailSettings, NotifySettings
 
 
 def send_email(email: EmailSettings, content: Message, settings: NotifySettings, tools: Tools) -> None:

@@ -11,11 +11,11 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from auditor.notification_channels import Tools, Undelivered, send_ping, send_slack, send_webhook
-from auditor.notification_command import hook_environment, run_hook
-from auditor.notification_mail import send_email
-from auditor.notification_message import Message, link_of, message, states_of
-from auditor.notification_settings import CommandSettings, NotifySettings
+from auditor.notify.command import hook_environment, run_hook
+from auditor.notify.http import Tools, Undelivered, send_ping, send_slack, send_webhook
+from auditor.notify.mail import send_email
+from auditor.notify.message import Message, link_of, message, states_of
+from auditor.notify.settings import CommandSettings, NotifySettings
 from auditor.result import AuditResult
 from migrator.errors import OperatorError
 

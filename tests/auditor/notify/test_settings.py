@@ -5,7 +5,7 @@ The notify table: what it accepts, and that it never shows a secret.
 import pytest
 from pydantic import ValidationError
 
-from auditor.notification_settings import STATES, NotifySettings
+from auditor.notify.settings import STATES, NotifySettings
 
 SLACK = "https://hooks.slack.example/services/T0/B0/SLACKSECRET"
 
