@@ -12,8 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from auditor import check_database, check_host, check_repository, check_server
-from auditor.check import Finding, Level, Probe, Subject, examine, failed, passed
+from auditor.checks import database as check_database
+from auditor.checks import host as check_host
+from auditor.checks import repository as check_repository
+from auditor.checks import server as check_server
+from auditor.checks.check import Finding, Level, Probe, Subject, examine, failed, passed
 from auditor.cli.options import CONFIG, SERVER, choose
 from auditor.settings import Settings, load
 from migrator.errors import UsageError

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from auditor.check import Level
+from auditor.checks.check import Level
 from auditor.cli.check import everything, show
 from auditor.cron import Cron
 from auditor.init import DROP_IN, Answers, configuration, drop_in, write_new

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from auditor.check_database import NEEDED
+from auditor.checks.database import NEEDED
 from migrator.sql.engine import open_engine
 from migrator.sql.rights import database_time, read_rights
 

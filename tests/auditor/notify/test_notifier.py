@@ -19,7 +19,7 @@ import psutil
 import pytest
 import structlog
 
-from auditor.notification_checks import check
+from auditor.checks.notifications import check
 from auditor.notify.notifier import Notifier, Tools
 from auditor.notify.settings import NotifySettings
 from auditor.result import AuditResult, RunWarning

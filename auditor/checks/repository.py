@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auditor.check import Finding, Subject, failed, passed, warned, writable
+from auditor.checks.check import Finding, Subject, failed, passed, warned, writable
 from auditor.repository.git import GitError, GitOptions
 from auditor.repository.push import backlog, remote_tip
 from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create

@@ -11,9 +11,9 @@ from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from auditor.check import Finding, Subject, existing, failed, passed, warned, writable
+from auditor.checks.check import Finding, Subject, existing, failed, passed, warned, writable
+from auditor.checks.notifications import check as check_notifications
 from auditor.cron import Cron
-from auditor.notification_checks import check as check_notifications
 
 _LEAST, _ENOUGH = 100 << 20, 1 << 30
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
+from auditor.checks.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
 from auditor.wiring import api_options

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.notification_checks import Probe, check
+from auditor.checks.notifications import Probe, check
 from auditor.notify.http import Tools
 from auditor.notify.notifier import Notifier
 from auditor.notify.settings import NotifySettings

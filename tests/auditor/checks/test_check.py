@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 
 from auditor.audit import audit
-from auditor.check import Finding, Level, Subject, clock_finding, examine, of_error
-from auditor.check_database import NEEDED, rights_findings
+from auditor.checks.check import Finding, Level, Subject, clock_finding, examine, of_error
+from auditor.checks.database import NEEDED, rights_findings
 from auditor.cli.check import everything
 from auditor.demo.stub import RestStub
 from auditor.tools import RunTools

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.check import Finding, Subject, clock_finding, failed, passed, warned
+from auditor.checks.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.wiring import database_address, export_options
 from migrator.errors import SecretError
 from migrator.export.read import Server, look_at, reader_of, reads_one_state
