@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from auditor.cron import Cron
+from auditor.monitoring.status_server import MetricsSettings
 from auditor.notify.settings import NotifySettings
-from auditor.status_server import MetricsSettings
 from migrator.credentials import check_reference
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError

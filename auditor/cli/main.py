@@ -25,8 +25,8 @@ from auditor.cli.init import init
 from auditor.cli.options import CONFIG, SERVER, choose, with_signals
 from auditor.cli.rekey import rekey
 from auditor.cli.status import status
+from auditor.monitoring.run_log import run_event
 from auditor.result import AuditResult
-from auditor.run_log import run_event
 from auditor.settings import load
 from auditor.stopping import Stop
 from auditor.tools import RunTools

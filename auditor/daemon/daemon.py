@@ -26,10 +26,10 @@ from auditor.daemon.schedule import Job, Options, Scheduler
 from auditor.daemon.signals import RELOAD, RUN_NOW, STOP, Wakeup
 from auditor.daemon.systemd import ServiceManager, Watchdog
 from auditor.daemon.trigger import Requests
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
+from auditor.monitoring.status_server import Heartbeat, StatusServer
 from auditor.settings import ServerSettings, Settings, load
 from auditor.status import read_status
-from auditor.status_server import Heartbeat, StatusServer
 from migrator.errors import OperatorError
 
 _THREADS = 512

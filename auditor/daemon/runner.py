@@ -20,10 +20,10 @@ import structlog
 
 from auditor.audit import RunOptions, audit
 from auditor.daemon.slots import Slot, Slots
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
+from auditor.monitoring.run_log import run_event
 from auditor.notify.notifier import Notifier
 from auditor.result import AuditResult
-from auditor.run_log import run_event
 from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
 from auditor.stopping import Stop

@@ -22,6 +22,7 @@ import httpx
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from auditor.monitoring.run_log import Log
 from auditor.notify.message import Message
 from auditor.notify.settings import (
     NotifySettings,
@@ -30,7 +31,6 @@ from auditor.notify.settings import (
     WebhookSettings,
     is_literal,
 )
-from auditor.run_log import Log
 from migrator.credentials import Secret, resolve
 
 ATTEMPTS = 4

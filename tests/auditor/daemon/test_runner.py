@@ -17,7 +17,7 @@ from auditor.daemon import runner as daemon_run
 from auditor.daemon.runner import Active, Runner, RunnerOptions
 from auditor.daemon.slots import Slots
 from auditor.demo.stub import RestStub
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
 from auditor.status import read_status
 from tests.support.audits import bare

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult, RunWarning
 
 RESULT = AuditResult(

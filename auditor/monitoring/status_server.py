@@ -16,7 +16,7 @@ from types import TracebackType
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
 from migrator.errors import UsageError
 
 _TEXT = "text/plain; charset=utf-8"

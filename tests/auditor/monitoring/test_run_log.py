@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import structlog
 
+from auditor.monitoring.run_log import run_event
 from auditor.result import AuditResult, FileCounts, RunWarning
-from auditor.run_log import run_event
 
 RESULT = AuditResult(
     run_id="r1",

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from auditor.metrics import Metrics
+from auditor.monitoring.metrics import Metrics
+from auditor.monitoring.status_server import Heartbeat, MetricsSettings, StatusServer, split_listen
 from auditor.result import AuditResult
-from auditor.status_server import Heartbeat, MetricsSettings, StatusServer, split_listen
 from migrator.errors import UsageError
 
 
