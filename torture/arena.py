@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
 from tests.support.audits import API_KEY, FOREIGN, bare, cut_down, exported_tree, git

@@ -28,7 +28,7 @@ import psutil
 import structlog
 
 from auditor.audit import RunOptions, audit
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult

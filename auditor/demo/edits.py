@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from auditor.demo.builder import Builder, builder, guid, thumbprint
-from auditor.demo.content_access import PEOPLE
+from auditor.demo.content.access import PEOPLE
 from auditor.demo.events import Happening, next_time, record
 from auditor.demo.schema import delete, insert, next_id, read, update
 

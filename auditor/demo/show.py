@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.audit import audit
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.edits import apply_edits
 from auditor.demo.stub import RestStub
 from auditor.repository.git import Git

@@ -13,7 +13,7 @@ import pytest
 
 import auditor.audit
 import migrator.exporter
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.stub import RestStub
 from auditor.stopping import Stop
 from auditor.tools import RunTools

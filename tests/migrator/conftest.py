@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.schema import create_database
 from tests.support.imports import Server, Servers, empty_database
 from tests.support.servers import KEY, SampleServer

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.demo import content
+from auditor.demo.content import server as content
 from migrator.credentials import Secret
 from migrator.errors import DatabaseError
 from migrator.exporter import ExportOptions, export

@@ -24,7 +24,7 @@ from click.testing import CliRunner, Result
 
 from auditor.audit import RunOptions, audit
 from auditor.cli.main import auditor
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load

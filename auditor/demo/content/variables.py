@@ -1,7 +1,7 @@
 """
 Sample content: the variables of projects, of every type and scope.
 
-Library variable sets are in ``content_sets``.
+Library variable sets are in ``demo.content.sets``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.demo.builder import Builder
-from auditor.demo.content_library import ACCOUNTS
-from auditor.demo.content_sets import plain
+from auditor.demo.content.library import ACCOUNTS
+from auditor.demo.content.sets import plain
 
 
 def add_variables(build: Builder, project: str, channel: str, action: str | None) -> None:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 
 from auditor.demo.builder import Builder, guid, password_hash, plaintext, when
-from auditor.demo.content_library import ENVIRONMENTS
+from auditor.demo.content.library import ENVIRONMENTS
 
 PEOPLE = {
     "Users-1": ("ines.ferreira", "Inês Ferreira"),

@@ -1,7 +1,7 @@
 """
 Sample content: the steps that deployment processes are made of, and their scripts.
 
-Which project has which steps is said in ``content_projects``.
+Which project has which steps is said in ``demo.content.projects``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from auditor.demo.builder import Builder, guid
-from auditor.demo.content_library import ACCOUNTS
+from auditor.demo.content.library import ACCOUNTS
 
 SCRIPTS = {
     "PowerShell": (

@@ -6,10 +6,10 @@ Sources: release notes and resource models from 2019 on.
 
 from __future__ import annotations
 
-from auditor.demo import content_steps as steps
 from auditor.demo.builder import Builder
-from auditor.demo.content_projects import projects
-from auditor.demo.content_variables import secret
+from auditor.demo.content import steps
+from auditor.demo.content.projects import projects
+from auditor.demo.content.variables import secret
 
 
 def add_spaces(build: Builder) -> None:

@@ -1,18 +1,18 @@
 """
 Sample content: two dozen projects with their processes, channels and triggers.
 
-Variables are in ``content_variables``, the steps themselves in ``content_steps``.
+Variables are in ``demo.content.variables``, the steps themselves in ``demo.content.steps``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from auditor.demo import content_steps as steps
 from auditor.demo.builder import Builder, guid, known_ids
-from auditor.demo.content_library import GROUPS, LIFECYCLES
-from auditor.demo.content_sets import LIBRARY_SETS, MODULES, template
-from auditor.demo.content_variables import add_variables
+from auditor.demo.content import steps
+from auditor.demo.content.library import GROUPS, LIFECYCLES
+from auditor.demo.content.sets import LIBRARY_SETS, MODULES, template
+from auditor.demo.content.variables import add_variables
 
 _NAMES = {
     "ProjectGroups-1": ["Web Shop", "Product Catalogue", "Search & Index", "Basket: Service", "Mobile/Backend"],

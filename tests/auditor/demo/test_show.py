@@ -16,7 +16,7 @@ import pytest
 from auditor.demo.show import Talk, demonstrate
 from migrator.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def auditor(*arguments: str) -> subprocess.CompletedProcess[str]:

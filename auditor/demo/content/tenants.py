@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.demo.builder import Builder, guid
-from auditor.demo.content_library import ACCOUNTS
+from auditor.demo.content.library import ACCOUNTS
 
 TENANTS = {
     "Tenants-1": "Nordlys Handel",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from auditor.demo.builder import Builder, thumbprint
-from auditor.demo.content_library import ACCOUNTS, ENVIRONMENTS
+from auditor.demo.content.library import ACCOUNTS, ENVIRONMENTS
 
 POLICIES = ["MachinePolicies-1", "MachinePolicies-2"]
 POOLS = {"WorkerPools-1": "Default Worker Pool", "WorkerPools-2": "Linux, big", "WorkerPools-21": "Übersee"}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.demo.builder import Builder, when
-from auditor.demo.content_access import PEOPLE
-from auditor.demo.content_library import ENVIRONMENTS
-from auditor.demo.content_projects import projects
-from auditor.demo.content_tenants import TENANTS
+from auditor.demo.content.access import PEOPLE
+from auditor.demo.content.library import ENVIRONMENTS
+from auditor.demo.content.projects import projects
+from auditor.demo.content.tenants import TENANTS
 from auditor.demo.events import SYSTEM, Happening, record
 from auditor.demo.schema import read
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from auditor.demo.content import fill
+from auditor.demo.content.server import fill
 from auditor.demo.edits import EDITS, apply_edits, random_edit
 from auditor.demo.rows import table_of
 from auditor.demo.schema import create_database, delete, insert, read, table_definitions, update

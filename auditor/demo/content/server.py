@@ -9,15 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from auditor.demo.builder import builder
-from auditor.demo.content_access import add_access
-from auditor.demo.content_history import add_history
-from auditor.demo.content_infrastructure import add_infrastructure
-from auditor.demo.content_library import add_library
-from auditor.demo.content_projects import add_projects
-from auditor.demo.content_sets import add_sets
-from auditor.demo.content_spaces import add_spaces
-from auditor.demo.content_system import add_system
-from auditor.demo.content_tenants import add_tenants
+from auditor.demo.content.access import add_access
+from auditor.demo.content.history import add_history
+from auditor.demo.content.infrastructure import add_infrastructure
+from auditor.demo.content.library import add_library
+from auditor.demo.content.projects import add_projects
+from auditor.demo.content.sets import add_sets
+from auditor.demo.content.spaces import add_spaces
+from auditor.demo.content.system import add_system
+from auditor.demo.content.tenants import add_tenants
 from auditor.demo.schema import create_database
 
 
