@@ -35,11 +35,10 @@ from auditor.repository.repository import (
 )
 from auditor.result import AuditResult, FileCounts, RunWarning
 from auditor.run import Run, RunOptions
+from auditor.scope import SliceRead, read_slice, sliced
 from auditor.settings import ServerSettings
-from auditor.slices import SliceRead, read_slice, sliced
 from auditor.status import after, read_status, write_status
 from auditor.steady import read_steady
-from auditor.tools import RunTools
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import OctopusApi
 from auditor.window.window import NoWindow, Tools, Window, WindowStuck, maintenance_window
@@ -51,6 +50,7 @@ from auditor.wiring import (
     repository_options,
     window_options,
 )
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 from migrator.export.read import Server, look_at, probe, reads_one_state
 from migrator.export.render import File

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hmac
 
 from auditor.repository.repository import Repository
-from auditor.slices import SliceRead
+from auditor.scope import SliceRead
 from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
 

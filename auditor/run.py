@@ -14,7 +14,7 @@ from pathlib import Path
 
 from auditor.settings import ServerSettings
 from auditor.status import Status
-from auditor.tools import RunTools
+from auditor.world import RunTools
 
 
 @dataclass(frozen=True)

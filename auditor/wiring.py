@@ -12,10 +12,10 @@ from pathlib import Path
 from auditor.repository.git import GitOptions
 from auditor.repository.repository import Identity, RepositoryOptions
 from auditor.settings import ServerSettings
-from auditor.tools import RunTools
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
 from auditor.window.window import Tools, WindowOptions, release
+from auditor.world import RunTools
 from migrator.credentials import resolve
 from migrator.errors import OperatorError
 from migrator.export.render import RenderOptions

@@ -121,7 +121,7 @@ def audit(work: Path, *, full: bool = False, raw: bool = True) -> Callable[[], F
     from auditor.audit import RunOptions
     from auditor.audit import audit as run_audit
     from auditor.settings import Settings
-    from auditor.tools import RunTools
+    from auditor.world import RunTools
 
     (work / "key").write_text(base64.b64encode(MASTER_KEY).decode())
     (work / "password").write_text(PASSWORD)

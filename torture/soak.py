@@ -33,7 +33,7 @@ from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
-from auditor.tools import RunTools
+from auditor.world import RunTools
 from tests.support.audits import API_KEY, bare, cut_down, exported_tree, git
 from tests.support.servers import KEY, SampleServer
 from torture.arena import Arena, Broken, Runner, in_environment, scratch, settings_of

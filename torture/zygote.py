@@ -25,8 +25,8 @@ import auditor.audit
 import migrator.exporter
 from auditor.audit import RunOptions, audit
 from auditor.settings import ServerSettings
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
+from auditor.world import RunTools
 from migrator.secrets.ciphers import KeyDerivation
 
 CHEAP = 16

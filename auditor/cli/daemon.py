@@ -16,11 +16,11 @@ from auditor.daemon.signals import dump_stacks_on_signal
 from auditor.daemon.trigger import ask
 from auditor.repository.repository import Busy, locked
 from auditor.settings import load
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
 from auditor.upkeep.signing import check_signing
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 
 

@@ -28,8 +28,8 @@ from auditor.cli.status import status
 from auditor.monitoring.run_log import run_event
 from auditor.result import AuditResult
 from auditor.settings import load
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 
 CHANGED_EXIT = 3

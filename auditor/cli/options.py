@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from auditor.settings import ServerSettings, Settings
-from auditor.stopping import Stop
+from auditor.stop import Stop
 from migrator.errors import UsageError
 
 CONFIG = click.option(

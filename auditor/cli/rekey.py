@@ -12,8 +12,8 @@ import click
 from auditor import logs
 from auditor.cli.options import CONFIG, choose
 from auditor.settings import load
-from auditor.tools import RunTools
 from auditor.upkeep.rekey import rekey as rekey_repository
+from auditor.world import RunTools
 from migrator.credentials import resolve
 from migrator.errors import UsageError
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from auditor.repository.repository import Busy, locked
 from auditor.settings import ServerSettings
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 
 Find = Callable[[str], tuple[ServerSettings, Path]]

@@ -26,9 +26,9 @@ from auditor.notify.notifier import Notifier
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
 from auditor.upkeep.repack import maintain_if_due
+from auditor.world import RunTools
 
 _LOOK_EVERY = 0.5
 

@@ -24,7 +24,7 @@ from auditor.demo.stub import RestStub
 from auditor.repository.git import Git
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
-from auditor.tools import RunTools
+from auditor.world import RunTools
 from migrator.errors import OperatorError, UsageError
 
 SERVER = "demo"

@@ -19,9 +19,9 @@ from auditor.repository.push import publish
 from auditor.repository.repository import METADATA, Repository, check_is_ours, clear_stale, locked
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
-from auditor.tools import RunTools
 from auditor.upkeep.resealing import resealed
 from auditor.wiring import database_address, repository_options
+from auditor.world import RunTools
 from migrator.credentials import Secret
 from migrator.errors import OperatorError, SecretError
 from migrator.export.render import File

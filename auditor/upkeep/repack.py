@@ -14,8 +14,8 @@ from auditor.repository.git import GitOptions
 from auditor.repository.repository import Busy, Repository, clear_stale, locked
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
-from auditor.tools import RunTools
 from auditor.wiring import repository_options
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 
 LIMIT = 600

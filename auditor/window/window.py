@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from auditor.stopping import Stop, TooLong
+from auditor.stop import Stop, TooLong
 from auditor.window.journal import Entry, Journal
 from auditor.window.octopus_api import Refused
 from migrator.errors import OperatorError

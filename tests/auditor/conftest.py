@@ -15,8 +15,8 @@ import auditor.audit
 import migrator.exporter
 from auditor.demo.content.server import fill
 from auditor.demo.stub import RestStub
-from auditor.stopping import Stop
-from auditor.tools import RunTools
+from auditor.stop import Stop
+from auditor.world import RunTools
 from migrator.secrets.ciphers import KeyDerivation
 from tests.support.audits import API_KEY, ENVIRONMENT, Audited, bare, settings_for
 from tests.support.servers import KEY, SampleServer

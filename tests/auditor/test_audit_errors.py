@@ -17,7 +17,7 @@ from auditor.audit import RunOptions
 from auditor.cli.main import exit_code
 from auditor.demo.schema import delete
 from auditor.demo.stub import RestStub
-from auditor.stopping import Stop
+from auditor.stop import Stop
 from auditor.window.journal import Entry, Journal
 from tests.support.audits import Audited, bare, foreign_commit, git
 from tests.support.servers import ROOT

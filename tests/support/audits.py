@@ -21,7 +21,7 @@ from auditor.demo.edits import apply_edit, random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
-from auditor.tools import RunTools
+from auditor.world import RunTools
 from migrator.exporter import export
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
 

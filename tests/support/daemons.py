@@ -28,7 +28,7 @@ from auditor.demo.content.server import fill
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
-from auditor.tools import RunTools
+from auditor.world import RunTools
 from tests.support.audits import cut_down
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, ROOT, SampleServer
 

@@ -14,8 +14,8 @@ from auditor.checks.check import Finding, Level, Subject, clock_finding, examine
 from auditor.checks.database import NEEDED, rights_findings
 from auditor.cli.check import everything
 from auditor.demo.stub import RestStub
-from auditor.tools import RunTools
 from auditor.window.journal import Entry, Journal
+from auditor.world import RunTools
 from migrator.errors import OperatorError
 from migrator.sql.rights import Rights, parse_time
 from tests.support.audits import bare, foreign_commit, git, hook

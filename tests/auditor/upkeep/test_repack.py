@@ -10,8 +10,8 @@ from pathlib import Path
 
 from auditor.repository.repository import Repository, RepositoryOptions, configure, create, locked
 from auditor.status import read_status
-from auditor.tools import RunTools
 from auditor.upkeep.repack import is_due, maintain_if_due, repack
+from auditor.world import RunTools
 from tests.support.audits import git
 from tests.support.daemons import Site, site, small_database  # noqa: F401
 

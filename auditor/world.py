@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from auditor.stopping import Stop
+from auditor.stop import Stop
 
 
 @dataclass(frozen=True)
