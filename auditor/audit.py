@@ -51,16 +51,15 @@ from auditor.wiring import (
     window_options,
 )
 from auditor.world import RunTools
-from migrator.errors import OperatorError
+from migrator.documents.file import File
+from migrator.errors import OperatorError, folder_errors
 from migrator.export.read import Server, look_at, probe, reads_one_state
-from migrator.export.render import File
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.exporter import metadata_of, renderer_of
 from migrator.secrets.ciphers import KeyDerivation
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.server_facts import ServerFacts
-from migrator.tree.folder import folder_errors
 
 __all__ = ["RunOptions", "audit"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from auditor.repository.fast_import import INCOMING, FastImport
 from auditor.repository.repository import Repository, RepositoryOptions, configure, create
 from auditor.upkeep.repack import repack
-from migrator.export.render import File
+from migrator.documents.file import File
 
 DOCUMENTS = 1000
 _LINES = 60

@@ -10,15 +10,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from migrator.documents.document import Body
-from migrator.documents.references import Controls, slots
+from migrator.documents.references import Controls, is_impossible, is_tag_id, slots
+from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.plan.context import Context
 from migrator.plan.history import INDEXES
-from migrator.plan.ids import is_impossible, is_tag_id
 from migrator.plan.merge import counted
 from migrator.plan.plan import Plan, marks
-from migrator.plan.target_view import Stored
 from migrator.plan.values import WRITTEN, Decision, Outcome
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import seal_for_database

@@ -7,6 +7,10 @@ What does not belong here: how an error is printed (the command lines do that).
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -59,3 +63,17 @@ class PlaintextFound(OperatorError):
     """
     What was about to be written holds a secret's plaintext; nothing was written.
     """
+
+
+@contextmanager
+def folder_errors(directory: Path) -> Iterator[None]:
+    """
+    Turn a file system's errors into one sentence each.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OperatorError(f"the disk of {directory} is full; the directory was left as it was") from None
+        place = error.filename or directory
+        raise OperatorError(f"{place} cannot be written or read: {error.strerror}; check path and rights") from None

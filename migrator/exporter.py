@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from migrator.credentials import Secret
+from migrator.documents.file import File
 from migrator.documents.layout import Layout
 from migrator.errors import UsageError
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.read import Server, look_at, read_rows
-from migrator.export.render import File, Renderer, RenderOptions
+from migrator.export.render import Renderer, RenderOptions
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs, is_task_log

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from migrator.documents.document import Body
+from migrator.documents.file import File
 from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.read import Server, look_at, read_rows
-from migrator.export.render import File, Renderer
+from migrator.export.render import Renderer
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from migrator.documents.file import File
 from migrator.errors import OperatorError, UsageError
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.read import Server
-from migrator.export.render import File
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs

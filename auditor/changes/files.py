@@ -16,8 +16,9 @@ from auditor.changes.state import Files, State, Whole
 from auditor.changes.tree_groups import documents_of, group_of
 from auditor.repository.fast_import import FastImport, blob_id
 from auditor.result import FileCounts
+from migrator.documents.file import File
 from migrator.errors import OperatorError
-from migrator.export.render import File, Rendered
+from migrator.export.render import Rendered
 from migrator.export.stream import Rendition
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from auditor.repository.git import Git, GitError, close
-from migrator.export.render import File
+from migrator.documents.file import File
 
 INCOMING = "refs/auditor/incoming"
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"

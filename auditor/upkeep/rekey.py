@@ -23,8 +23,8 @@ from auditor.upkeep.resealing import resealed
 from auditor.wiring import database_address, repository_options
 from auditor.world import RunTools
 from migrator.credentials import Secret
+from migrator.documents.file import File
 from migrator.errors import OperatorError, SecretError
-from migrator.export.render import File
 from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
 from migrator.secrets.sealing import SecretsMode
 from migrator.sql.engine import open_engine

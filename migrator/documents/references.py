@@ -26,6 +26,8 @@ ANY = "*"
 TEMPLATE_ID = "Octopus.Action.Template.Id"
 CONTROL = "Octopus.ControlType"
 
+_TAG_ID = re.compile(r"(?i)^TagSets-\d+/Tags-\d+$")
+IMPOSSIBLE_GUID = "00000000-0000-0000-0000-000000000000"
 _PLAIN_TYPES = frozenset(("string", "sensitive", ""))
 _FEED_ID = re.compile(r'("FeedId"\s*:\s*")([^"\\]*)(")')
 _INNER: Mapping[str, tuple[Reference, ...]] = {
@@ -343,3 +345,17 @@ def _properties(holder: Place, controls: Controls) -> Iterator[Slot]:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "#{" not in value
+
+
+def is_tag_id(text: str) -> bool:
+    """
+    Return whether a tag is named by id, not by its canonical name ``Set/Tag``.
+    """
+    return _TAG_ID.match(text) is not None
+
+
+def is_impossible(text: str) -> bool:
+    """
+    Return whether an id stands for nothing.
+    """
+    return text == IMPOSSIBLE_GUID or text.endswith("s-0")

@@ -150,3 +150,13 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def script_owner(file: str) -> str:
+    """
+    Return the name that the script files of a document's file begin with: its owner's, as people know it.
+    """
+    base = file.removesuffix(".json")
+    for ending in ("-DeploymentProcess", "-RunbookProcess"):
+        base = base.removesuffix(ending)
+    return base

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from migrator.documents.canonical_json import encode
 from migrator.documents.document import Body, DocumentId, display_name, holders
+from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
-from migrator.documents.scripts import LINK, InlineScripts, find_scripts
+from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script_owner
 from migrator.export.spool import Head
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.secrets.ciphers import MasterKeyCipher
@@ -23,15 +24,6 @@ from migrator.sql.rows import Row, Table, body_text, to_body
 
 FORMAT = 1
 """Raise it when the same row is to give other bytes."""
-
-
-class File(NamedTuple):
-    """
-    One file of a tree.
-    """
-
-    path: str
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -142,16 +134,6 @@ class Renderer:
             if mode is InlineScripts.EXTRACT:
                 script.place.container[script.place.key] = {LINK: script.file}
         return files
-
-
-def script_owner(file: str) -> str:
-    """
-    Return the name that the script files of a document's file begin with: its owner's, as people know it.
-    """
-    base = file.removesuffix(".json")
-    for ending in ("-DeploymentProcess", "-RunbookProcess"):
-        base = base.removesuffix(ending)
-    return base
 
 
 _OF_FROZEN = frozenset(("IsFrozen", "Version"))

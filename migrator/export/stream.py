@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.documents.document import DocumentId
+from migrator.documents.file import File
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
 from migrator.export.collector import fewer_collections
-from migrator.export.render import File, Rendered, Renderer
+from migrator.export.render import Rendered, Renderer
 from migrator.export.spool import Head, Packed, Spool
 from migrator.maps import REGISTRY
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts

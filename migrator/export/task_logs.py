@@ -9,8 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from migrator.errors import OperatorError, UsageError
-from migrator.tree.folder import folder_errors
+from migrator.errors import OperatorError, UsageError, folder_errors
 
 FOLDER = "TaskLogs"
 

@@ -1,5 +1,5 @@
 """
-The registry: every type of document the program has facts about, and every table it leaves out.
+The facts about each type of document and each table, as data. Not here: anything that acts on them.
 
 A new table of a newer server is one more row in one of these files.
 """

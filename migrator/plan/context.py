@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.documents.references import TAG, TEMPLATE, Controls
+from migrator.documents.references import TAG, TEMPLATE, Controls, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
-from migrator.plan.ids import IdMap, is_tag_id, settle
+from migrator.plan.ids import IdMap, settle
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body
+from migrator.documents.stored import Stored
 from migrator.maps.natural_keys import fold
 from migrator.plan.match import Match
-from migrator.plan.target_view import Stored, TargetView
+from migrator.plan.target_view import TargetView
 from migrator.plan.values import Warned
 from migrator.tree.values import TreeDocument
 

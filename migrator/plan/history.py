@@ -12,12 +12,13 @@ from typing import Any
 
 from migrator.documents.document import Body
 from migrator.documents.references import Slot
+from migrator.documents.stored import Found
 from migrator.maps.document_map import Meaning
 from migrator.maps.natural_keys import fold
 from migrator.plan.context import Context, is_history
 from migrator.plan.ids import impossible
 from migrator.plan.match import Match, Matcher
-from migrator.plan.target_view import Found, TargetView
+from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
 INDEXES = ("DeploymentHistory", "DeploymentRelatedMachine")

@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from migrator.documents.references import IMPOSSIBLE_GUID
 from migrator.maps import REGISTRY
 
 _MARK = re.compile(r"<new (\d+)>")
-_TAG_ID = re.compile(r"(?i)^TagSets-\d+/Tags-\d+$")
-IMPOSSIBLE_GUID = "00000000-0000-0000-0000-000000000000"
 Source = tuple[str, str]
 """Origin and type."""
 
@@ -41,13 +40,6 @@ def settle(text: str, reserved: Mapping[int, str]) -> str:
     return _MARK.sub(lambda found: reserved.get(int(found[1]), found[0]), text) if is_marked(text) else text
 
 
-def is_tag_id(text: str) -> bool:
-    """
-    Return whether a tag is named by id, not by its canonical name ``Set/Tag``.
-    """
-    return _TAG_ID.match(text) is not None
-
-
 def impossible(type_: str) -> str:
     """
     Return an id of that type that no server ever gives away: a restriction to it is a restriction to nothing.
@@ -56,13 +48,6 @@ def impossible(type_: str) -> str:
         return "TagSets-0/Tags-0"
     found = REGISTRY.find(type_)
     return f"{found.id_prefix}0" if found else IMPOSSIBLE_GUID
-
-
-def is_impossible(text: str) -> bool:
-    """
-    Return whether an id stands for nothing.
-    """
-    return text == IMPOSSIBLE_GUID or text.endswith("s-0")
 
 
 @dataclass

@@ -14,12 +14,12 @@ from typing import Any
 
 from migrator.documents.document import Body, places
 from migrator.documents.layout import safe_name
-from migrator.documents.references import TAG, TEMPLATE
+from migrator.documents.references import TAG, TEMPLATE, is_tag_id
+from migrator.documents.stored import Found
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
 from migrator.plan.context import Context
-from migrator.plan.ids import is_marked, is_tag_id, mark
-from migrator.plan.target_view import Found
+from migrator.plan.ids import is_marked, mark
 from migrator.tree.values import TreeDocument
 
 _BY_ID = ("Id",)

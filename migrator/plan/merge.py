@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from migrator.documents.document import Body, places
-from migrator.documents.references import clone
+from migrator.documents.references import clone, is_impossible
+from migrator.documents.stored import Stored
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference
 from migrator.maps.natural_keys import fold
-from migrator.plan.ids import is_impossible
 from migrator.plan.rewrite import Rewritten
-from migrator.plan.target_view import Stored
 
 IsImage = Callable[[str, str], bool]
 """Whether a document of the target (type, id) has a counterpart in the tree."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from migrator.documents.document import Body, places
+from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import fold, rank
@@ -24,7 +25,7 @@ from migrator.plan.ids import is_marked, settle
 from migrator.plan.match import Match, Matcher
 from migrator.plan.merge import MERGING, combined, created, incoming
 from migrator.plan.rewrite import Note, Rewritten, project_of, rewritten
-from migrator.plan.target_view import Stored, TargetView
+from migrator.plan.target_view import TargetView
 from migrator.plan.values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
 from migrator.tree.values import Problem, Tree, TreeDocument
 

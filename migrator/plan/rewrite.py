@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
-from migrator.documents.references import ACTION, TEMPLATE, Slot, rewrite
+from migrator.documents.references import ACTION, IMPOSSIBLE_GUID, TEMPLATE, Slot, is_impossible, rewrite
 from migrator.maps.document_map import Meaning
 from migrator.plan.context import Context, is_history
 from migrator.plan.history import tolerated
-from migrator.plan.ids import IMPOSSIBLE_GUID, impossible, is_impossible
+from migrator.plan.ids import impossible
 from migrator.tree.values import TreeDocument
 
 _QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))

@@ -5,37 +5,9 @@ What a plan asks of the database it is made for; the database itself is in ``sql
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from migrator.documents.document import Body
-
-
-@dataclass(frozen=True)
-class Found:
-    """
-    A document's id, the values of its key's columns, and its space.
-    """
-
-    id: str
-    key: tuple[Any, ...]
-    space: str | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """
-    A document of the target with its secrets opened; ``digest`` is of the row as it stands.
-
-    ``blob``: its body is in the compressed column. ``readable`` is false where body or secrets do not open.
-    """
-
-    id: str
-    body: Body
-    digest: str
-    blob: bool = False
-    readable: bool = True
-    columns: tuple[str, ...] = ()
+from migrator.documents.stored import Found, Stored
 
 
 class TargetView(Protocol):

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.documents.references import TAG
+from migrator.documents.references import TAG, is_impossible
 from migrator.errors import OperatorError
 from migrator.maps import REGISTRY
 from migrator.maps.parts import prefix_fits
-from migrator.plan.ids import is_impossible
 from migrator.selection.closure import Closure
 from migrator.selection.values import Mentioned
 

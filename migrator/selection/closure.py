@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body, places, spelled
-from migrator.documents.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, slots
+from migrator.documents.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, is_impossible, slots
 from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning, Noise
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
-from migrator.plan.ids import is_impossible
 from migrator.selection.known_ids import KnownIds
 from migrator.selection.request import Named, narrow
 from migrator.selection.row_store import RowStore

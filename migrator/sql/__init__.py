@@ -1,3 +1,3 @@
 """
-The only users of SQLAlchemy and pyodbc.
+The database: connections, statements, rows. The only users of SQLAlchemy. Not here: what is wanted of it.
 """

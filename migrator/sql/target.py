@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, LargeBinary, cast, exc, func, inspect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from migrator.documents.document import Body
+from migrator.documents.stored import Found, Stored
 from migrator.errors import DatabaseError, UnreadableDocument
-from migrator.plan.target_view import Found, Stored
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed

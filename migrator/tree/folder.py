@@ -11,11 +11,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from migrator.errors import OperatorError, UsageError
-from migrator.export.render import File
+from migrator.documents.file import File
+from migrator.errors import OperatorError, UsageError, folder_errors
 from migrator.octopus_format.form import is_octopus
 from migrator.tree.metadata import NAME as METADATA
 from migrator.tree.metadata import Metadata
@@ -184,17 +184,3 @@ def _remove_empty(directory: Path) -> None:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-
-
-@contextmanager
-def folder_errors(directory: Path) -> Iterator[None]:
-    """
-    Turn a file system's errors into one sentence each.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OperatorError(f"the disk of {directory} is full; the directory was left as it was") from None
-        place = error.filename or directory
-        raise OperatorError(f"{place} cannot be written or read: {error.strerror}; check path and rights") from None

@@ -10,9 +10,8 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
-from migrator.documents.scripts import LINK, find_scripts
+from migrator.documents.scripts import LINK, find_scripts, script_owner
 from migrator.errors import OperatorError
-from migrator.export.render import script_owner
 from migrator.maps.document_map import DocumentMap
 from migrator.tree.values import Problem
 

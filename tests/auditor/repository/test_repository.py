@@ -20,8 +20,8 @@ from auditor.repository.repository import (
     create,
     locked,
 )
+from migrator.documents.file import File
 from migrator.errors import OperatorError
-from migrator.export.render import File
 from tests.support.audits import git, tree_files
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.documents.stored import Stored
 from migrator.errors import OperatorError
 from migrator.importer import ImportRefused
 from migrator.maps import REGISTRY
@@ -16,7 +17,6 @@ from migrator.plan.describe import describe
 from migrator.plan.merge import combined, incoming
 from migrator.plan.rewrite import Rewritten
 from migrator.plan.saved import check_saved, saved
-from migrator.plan.target_view import Stored
 from tests.support.imports import (
     CIPHER,
     Server,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from migrator.documents.file import File
 from migrator.errors import OperatorError, UsageError
-from migrator.export.render import File
 from migrator.secrets.sealing import SecretsMode
 from migrator.tree.folder import FolderSink
 from migrator.tree.metadata import Metadata
