@@ -108,6 +108,31 @@ class Volatile:
 
 
 @dataclass(frozen=True)
+class ListRule:
+    """
+    How the elements of a list are told apart, and whether their order means something.
+
+    ``keys`` are properties, the surest first; ``with_`` are those that tell apart elements of one name, as a
+    variable's scope does where an import gave new ids.
+    """
+
+    path: str
+    keys: tuple[str, ...] = ("Id", "Name")
+    ordered: bool = False
+    with_: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """
+    What the texts at a place are: ``script``, ``json``, ``csv``, ``boolean``.
+    """
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class DocumentMap:
     """
     One type of document.
@@ -153,6 +178,10 @@ class DocumentMap:
     """What people call several of them."""
     known: bool = True
     """False for a table that this program has no facts about."""
+    lists: tuple[ListRule, ...] = ()
+    """Lists whose elements have an identity; those without a rule go by ``Id``, ``Name``, content."""
+    texts: tuple[TextRule, ...] = ()
+    """Texts that a reader sees as something else than one line."""
 
     @property
     def type(self) -> str:

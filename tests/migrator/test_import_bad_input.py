@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import exc
 
-from migrator.cli import main
+from migrator.cli.main import main
 from migrator.credentials import Secret
 from migrator.errors import DatabaseError, SecretError
 from migrator.exporter import ExportOptions, export

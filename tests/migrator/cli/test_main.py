@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import migrator.cli.main
-from migrator.cli import main
+from migrator.cli.main import main
 from migrator.errors import OperatorError
 from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer, contents
 from tests.support.servers import migrator as run

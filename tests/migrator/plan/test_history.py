@@ -15,7 +15,7 @@ import pytest
 
 from auditor.demo.edits import apply_edits
 from migrator import ExportOptions, export
-from migrator.cli import main
+from migrator.cli.main import main
 from migrator.credentials import Secret
 from migrator.errors import UsageError
 from migrator.tree.files import FolderFiles
