@@ -33,7 +33,7 @@ from auditor.repository.repository import (
     create,
     locked,
 )
-from auditor.result import AuditResult, FileCounts, RunWarning
+from auditor.result import AuditResult, FileCounts
 from auditor.run import Run, RunOptions
 from auditor.scope import SliceRead, read_slice, sliced
 from auditor.settings import ServerSettings
@@ -57,6 +57,7 @@ from migrator.export.read import Server, look_at, probe, reads_one_state
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.exporter import metadata_of, renderer_of
+from migrator.report import ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.server_facts import ServerFacts
@@ -324,24 +325,24 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(run: Run, rendition: Rendition, server: Server) -> tuple[RunWarning, ...]:
+def _warnings(run: Run, rendition: Rendition, server: Server) -> tuple[ReportedWarning, ...]:
     back = []
     if run.went_back is not None:
         before, newest = run.went_back
         back = [
-            RunWarning(
+            ReportedWarning(
                 "",
                 "Event.AutoId",
                 f"the database went back from audit event {before} to {newest}, as after a restore from a backup",
             )
         ]
     left = [
-        RunWarning(
+        ReportedWarning(
             f"{item.identity.type} {item.identity.id}", item.path, f"{item.message}; its previous files were kept"
         )
         for item in rendition.unreadable
     ]
-    return (*back, *left, *(RunWarning("", "", text) for text in server.schema.warnings))
+    return (*back, *left, *(ReportedWarning("", "", text) for text in server.schema.warnings))
 
 
 def _open_repository(run: Run, stack: ExitStack) -> Repository:

@@ -10,16 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class RunWarning:
-    """
-    Something a person should look at; the run went on.
-    """
-
-    document: str
-    path: str
-    message: str
+from migrator.report import ReportedWarning
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ class AuditResult:
     pushed: bool | None = None
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
-    warnings: tuple[RunWarning, ...] = ()
+    warnings: tuple[ReportedWarning, ...] = ()
     error: str | None = None
 
     @property

@@ -22,6 +22,7 @@ from migrator.export.render import Renderer, RenderOptions
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs, is_task_log
+from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher
 from migrator.secrets.sealing import SecretsMode, sealer
 from migrator.sql.server_facts import ServerFacts
@@ -70,43 +71,6 @@ class ExportOptions:
         """
         if self.secrets is not SecretsMode.OMIT and (self.password is None or not self.password.reveal()):
             raise UsageError("a password is needed to seal the secrets: give --password-file or MIGRATOR_PASSWORD")
-
-
-@dataclass(frozen=True)
-class ReportedWarning:
-    """
-    Something a person should look at.
-    """
-
-    document: str
-    path: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """
-    What an export or an import did; ``counts`` by type and outcome, ``ids`` by type from source to target.
-    """
-
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    warnings: tuple[ReportedWarning, ...] = ()
-    ids: dict[str, dict[str, str]] = field(default_factory=dict)
-    seconds: float = 0.0
-    incomplete: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """
-        Return the object that ``--report`` writes.
-        """
-        return {
-            "counts": self.counts,
-            "warnings": [
-                {"document": item.document, "path": item.path, "message": item.message} for item in self.warnings
-            ],
-            "ids": self.ids,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 Progress = Callable[[str, int], None]

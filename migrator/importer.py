@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from migrator.apply import reserve_ids, write
 from migrator.errors import OperatorError, UsageError
-from migrator.exporter import Report, ReportedWarning
 from migrator.plan.describe import describe
 from migrator.plan.plan import Plan, plan_import
-from migrator.plan.values import ImportOptions, Warned
+from migrator.plan.values import ImportOptions
+from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
 from migrator.sql.writer import Writer
@@ -194,11 +194,13 @@ def report_of(plan: Plan, options: ImportOptions, seconds: float) -> Report:
     Return what ``--report`` writes about a plan.
     """
     types = sorted({decision.document.map.type for decision in plan.decisions})
-    ignored = [Warned("", problem.file, f"ignored with --force: {_line(problem)}") for problem in plan.problems]
+    ignored = [
+        ReportedWarning("", problem.file, f"ignored with --force: {_line(problem)}") for problem in plan.problems
+    ]
     warnings = [*plan.warnings, *(ignored if options.force else ())]
     return Report(
         plan.counts(),
-        tuple(ReportedWarning(item.document, item.path, item.message) for item in warnings),
+        tuple(warnings),
         plan.context.ids.report(types, plan.context.reserved),
         seconds,
     )

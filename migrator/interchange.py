@@ -28,10 +28,11 @@ from migrator.export.render import Renderer
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs
-from migrator.exporter import ExportOptions, Progress, Report, report_of, stays
+from migrator.exporter import ExportOptions, Progress, report_of, stays
 from migrator.maps.document_map import DocumentMap, Kind, Noise
 from migrator.octopus_format.classes import CONFIGURATION_FILES
 from migrator.octopus_format.form import OctopusMetadata, as_stored, octopus_metadata, write_document
+from migrator.report import Report
 from migrator.secrets.ciphers import InterchangeCipher
 from migrator.secrets.sealing import SecretsMode, SecretText
 from migrator.sql.server_facts import ServerFacts

@@ -23,8 +23,6 @@ from migrator.export.task_logs import copy_task_logs
 from migrator.exporter import (
     ExportOptions,
     Progress,
-    Report,
-    ReportedWarning,
     key_derivation,
     metadata_of,
     renderer_of,
@@ -34,6 +32,7 @@ from migrator.exporter import (
 from migrator.interchange import export_octopus
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
+from migrator.report import Report, ReportedWarning
 from migrator.selection.read import Selected, look_for, read_selected
 from migrator.selection.request import Selection
 from migrator.selection.values import Key, Taken

@@ -14,9 +14,10 @@ from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.export.render import RenderOptions
 from migrator.export.task_logs import check_source
-from migrator.exporter import ExportOptions, Report, export
+from migrator.exporter import ExportOptions, export
 from migrator.interchange import export_octopus
 from migrator.maps.document_map import Noise
+from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
 
 

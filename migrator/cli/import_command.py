@@ -14,12 +14,12 @@ from migrator.cli.options import PASSWORD, RESULT, SERVER, Option, Values, Verb
 from migrator.cli.output import check_report_path, show_warnings, write_report
 from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
-from migrator.exporter import Report
 from migrator.importer import import_tree, master_cipher
 from migrator.plan.describe import GROUPS, describe
 from migrator.plan.plan import Plan
 from migrator.plan.saved import check_saved, saved
 from migrator.plan.values import ImportOptions
+from migrator.report import Report
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.values import Tree, TreeFiles
 

@@ -19,8 +19,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from migrator.cli.server import warn
 from migrator.errors import OperatorError, UsageError
-from migrator.exporter import Report
 from migrator.maps import REGISTRY
+from migrator.report import Report
 
 Tick = Callable[[str, int], None]
 

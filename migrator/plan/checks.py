@@ -12,7 +12,8 @@ from migrator.maps.columns_2018 import COLUMNS
 from migrator.maps.natural_keys import key_of, owner_of
 from migrator.plan.context import is_history
 from migrator.plan.target_view import TargetView
-from migrator.plan.values import ImportOptions, Warned
+from migrator.plan.values import ImportOptions
+from migrator.report import ReportedWarning
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
@@ -25,7 +26,7 @@ TAKEN_HISTORY = frozenset(
 """Types whose history an import takes; ``plan.history`` matches it."""
 _SERVER_WIDE = ("Space", "Team")
 
-Found = tuple[list[Problem], list[Problem], list[Warned]]
+Found = tuple[list[Problem], list[Problem], list[ReportedWarning]]
 
 
 def check_tree(tree: Tree, target: TargetView, options: ImportOptions) -> Found:
@@ -35,20 +36,24 @@ def check_tree(tree: Tree, target: TargetView, options: ImportOptions) -> Found:
     problems = [*tree.problems, *_doubles(tree)]
     for document in tree.documents:
         problems.extend(_check(document, target))
-    warnings = [Warned("", "", text) for text in tree.warnings]
+    warnings = [ReportedWarning("", "", text) for text in tree.warnings]
     refusals = list(_versions(tree, target, options, warnings))
     refusals.extend(_older_schema(tree, target))
     return problems, refusals, warnings
 
 
-def _versions(tree: Tree, target: TargetView, options: ImportOptions, warnings: list[Warned]) -> Iterator[Problem]:
+def _versions(
+    tree: Tree, target: TargetView, options: ImportOptions, warnings: list[ReportedWarning]
+) -> Iterator[Problem]:
     for origin, version in tree.versions:
         if not version or not target.version:
-            warnings.append(Warned("", "", "the server's version is not known on both sides and was not compared"))
+            warnings.append(
+                ReportedWarning("", "", "the server's version is not known on both sides and was not compared")
+            )
         elif version.strip() != target.version.strip():
             message = f"the tree is of version {version}, the target of {target.version}"
             if options.ignore_version_check:
-                warnings.append(Warned("", "", f"{message}; imported all the same"))
+                warnings.append(ReportedWarning("", "", f"{message}; imported all the same"))
             else:
                 file = f"{origin}/metadata.json" if origin else "metadata.json"
                 yield Problem(file, "", f"{message}; bring both to one version, or give --ignore-version-check")
@@ -84,7 +89,7 @@ def _own(document: TreeDocument) -> str | None:
     return document.map.never_imported.get(document.id.lower()) or document.map.exclusion(document.id)
 
 
-def importable(tree: Tree, target: TargetView, warnings: list[Warned]) -> Iterator[TreeDocument]:
+def importable(tree: Tree, target: TargetView, warnings: list[ReportedWarning]) -> Iterator[TreeDocument]:
     """
     Yield the documents that an import considers; others are named in *warnings*.
     """
@@ -97,12 +102,14 @@ def importable(tree: Tree, target: TargetView, warnings: list[Warned]) -> Iterat
                 continue
             left[document.map.type] = left.get(document.map.type, 0) + 1
         elif reason := _own(document):
-            warnings.append(Warned(document.id, "", f"never imported: {reason}"))
+            warnings.append(ReportedWarning(document.id, "", f"never imported: {reason}"))
         elif document.id and document.map.known and target.has(document.map.type) and place not in seen:
             seen.add(place)
             yield document
     for type_, count in sorted(left.items()):
-        warnings.append(Warned("", "", f"{count} documents of type {type_} are history, which is not imported"))
+        warnings.append(
+            ReportedWarning("", "", f"{count} documents of type {type_} are history, which is not imported")
+        )
 
 
 def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
@@ -128,7 +135,7 @@ def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
             yield Problem(document.file, name, f"the target has no column {place}: it is of an older version")
 
 
-def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Warned]) -> Iterator[TreeDocument]:
+def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[ReportedWarning]) -> Iterator[TreeDocument]:
     """
     Yield an empty variable set and process for each new owner whose own file is not in the tree.
 
@@ -141,7 +148,9 @@ def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Warne
             if document.map.type not in _OWNERS or not isinstance(identity, str) or not identity:
                 continue
             if (document.origin, type_, identity.lower()) not in there:
-                warnings.append(Warned(document.id, name, f"{identity} is not in the tree; an empty one was made"))
+                warnings.append(
+                    ReportedWarning(document.id, name, f"{identity} is not in the tree; an empty one was made")
+                )
                 full: Body = {"Id": identity, "OwnerId": document.id} | body
                 if type_ == "RunbookProcess":
                     full["ProjectId"] = document.body.get("ProjectId")

@@ -13,7 +13,7 @@ from migrator.documents.stored import Stored
 from migrator.maps.natural_keys import fold
 from migrator.plan.match import Match
 from migrator.plan.target_view import TargetView
-from migrator.plan.values import Warned
+from migrator.report import ReportedWarning
 from migrator.tree.values import TreeDocument
 
 SLUG, DEFAULT = "Slug", "IsDefault"
@@ -47,7 +47,7 @@ class Fields:
 
 
 def own_fields(
-    fields: Fields, document: TreeDocument, final: Body, stored: Stored | None, warnings: list[Warned] | None
+    fields: Fields, document: TreeDocument, final: Body, stored: Stored | None, warnings: list[ReportedWarning] | None
 ) -> Body:
     """
     Return the document with an address nobody else has, and as the default only if there is no other.
@@ -62,7 +62,7 @@ def own_fields(
 
 
 def _address(
-    fields: Fields, document: TreeDocument, final: Body, stored: Stored | None, warnings: list[Warned] | None
+    fields: Fields, document: TreeDocument, final: Body, stored: Stored | None, warnings: list[ReportedWarning] | None
 ) -> Body:
     slug = final.get(SLUG)
     own = (stored.id if stored else f"{document.origin}\n{document.id}").lower()
@@ -86,6 +86,6 @@ def _address(
     return final | {SLUG: fresh}
 
 
-def _warn(warnings: list[Warned] | None, document: TreeDocument, path: str, message: str) -> None:
+def _warn(warnings: list[ReportedWarning] | None, document: TreeDocument, path: str, message: str) -> None:
     if warnings is not None:
-        warnings.append(Warned(document.id, path, message))
+        warnings.append(ReportedWarning(document.id, path, message))

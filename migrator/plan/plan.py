@@ -26,7 +26,8 @@ from migrator.plan.match import Match, Matcher
 from migrator.plan.merge import MERGING, combined, created, incoming
 from migrator.plan.rewrite import Note, Rewritten, project_of, rewritten
 from migrator.plan.target_view import TargetView
-from migrator.plan.values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome, Warned
+from migrator.plan.values import MISSING, PROPERTY, WRITTEN, Decision, ImportOptions, Outcome
+from migrator.report import ReportedWarning
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 BATCH = 400
@@ -47,7 +48,7 @@ class Plan:
     decisions: list[Decision] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     refusals: list[Problem] = field(default_factory=list)
-    warnings: list[Warned] = field(default_factory=list)
+    warnings: list[ReportedWarning] = field(default_factory=list)
     missing: list[TreeDocument] = field(default_factory=list)
     new: list[DocumentMap] = field(default_factory=list)
     fields: Fields = field(default_factory=Fields)
@@ -159,7 +160,7 @@ def _final(
     change: Rewritten,
     target_id: str,
     stored: Stored | None,
-    warnings: list[Warned] | None = None,
+    warnings: list[ReportedWarning] | None = None,
 ) -> Body:
     context = plan.context
     body = incoming(document.map, change.body)
@@ -289,8 +290,8 @@ def _report_missing(plan: Plan, document: TreeDocument, change: Rewritten) -> No
         plan.problems.append(Problem(document.file, note.path, note.message))
 
 
-def _warned(document: TreeDocument, note: Note) -> Warned:
-    return Warned(document.id, note.path, note.message)
+def _warned(document: TreeDocument, note: Note) -> ReportedWarning:
+    return ReportedWarning(document.id, note.path, note.message)
 
 
 def marks(plan: Plan) -> Mapping[int, DocumentMap]:

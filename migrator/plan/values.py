@@ -42,17 +42,6 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Warned:
-    """
-    Something a person should look at: the document, the place in it, what happened.
-    """
-
-    document: str
-    path: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Decision:
     """
     What becomes of one document of the tree. ``target_id`` is a mark where the document is new.

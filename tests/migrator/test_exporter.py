@@ -18,9 +18,10 @@ from auditor.demo.schema import insert
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.export.render import RenderOptions
-from migrator.exporter import ExportOptions, Report, export
+from migrator.exporter import ExportOptions, export
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
+from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
 from migrator.tree.metadata import Metadata
 from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator

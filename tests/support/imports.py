@@ -16,10 +16,10 @@ from auditor.demo import rows
 from auditor.demo.schema import create_database
 from migrator.credentials import Secret
 from migrator.documents.document import Body
-from migrator.exporter import Report
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
 from migrator.maps import REGISTRY
 from migrator.plan.plan import Plan
+from migrator.report import Report
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import SecretText
 from migrator.sql.target import open_target

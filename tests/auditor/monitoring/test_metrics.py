@@ -8,7 +8,8 @@ from dataclasses import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from auditor.monitoring.metrics import Metrics
-from auditor.result import AuditResult, RunWarning
+from auditor.result import AuditResult
+from migrator.report import ReportedWarning
 
 RESULT = AuditResult(
     run_id="r1",
@@ -22,7 +23,7 @@ RESULT = AuditResult(
     changes={"Project": {"added": 1, "changed": 2}, "Tenant": {"added": 3, "removed": 4}},
     commits_ahead=2,
     oldest_unpushed="1970-01-01T00:10:00+00:00",
-    warnings=(RunWarning("projects-1", "", "odd"),),
+    warnings=(ReportedWarning("projects-1", "", "odd"),),
 )
 
 

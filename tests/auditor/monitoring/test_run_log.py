@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from auditor.monitoring.run_log import run_event
-from auditor.result import AuditResult, FileCounts, RunWarning
+from auditor.result import AuditResult, FileCounts
+from migrator.report import ReportedWarning
 
 RESULT = AuditResult(
     run_id="r1",
@@ -42,7 +43,7 @@ def test_one_event_with_all_that_matters() -> None:
     [
         ({}, "info"),
         ({"outcome": "skipped"}, "info"),
-        ({"warnings": (RunWarning("a", "", "b"),)}, "warning"),
+        ({"warnings": (ReportedWarning("a", "", "b"),)}, "warning"),
         ({"pushed": False}, "warning"),
         ({"outcome": "failed", "error": "no"}, "error"),
         ({"outcome": "unchanged", "window_stuck": True}, "critical"),

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.notify.message import MAX_TEXT, MAX_TITLE, link_of, message, states_of
-from auditor.result import AuditResult, RunWarning
+from auditor.result import AuditResult
+from migrator.report import ReportedWarning
 
 
 def run(**fields: object) -> AuditResult:
@@ -71,7 +72,7 @@ def test_values_never_leave() -> None:
     result = run(
         outcome="failed",
         error="no connection to mssql+pyodbc://sa:hunter2@sql01/Octopus",
-        warnings=(RunWarning("variableset-1", "/Variables/3/Value", "VALUETEXT does not fit"),),
+        warnings=(ReportedWarning("variableset-1", "/Variables/3/Value", "VALUETEXT does not fit"),),
     )
 
     told = message(result)
@@ -98,7 +99,7 @@ def test_length_is_bounded_and_lines_cannot_be_forged(
         error=error,
         subject=names[0] if names else "",
         commits=("c" * 40,) * (count % 50),
-        warnings=tuple(RunWarning(document, path, "text") for document, path in warnings),
+        warnings=tuple(ReportedWarning(document, path, "text") for document, path in warnings),
     )
 
     told = message(result, link, {"changed"})

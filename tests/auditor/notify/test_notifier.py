@@ -22,8 +22,9 @@ import structlog
 from auditor.checks.notifications import check
 from auditor.notify.notifier import Notifier, Tools
 from auditor.notify.settings import NotifySettings
-from auditor.result import AuditResult, RunWarning
+from auditor.result import AuditResult
 from migrator.credentials import Secret, resolve
+from migrator.report import ReportedWarning
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub
 
 KEY = "hmac-key-TOPSECRET"
@@ -284,7 +285,9 @@ def test_command_is_no_shell(tmp_path: Path) -> None:
 
 def test_command_output_is_bounded_and_never_blocks(lines: list[dict[str, object]]) -> None:
     """A hook that ignores a large input and writes without end neither hangs the daemon nor floods the log."""
-    many = replace(RESULT, warnings=tuple(RunWarning(f"projects-{number}", "", "x" * 100) for number in range(5000)))
+    many = replace(
+        RESULT, warnings=tuple(ReportedWarning(f"projects-{number}", "", "x" * 100) for number in range(5000))
+    )
     code = "import sys; sys.stdout.write('y' * 3_000_000)"
 
     warnings = notifier({"command": {"argv": [sys.executable, "-c", code]}}).finish(many)
