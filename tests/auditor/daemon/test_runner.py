@@ -88,7 +88,7 @@ def test_a_bug_is_told_and_not_the_end(site: Site, monkeypatch: pytest.MonkeyPat
     result = run(runner(), site, "prod")
     assert result.outcome == "failed"
     assert "this is a bug" in str(result.error)
-    assert "test_daemon_run.py" in str(result.error)
+    assert "test_runner.py" in str(result.error)
     assert "hunter2" not in str(result.error)
     assert read_status(site.state("prod")).last_error == result.error
 
