@@ -12,7 +12,8 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "systemd"
 DAEMON, ONCE, TIMER = "octopus-auditor.service", "octopus-auditor@.service", "octopus-auditor@.timer"
-SECRETS = ("master_key", "api_key", "export_password", "signing_key")
+PROGRAM = "/opt/octopus-auditor/bin/auditor"
+SECRETS = ("database", "master_key", "api_key", "export_password", "signing_key")
 HARDENING = {
     "NoNewPrivileges": "yes",
     "CapabilityBoundingSet": "",
@@ -60,7 +61,7 @@ def problems(folder: Path) -> list[str]:
         return [f"{name}: no [{part}]" for name, part in _parts() if part not in unit(name)]
     # Instances are named as systemd would load them; the programs of the units are not installed where tests run.
     for name in (DAEMON, ONCE, TIMER):
-        text = (FOLDER / name).read_text(encoding="utf-8").replace("/usr/bin/auditor", "/bin/true")
+        text = (FOLDER / name).read_text(encoding="utf-8").replace(PROGRAM, "/bin/true")
         (folder / name.replace("@.", "@prod.")).write_text(text, encoding="utf-8")
     names = [str(folder / name.replace("@.", "@prod.")) for name in (DAEMON, ONCE, TIMER)]
     environ = os.environ | {"SYSTEMD_UNIT_PATH": f"{folder}:"}
@@ -110,7 +111,7 @@ def test_a_server_is_let_out_of_maintenance_whatever_happens(name: str) -> None:
     service = unit(name)["Service"]
     start, release = service["ExecStart"][0], service["ExecStopPost"][0]
 
-    assert release.startswith("/usr/bin/auditor release ")
+    assert release.startswith(f"{PROGRAM} release ")
     assert start.split(" --config ")[1] == release.split(" --config ")[1]
 
 
@@ -130,7 +131,7 @@ def test_daemon_is_watched_and_reloadable() -> None:
     assert service["Type"] == ["notify"]
     assert service["WatchdogSec"] == ["5min"]
     assert service["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
-    assert service["ExecStart"] == ["/usr/bin/auditor run --config ${CONFIGURATION_DIRECTORY}/auditor.toml"]
+    assert service["ExecStart"] == [f"{PROGRAM} run --config ${{CONFIGURATION_DIRECTORY}}/auditor.toml"]
     assert service["RestartPreventExitStatus"] == ["2"]
     assert service["Restart"] == ["on-failure"]
 
