@@ -12,6 +12,8 @@ import os
 import secrets
 import shlex
 import shutil
+import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,7 +84,7 @@ def demonstrate(directory: Path, talk: Talk) -> None:
         demo.stub.stop()
     # The stub is gone now, and the configuration shall go on working.
     (demo.directory / CONFIG).write_text(configuration(demo.directory, demo.stub.url, "never"), encoding="utf-8")
-    _tell(demo, talk.clock() - begun)
+    _tell(demo, talk.clock() - begun, directory)
 
 
 def _prepared(directory: Path, talk: Talk) -> _Demo:
@@ -182,7 +184,7 @@ def _run(demo: _Demo) -> None:
         demo.talk.say(f"  warning: {warning.document} {warning.message}")
 
 
-def _tell(demo: _Demo, seconds: float) -> None:
+def _tell(demo: _Demo, seconds: float, typed: Path) -> None:
     say, git = demo.talk.say, demo.git
     say("\nThe history:")
     for line in git.run("log", "--format=%h  %<(16,trunc)%an  %s").splitlines():
@@ -195,7 +197,7 @@ def _tell(demo: _Demo, seconds: float) -> None:
         share = f"run {number}: {window.end - window.start:.3f} s ({result.window_seconds:.3f} s)"
         say(f"  {share} of {result.seconds:.3f} s in maintenance mode")
     say(f"\nDone in {seconds:.1f} s. Look further with:")
-    for command in commands(demo.directory):
+    for command in commands(typed, program("migrator")):
         say(f"  {command}")
 
 
@@ -213,9 +215,11 @@ def _one_diff(git: Git, before: str) -> str:
     return "\n".join(lines[:_DIFF_LINES] + more)
 
 
-def commands(directory: Path) -> tuple[str, str, str]:
+def commands(directory: Path, migrator: str) -> tuple[str, str, str]:
     """
     Return the three commands with which to look further at the demonstration in *directory*.
+
+    *migrator* is how that program is started. They are to be typed where *directory* was, if it is a relative path.
     """
 
     def word(name: str) -> str:
@@ -223,9 +227,26 @@ def commands(directory: Path) -> tuple[str, str, str]:
 
     git = f"git --git-dir={word(REPOSITORY)}"
     database = shlex.quote(f"sqlite:///{directory / DATABASE}")
-    export = f"migrator export --database {database} --master-key-file {word(MASTER_KEY)}"
+    export = f"{migrator} export --database {database} --master-key-file {word(MASTER_KEY)}"
     return (
         f"{git} log --stat",
         f"{git} show",
         f"{export} --password-file {word(PASSWORD)} --directory {word('export')}",
     )
+
+
+def program(name: str) -> str:
+    """
+    Return the words that start *name*, a program of this very installation, from where this process was started.
+
+    Its name alone where PATH leads to it; else its path, as this process's own was typed: ``.venv/bin/migrator``.
+    """
+    typed = Path(sys.argv[0])
+    folder = typed.parent if typed.name == "auditor" else Path(sysconfig.get_path("scripts"))
+    own = folder / name
+    if not own.is_file():
+        return f"{shlex.quote(sys.executable)} -m {name}.cli.main"
+    found = shutil.which(name)
+    if found is not None and own.samefile(found):
+        return name
+    return shlex.quote(str(own) if len(own.parts) > 1 else f"./{own}")

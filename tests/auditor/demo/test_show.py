@@ -5,7 +5,6 @@ The demonstration, as a child process.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.demo.show import Talk, demonstrate
+from auditor.demo.show import Talk, demonstrate, program
 from migrator.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -99,15 +98,37 @@ def test_secrets_are_in_files_of_their_own(shown: tuple[Path, subprocess.Complet
 
 
 def test_the_commands_it_names_work(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Each of the three commands at the end can be run as it stands, and the export writes the server's tree."""
+    """Each of the three commands at the end works as it is printed, in a shell, and the export is the server's tree."""
     directory, done = shown
-    commands = [shlex.split(line) for line in done.stdout.splitlines()[-3:]]
 
-    for words in commands[:2]:
-        assert subprocess.run(words, capture_output=True, check=False).returncode == 0
-    exported = child("migrator.cli.main", *commands[2][1:])
-    assert exported.returncode == 0, exported.stderr
+    for line in done.stdout.splitlines()[-3:]:
+        typed = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert typed.returncode == 0, typed.stderr
     assert (directory / "export" / "metadata.json").is_file()
+
+
+def test_a_program_is_named_as_it_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name alone only where PATH leads to this installation's program; else the path, as this one's was typed."""
+    for name in ("ours", "other"):
+        (tmp_path / name).mkdir()
+        for each in ("auditor", "migrator"):
+            (tmp_path / name / each).touch(0o755)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "migrator").symlink_to(tmp_path / "ours" / "migrator")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ours/auditor", "demo"])
+
+    def named(path: str) -> str:
+        monkeypatch.setenv("PATH", path)
+        return program("migrator")
+
+    assert named(str(tmp_path / "linked")) == "migrator"
+    assert named(str(tmp_path / "other")) == named("/nowhere") == "ours/migrator"
+    monkeypatch.chdir(tmp_path / "ours")
+    monkeypatch.setattr(sys, "argv", ["./auditor", "demo"])
+    assert named("/nowhere") == "./migrator"
+    (tmp_path / "ours" / "migrator").unlink()
+    assert named("/nowhere") == f"{sys.executable} -m migrator.cli.main"
 
 
 def test_the_configuration_goes_on_working(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
