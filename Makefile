@@ -9,11 +9,12 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
 ARGS ?=
 
-.PHONY: help demo test lint format types contracts ci bench torture soak clean
+.PHONY: help demo test test-pythons lint format types contracts ci bench torture soak clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
 	@echo "make test       all tests (ARGS= goes to pytest; ARGS=\"-n auto --dist loadfile\": on all cores)"
+	@echo "make test-pythons   all tests under each of Python 3.12, 3.13 and 3.14 that this machine has; says which it found"
 	@echo "make lint       ruff: rules and format;  make format: put the format right"
 	@echo "make types      mypy;  make contracts: import-linter"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
@@ -36,6 +37,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PY) -m pytest $(ARGS)
+
+test-pythons: $(INSTALLED)
+	bash .ci/pythons all $(ARGS)
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .
@@ -64,4 +68,4 @@ soak: $(INSTALLED)
 	$(PY) -m torture.soak $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo
+	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo

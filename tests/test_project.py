@@ -86,6 +86,15 @@ def test_the_readmes_links_lead_somewhere() -> None:
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_the_classifiers_are_the_pythons_that_are_tested() -> None:
+    """pyproject.toml names the least Python, which `make test` takes, and others only if .ci/pythons tests them."""
+    found = re.findall(r"Python :: (3\.\d+)", "\n".join(project()["project"]["classifiers"]))
+    tested = re.findall(r"3\.\d+", re.findall(r"^VERSIONS=\((.*)\)", page(".ci/pythons"), re.MULTILINE)[0])
+
+    assert found[0] == project()["project"]["requires-python"].removeprefix(">=")
+    assert set(found[1:]) <= set(tested)
+
+
 def test_the_changelog_knows_this_version() -> None:
     """The newest heading of the changelog is the version in pyproject.toml, or work after it."""
     newest = re.findall(r"^## (\S+)", page("CHANGELOG.md"), re.MULTILINE)[0]
