@@ -9,14 +9,14 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
 ARGS ?=
 
-.PHONY: help demo test test-pythons lint format types contracts ci bench torture soak clean
+.PHONY: help demo test test-pythons regressions lint format types contracts ci bench torture soak clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
 	@echo "make test       all tests (ARGS= goes to pytest; ARGS=\"-n auto --dist loadfile\": on all cores)"
-	@echo "make test-pythons   all tests under each of Python 3.12, 3.13 and 3.14 that this machine has; says which it found"
+	@echo "make test-pythons: the same under each of Python 3.12, 3.13 and 3.14 that this machine has, and which it found"
 	@echo "make lint       ruff: rules and format;  make format: put the format right"
-	@echo "make types      mypy;  make contracts: import-linter"
+	@echo "make types      mypy;  make contracts: import-linter;  make regressions: docs/regressions.md"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
 	@echo "make bench      measured speed;  make torture: kill it at every step;  make soak: many runs, many edits"
 	@echo "make clean      remove .venv, caches and the demo"
@@ -40,6 +40,9 @@ test: $(INSTALLED)
 
 test-pythons: $(INSTALLED)
 	bash .ci/pythons all $(ARGS)
+
+regressions: $(INSTALLED)
+	$(PY) -m tests.support.regressions
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

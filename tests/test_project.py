@@ -1,5 +1,5 @@
 """
-The project as a whole: import contracts, pinned versions, examples, and pages that name what is there.
+The project as a whole: import contracts, pinned versions, examples. Not here: the pages (test_pages.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from auditor.cli.main import auditor
-from migrator.cli.main import VERBS
 from migrator.settings import load
 
 ROOT = Path(__file__).parent.parent
@@ -58,32 +54,6 @@ def test_each_dependency_is_pinned() -> None:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-@pytest.mark.parametrize("program", ["migrator", "auditor"])
-def test_the_readme_names_each_command(program: str) -> None:
-    """Every command of both programs is in the README's list, and the list has none that does not exist."""
-    known = {verb.name for verb in VERBS} if program == "migrator" else set(auditor.commands)
-    listed = set(re.findall(rf"^\| `{program} ([a-z-]+)", page("README.md"), re.MULTILINE))
-
-    assert listed == known
-
-
-def test_the_makefile_has_each_target_that_the_readme_names() -> None:
-    """A `make` command in the README is a target of the Makefile."""
-    named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)\b", page("README.md"), re.MULTILINE))
-    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
-
-    assert {"demo", "test"} <= named
-    assert named <= targets
-
-
-def test_the_readmes_links_lead_somewhere() -> None:
-    """Every file that the README links to is in the project."""
-    links = re.findall(r"\]\(([^)#:]+)\)", page("README.md"))
-
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_the_classifiers_are_the_pythons_that_are_tested() -> None:
