@@ -19,7 +19,6 @@ run not at all on one day of the year.
 from __future__ import annotations
 
 import calendar
-import difflib
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -27,6 +26,8 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
+
+from migrator.wording import did_you_mean
 
 MACROS = {
     "@yearly": "0 0 1 1 *",
@@ -284,6 +285,5 @@ def _zone(name: str) -> ZoneInfo:
         zones = sorted(available_timezones())
         # A city alone is the commonest slip after case and spelling.
         known = {zone.rpartition("/")[2].lower(): zone for zone in zones} | {zone.lower(): zone for zone in zones}
-        near = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=1)
-        hint = f"the nearest name is {known[near[0]]!r}" if near else "names look like 'Europe/Berlin' or 'UTC'"
-        raise ValueError(f"there is no time zone {name!r}; {hint}") from None
+        hint = did_you_mean(name, known, "names look like Europe/Berlin or UTC")
+        raise ValueError(f"there is no time zone {name!r}{hint}") from None

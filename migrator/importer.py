@@ -25,6 +25,7 @@ from migrator.sql.writer import Writer
 from migrator.tree.reader import read_tree
 from migrator.tree.restrict import restrict
 from migrator.tree.values import Problem, Tree, TreeFiles
+from migrator.wording import counted
 
 __all__ = [
     "Gate",
@@ -48,7 +49,7 @@ class ImportRefused(OperatorError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         lines = [_line(problem) for problem in problems[:_SHOWN]]
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        count = counted(len(problems), "problem")
         super().__init__("\n  ".join([f"nothing was imported, the tree has {count}:", *lines, *more]))
         self.problems = problems
 

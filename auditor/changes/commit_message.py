@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from migrator.maps import REGISTRY
+from migrator.wording import counted
 
 SUBJECT = 120
 _NAMES_SHOWN = 40
@@ -58,7 +59,7 @@ def subject(changes: Sequence[Change], *, first: bool = False) -> str:
     Return one line of at most 120 characters that names what changed.
     """
     if first:
-        return _shortened([f"First export of {len(changes)} documents", *_phrases(changes)][:3], 0)
+        return _shortened([f"First export of {counted(len(changes), 'document')}", *_phrases(changes)][:3], 0)
     phrases = _phrases(changes)
     return _shortened(phrases, len(phrases)) if phrases else "Files changed, no document did"
 
@@ -80,10 +81,10 @@ def _phrase(kind: str, names: list[str], outcome: Outcome) -> str:
     if kind in _OF_OWNER:
         shown = ", ".join(sorted(names)) if len(names) <= 2 else f"{len(names)} projects or sets"
         return f"{_OF_OWNER[kind].format(shown)} {outcome.value}"
+    words = REGISTRY[kind].called(len(names))
     if len(names) == 1:
-        words = REGISTRY[kind].words
         return f"{words[:1].upper()}{words[1:]} {names[0]} {outcome.value}"
-    return f"{len(names)} {REGISTRY[kind].plural or kind} {outcome.value}"
+    return f"{len(names)} {words} {outcome.value}"
 
 
 def _shortened(phrases: list[str], total: int) -> str:

@@ -28,6 +28,7 @@ from auditor.result import AuditResult
 from auditor.settings import Settings, load
 from auditor.world import RunTools
 from migrator.errors import OperatorError, UsageError
+from migrator.wording import counted
 
 SERVER = "demo"
 MARKER = ".octopus-auditor-demo"
@@ -175,10 +176,10 @@ def _run(demo: _Demo) -> None:
         raise OperatorError(f"the run failed: {result.error}")
     demo.results.append(result)
     files = result.files
-    counts = f"{files.added} files added, {files.modified} modified, {files.deleted} deleted"
-    number = len(result.commits)
-    commit = f"{number} commit{'s' if number > 1 else ''}: {result.subject}" if number else "no commit"
-    demo.talk.say(f"  {result.documents} documents in {result.seconds:.2f} s; {counts}, {files.unchanged} unchanged")
+    counts = f"{counted(files.added, 'file')} added, {files.modified} modified, {files.deleted} deleted"
+    commit = f"{counted(len(result.commits), 'commit')}: {result.subject}" if result.commits else "no commit"
+    documents = counted(result.documents, "document")
+    demo.talk.say(f"  {documents} in {result.seconds:.2f} s; {counts}, {files.unchanged} unchanged")
     demo.talk.say(f"  {commit}")
     for warning in result.warnings:
         demo.talk.say(f"  warning: {warning.document} {warning.message}")

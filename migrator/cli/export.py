@@ -19,6 +19,7 @@ from migrator.interchange import export_octopus
 from migrator.maps.document_map import Noise
 from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
+from migrator.wording import counted
 
 
 def run_export(values: Values) -> int:
@@ -93,11 +94,13 @@ def show_result(values: Values, report: Report, report_path: Path | None, direct
     show_warnings(report)
     if not values.has("quiet"):
         total = sum(counts.get("Exported", 0) for counts in report.counts.values())
-        sys.stdout.write(summary(report, f"Exported {total} documents to {directory} in {report.seconds:.1f} s:"))
+        head = f"Exported {counted(total, 'document')} to {directory} in {report.seconds:.1f} s:"
+        sys.stdout.write(summary(report, head))
     if report.incomplete:
         kept = sum(counts.get("Kept (unreadable)", 0) for counts in report.counts.values())
         raise OperatorError(
-            f"the export is incomplete: {kept} documents could not be read (named above); all others were written"
+            f"the export is incomplete: {counted(kept, 'document')} could not be read (named above); "
+            "all others were written"
         )
     return 0
 

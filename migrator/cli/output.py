@@ -58,31 +58,14 @@ def summary(report: Report, head: str) -> str:
     """
     Return *head* and one line for each type of document.
     """
-    lines = [f"  {_counted(counts)} {plural(table)}" for table, counts in sorted(report.counts.items(), key=_by_plural)]
-    return "\n".join([head, *lines]) + "\n"
+    in_order = sorted(report.counts.items(), key=lambda item: REGISTRY[item[0]].called(2).lower())
+    return "\n".join([head, *(f"  {_counted(table, counts)}" for table, counts in in_order)]) + "\n"
 
 
-def _by_plural(item: tuple[str, Mapping[str, int]]) -> str:
-    return plural(item[0]).lower()
-
-
-def _counted(counts: Mapping[str, int]) -> str:
+def _counted(table: str, counts: Mapping[str, int]) -> str:
     usual = counts.get("Exported", 0)
     rest = ", ".join(f"{count} {outcome.lower()}" for outcome, count in counts.items() if outcome != "Exported")
-    return f"{usual:>6}" + (f" (and {rest})" if rest else "")
-
-
-def plural(table: str) -> str:
-    """
-    Return what people call several documents of a type.
-    """
-    found = REGISTRY[table]
-    if found.plural:
-        return found.plural
-    words = found.words
-    if words.endswith(("history", "information")):
-        return words
-    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+    return f"{usual:>6}{f' (and {rest})' if rest else ''} {REGISTRY[table].called(usual)}"
 
 
 def check_report_path(path: Path | None) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from migrator.wording import plural
+
 
 class Kind(Enum):
     """
@@ -175,7 +177,7 @@ class DocumentMap:
     catalogue: str = ""
     """The reason why the whole type is left out at the strict level; empty: it is not."""
     plural: str = ""
-    """What people call several of them."""
+    """What people call several of them, where that is not what English makes of ``words``."""
     known: bool = True
     """False for a table that this program has no facts about."""
     lists: tuple[ListRule, ...] = ()
@@ -210,6 +212,12 @@ class DocumentMap:
         Return the type's name in plain words, as ``action template``.
         """
         return "".join(f" {c.lower()}" if c.isupper() else c for c in self.table).strip()
+
+    def called(self, number: int) -> str:
+        """
+        Return what people call *number* of them, as ``step templates``.
+        """
+        return self.words if number == 1 else self.plural or plural(self.words)
 
     def is_fixed(self, document_id: str) -> bool:
         """

@@ -33,14 +33,9 @@ def _counts(plan: Plan) -> Iterator[str]:
         if some:
             total = sum(count for _, count in some)
             yield f"{word}: {total}"
-            yield from (f"  {count:>6} {_plural(type_)}" for type_, count in some)
+            yield from (f"  {count:>6} {REGISTRY[type_].called(count)}" for type_, count in some)
     if not counts:
         yield "Nothing to import"
-
-
-def _plural(type_: str) -> str:
-    found = REGISTRY[type_]
-    return found.plural or f"{found.words}s"
 
 
 def _documents(plan: Plan) -> Iterator[str]:

@@ -133,7 +133,7 @@ class Closure:
         if item.types[1:]:
             self._want(Wanted(item.id, item.via, item.types[1:]))
         elif self.is_ignored(type_):
-            self.leave(type_, item.id, None, f"{REGISTRY[type_].words}s were left out")
+            self.leave(type_, item.id, None, f"{REGISTRY[type_].called(2)} were left out")
         else:
             self.missing.add(item.id.lower())
 

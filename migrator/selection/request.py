@@ -6,7 +6,6 @@ Names are matched as the server's collation does. What the projects need is foun
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from migrator.maps import REGISTRY
 from migrator.maps.natural_keys import fold
 from migrator.sql.reader import Reader
 from migrator.sql.rows import SPACE_COLUMN, Table
+from migrator.wording import counted, did_you_mean, plain
 
 _NEAR = 3
 
@@ -143,22 +143,20 @@ def _one(kind: str, name: str, known: Sequence[Named], spaces: Mapping[str, str]
         exact = [item for item in found if item.name == name]
         found = exact if len(exact) == 1 else found
     if not found:
-        raise UsageError(f"there is no {kind} {name}; {_nearest(name, known)}")
+        raise UsageError(f"there is no {kind} {name}; {_hint(name, known)}")
     if len(found) > 1:
         places = [spaces.get((item.space or "").lower(), item.id) for item in found]
         raise UsageError(
-            f"{len(found)} {kind}s are called {name} ({', '.join(places)}); "
+            f"{counted(len(found), kind)} are called {name} ({', '.join(places)}); "
             + ("choose one with --space NAME" if spaces else "rename one of them")
         )
     return found[0]
 
 
-def _nearest(name: str, known: Sequence[Named]) -> str:
-    names = {fold(item.name): item.name for item in known}
-    near = difflib.get_close_matches(fold(name), names, _NEAR, 0.5)
-    if near:
-        return f"did you mean {' or '.join(names[item] for item in near)}?"
-    return f"there are {', '.join(sorted(names.values())[:_NEAR])} and others" if names else "there are none at all"
+def _hint(name: str, known: Sequence[Named]) -> str:
+    names = sorted({item.name for item in known})
+    others = f"there are {', '.join(names[:_NEAR])} and others" if names else "there are none at all"
+    return did_you_mean(name, names, others, before="", limit=_NEAR)
 
 
 def type_names(words: Iterable[str]) -> frozenset[str]:
@@ -171,16 +169,10 @@ def type_names(words: Iterable[str]) -> frozenset[str]:
     known: dict[str, str] = {}
     for item in REGISTRY.maps:
         for word in (item.type, item.words, item.plural, item.folder, f"{item.type}s"):
-            known.setdefault(_plain(word), item.type)
+            known.setdefault(plain(word), item.type)
     found = set()
     for word in words:
-        if _plain(word) not in known:
-            near = difflib.get_close_matches(_plain(word), known, 1, 0.5)
-            hint = f"; did you mean {known[near[0]]}?" if near else ""
-            raise UsageError(f"there is no type of document called {word}{hint}")
-        found.add(known[_plain(word)])
+        if plain(word) not in known:
+            raise UsageError(f"there is no type of document called {word}{did_you_mean(word, known)}")
+        found.add(known[plain(word)])
     return frozenset(found)
-
-
-def _plain(word: str) -> str:
-    return "".join(character for character in word.lower() if character.isalnum())

@@ -21,6 +21,7 @@ from migrator.tree.metadata import NAME
 from migrator.tree.scripts import ScriptFiles
 from migrator.tree.types import Types, place_of
 from migrator.tree.values import Problem, Tree, TreeDocument, TreeFiles
+from migrator.wording import counted
 
 NEIGHBOURS = frozenset((".gitattributes", ".gitignore", "readme.md"))
 """Files that belong to a repository and not to the export in it (lower case)."""
@@ -174,14 +175,15 @@ class _Reading:
 
     def all_warnings(self) -> list[str]:
         found = [
-            f"{folder}: {_files(count)} of no known type, ignored" for folder, count in sorted(self.unknown.items())
+            f"{folder}: {counted(count, 'file')} of no known type, ignored"
+            for folder, count in sorted(self.unknown.items())
         ]
         strays = sorted(self.strays)
         found += [f"{path} is not part of an export, ignored" for path in strays[:SHOWN]]
         if len(strays) > SHOWN:
-            found.append(f"{_files(len(strays) - SHOWN)} more that are not part of an export, ignored")
+            found.append(f"{counted(len(strays) - SHOWN, 'file')} more that are not part of an export, ignored")
         if self.frozen:
-            found.append(f"{_files(self.frozen)} with snapshots of releases, ignored: they are history")
+            found.append(f"{counted(self.frozen, 'file')} with snapshots of releases, ignored: they are history")
         return found
 
 
@@ -191,10 +193,6 @@ def _is_utf8(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 def _identity(body: Body, types: Types, folder: str) -> str:

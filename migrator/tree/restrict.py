@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from migrator.documents.references import TAG, Controls, mentions
@@ -19,6 +18,7 @@ from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold, key_of
 from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS
 from migrator.tree.values import LeftOut, Tree, TreeDocument
+from migrator.wording import did_you_mean
 
 _Place = tuple[str, str]
 """An origin and an id in lower case: ids of several servers are kept apart."""
@@ -38,8 +38,7 @@ def restrict(tree: Tree, projects: Sequence[str]) -> Tree:
     unknown = sorted(wanted.keys() - {fold(document.body.get("Name")) for document in roots})
     if unknown:
         names = [str(d.body.get("Name")) for d in tree.documents if d.map.type == "Project"]
-        near = get_close_matches(wanted[unknown[0]], names, 3, 0.4)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(wanted[unknown[0]], names, limit=3)
         raise UsageError(f"the tree has no project {wanted[unknown[0]]}{hint}")
     closure = _Closure(tree)
     closure.take(roots)

@@ -27,6 +27,10 @@ changes = st.lists(
         ([Change("Machine", f"m{n}", Outcome.ADDED) for n in range(3)], "3 machines added"),
         ([Change("Project", "Acme.Web", Outcome.REMOVED)], "Project Acme.Web removed"),
         ([Change("DeploymentProcess", "Acme.Web", Outcome.CHANGED)], "Deployment process of Acme.Web changed"),
+        (
+            [Change("Release", "1.0", Outcome.ADDED), Change("Release", "1.1", Outcome.ADDED)],
+            "2 releases added",
+        ),
         ([], "Files changed, no document did"),
     ],
 )

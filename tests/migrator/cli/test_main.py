@@ -302,7 +302,7 @@ def test_one_unreadable_document(body: str, server: SampleServer, tmp_path: Path
     assert main([*arguments, f"--report={tmp_path / 'report.json'}"]) == 1
     shown = capsys.readouterr()
     assert "Projects-1 at JSON" in shown.err
-    assert "1 documents could not be read" in one_sentence(shown.err)
+    assert "1 document could not be read" in one_sentence(shown.err)
     assert body not in shown.err or body in ("null", "NaN")
     after = contents(directory)
     assert after["Projects/Web Shop/Web Shop.json"] == before["Projects/Web Shop/Web Shop.json"]

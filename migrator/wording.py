@@ -1,0 +1,62 @@
+"""
+Words for people that both programs need: counts with their noun, and what somebody most likely meant. Pure.
+
+What types of documents are called is in the maps.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+_UNCOUNTED = ("history", "information", "settings")
+_CUTOFF = 0.5
+
+
+def plural(words: str) -> str:
+    """
+    Return what several of *words* are called: ``files``, ``proxies``, ``keys``, ``processes``, ``build information``.
+    """
+    if words.endswith(_UNCOUNTED):
+        return words
+    if words.endswith("y") and words[-2:-1] not in "aeiou":
+        return f"{words[:-1]}ies"
+    return f"{words}es" if words.endswith(("s", "x", "z", "ch", "sh")) else f"{words}s"
+
+
+def counted(number: int, words: str) -> str:
+    """
+    Return a number with its noun: ``1 file``, ``3 files``.
+    """
+    return f"{number} {words if number == 1 else plural(words)}"
+
+
+def nearest(word: str, known: Iterable[str] | Mapping[str, str], limit: int = 1) -> list[str]:
+    """
+    Return what *word* most likely meant, best first: at most *limit* of *known*, or of its values.
+
+    Only letters and digits are compared, blind to case.
+    """
+    meant: dict[str, str] = {}
+    for spelling, name in known.items() if isinstance(known, Mapping) else ((name, name) for name in known):
+        meant.setdefault(plain(spelling), name)
+    found = difflib.get_close_matches(plain(word), meant, limit, _CUTOFF)
+    return list(dict.fromkeys(meant[spelling] for spelling in found))
+
+
+def did_you_mean(
+    word: str, known: Iterable[str] | Mapping[str, str], otherwise: str = "", *, before: str = "; ", limit: int = 1
+) -> str:
+    """
+    Return the question whether one of *known* was meant, after *before*; *otherwise* where nothing is near.
+    """
+    near = nearest(word, known, limit)
+    hint = f"did you mean {' or '.join(near)}?" if near else otherwise
+    return f"{before}{hint}" if hint else ""
+
+
+def plain(word: str) -> str:
+    """
+    Return a word as words are compared here: its letters and digits in lower case.
+    """
+    return "".join(sign for sign in word.casefold() if sign.isalnum())
