@@ -6,37 +6,52 @@ Secrets are references and stay references here; ``migrator.credentials`` resolv
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from auditor.cron import Cron
 from auditor.monitoring.status_server import MetricsSettings
 from auditor.notify.settings import NotifySettings
-from migrator.credentials import check_reference
+from migrator.credentials import holds_password
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.maps.document_map import Noise
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import type_names
+from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
+from migrator.wording import did_you_mean
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_COMMITTER = re.compile(r"[^<>\n]+ <[^<>\n\s]+>")
 
 
-def _reference(text: str) -> str:
-    check_reference(text)
-    return text
+def _server_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        fitting = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:64] or "prod"
+        raise ValueError(
+            f"a server's name has letters, digits, _ and - only, 64 at most, since files are called by it: {fitting}"
+        )
+    return name
+
+
+def _web_address(url: str) -> str:
+    scheme, _, host = url.partition("://")
+    if scheme.lower() not in ("http", "https") or not host.strip("/"):
+        raise ValueError("a web address begins with https:// or http://, as https://octopus.example.com")
+    if any(sign.isspace() for sign in url):
+        raise ValueError("a web address has no blanks")
+    if holds_password(url):
+        raise ValueError("a web address must not hold a password; Octopus asks for an api_key only")
+    return url
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name} is not a time zone; write one as Europe/Berlin") from None
+    Cron.parse("@daily", name)
     return name
 
 
@@ -56,29 +71,27 @@ def _remote(url: str) -> str:
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme not in ("", "https", "ssh", "file") or url.startswith("-") or "::" in url:
         raise ValueError("a remote is https://..., ssh://..., user@host:path, file://... or a path")
-    if scheme == "https" and "@" in url.split("/")[2] and ":" in url.split("/")[2].split("@")[0]:
+    if holds_password(url):
         raise ValueError("a remote must not hold a password; use a credential helper or an SSH key")
     return url
 
 
-_COMMITTER = re.compile(r"^[^<>\n]+ <[^<>\n\s]+>$")
+def _branch(name: str) -> str:
+    if not _BRANCH.fullmatch(name):
+        raise ValueError("a branch's name begins with a letter or a digit and has letters, digits, . _ / and - only")
+    return name
 
 
 def _identity(text: str) -> str:
-    if not _COMMITTER.match(text):
+    if not _COMMITTER.fullmatch(text):
         raise ValueError('a committer is written as "Name <mail@example.com>"')
     return text
 
 
-Reference = Annotated[str, AfterValidator(_reference)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class ExportTable(_Table):
+class ExportTable(Table):
     """
     What of the server goes into the tree.
     """
@@ -115,7 +128,7 @@ class ExportTable(_Table):
         return InlineScripts.parse(self.inline_scripts)
 
 
-class MaintenanceTable(_Table):
+class MaintenanceTable(Table):
     """
     Whether and how a run switches maintenance mode; times in seconds.
     """
@@ -129,13 +142,13 @@ class MaintenanceTable(_Table):
     full_run_every: Seconds = 86400
 
 
-class RepositoryTable(_Table):
+class RepositoryTable(Table):
     """
     Where the history goes.
     """
 
     path: str
-    branch: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")] = "main"
+    branch: Annotated[str, AfterValidator(_branch)] = "main"
     remote: Annotated[str, AfterValidator(_remote)] | None = None
     committer: Annotated[str, AfterValidator(_identity)] = "Octopus Auditor <octopus-auditor@localhost>"
     signing_key: Reference | None = None
@@ -144,30 +157,31 @@ class RepositoryTable(_Table):
     maintenance_every: Seconds = 86400
 
 
-class ScheduleTable(_Table):
+class ScheduleTable(Table):
     """
     When a server is audited.
     """
 
-    cron: str = "*/15 * * * *"
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    cron: str = "*/15 * * * *"
     jitter: Annotated[float, Field(ge=0, le=3600)] = 0
     catch_up: bool = True
 
-    @model_validator(mode="after")
-    def _parses(self) -> ScheduleTable:
-        Cron.parse(self.cron, self.timezone)
-        return self
+    @field_validator("cron")
+    @classmethod
+    def _parses(cls, text: str, info: ValidationInfo) -> str:
+        Cron.parse(text, info.data.get("timezone", "UTC"))
+        return text
 
 
-class ServerSettings(_Table):
+class ServerSettings(Table):
     """
     One Octopus server. ``run_limit`` is how many seconds a whole run of the daemon may take.
     """
 
-    database: str
+    database: Address = Field(min_length=1, repr=False)
     master_key: Reference | None = None
-    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    url: Annotated[str, AfterValidator(_web_address)] | None = None
     api_key: Reference | None = None
     ca_file: str | None = None
     run_limit: Seconds = 3600
@@ -197,7 +211,7 @@ class ServerSettings(_Table):
         return self.url is not None and self.maintenance.mode != "never"
 
 
-class DaemonTable(_Table):
+class DaemonTable(Table):
     """
     What all servers of one process share; ``state_directory`` defaults to a folder beside each repository.
     """
@@ -208,16 +222,14 @@ class DaemonTable(_Table):
     ready_age: Seconds = 86400
 
 
-class Settings(_Table):
+class Settings(Table):
     """
     A whole configuration file.
     """
 
     daemon: DaemonTable = DaemonTable()
     metrics: MetricsSettings | None = None
-    servers: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ServerSettings], Field(min_length=1)
-    ]
+    servers: dict[Annotated[str, AfterValidator(_server_name)], ServerSettings] = Field(min_length=1)
 
     def state_folder(self, server: str) -> Path:
         """
@@ -238,113 +250,46 @@ def load(path: Path) -> Settings:
     Raises:
         UsageError: everything that is wrong in it, one line each with its place.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"the configuration {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"the configuration {path} is not TOML: {error}") from None
+    file = TomlFile.read(path)
+    values = dict(file.values)
     defaults = values.pop("defaults", {})
-    errors = list(_default_errors(defaults))
-    try:
-        settings = Settings.model_validate(_with_defaults(values, defaults))
-    except ValidationError as error:
-        errors += [_told(item) for item in error.errors(include_input=False, include_url=False)]
-    if errors:
-        lines = _line_numbers(text)
-        told = "\n".join(f"  {_place(path, where, lines)}: {what}" for where, what in dict.fromkeys(errors))
-        raise UsageError(f"the configuration {path} has {len(dict.fromkeys(errors))} error(s):\n{told}")
-    return settings
+
+    def origin(place: Place) -> Place:
+        # What no server wrote itself was written once, for all of them.
+        default: Place = ("defaults", *place[2:])
+        return default if place[:1] == ("servers",) and place not in file.lines and default in file.lines else place
+
+    return file.into(Settings, _with_defaults(values, defaults), _default_errors(defaults), origin)
 
 
 def _with_defaults(values: dict[str, Any], defaults: Any) -> dict[str, Any]:
     servers = values.get("servers")
     if not isinstance(servers, dict) or not isinstance(defaults, dict):
         return values
-    filled = {
-        name: {
-            **server,
-            **{
-                table: _merged(defaults.get(table, {}), server.get(table, {}))
-                for table in _DEFAULTED
-                if table in server or table in defaults
-            },
-        }
-        if isinstance(server, dict)
-        else server
-        for name, server in servers.items()
-    }
+    used = {name: table for name, table in defaults.items() if name in _DEFAULTED and isinstance(table, dict)}
+    filled = {name: _merged(used, server) if isinstance(server, dict) else server for name, server in servers.items()}
     return {**values, "servers": filled}
 
 
-def _merged(low: Any, high: Any) -> Any:
-    if isinstance(low, dict) and isinstance(high, dict):
-        return {key: _merged(low.get(key, {}), high[key]) if key in high else low[key] for key in {**low, **high}}
-    return high
+def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return *own* with what it leaves out, key by key, in tables of tables too.
+    """
+    both = {
+        key: _merged(defaults[key], value) if isinstance(value, dict) and isinstance(defaults[key], dict) else value
+        for key, value in own.items()
+        if key in defaults
+    }
+    return {**defaults, **own, **both}
 
 
-def _default_errors(defaults: Any) -> Iterator[tuple[str, str]]:
+def _default_errors(defaults: Any) -> Iterator[Wrong]:
     if not isinstance(defaults, dict):
-        yield "defaults", "must be a table"
+        yield ("defaults",), "must be a table"
         return
-    for table, value in defaults.items():
-        if table not in _DEFAULTED:
-            yield f"defaults.{table}", f"unknown key{_nearest(table, _DEFAULTED)}"
-            continue
-        fields = ServerSettings.model_fields[table].annotation
-        for key in value if isinstance(value, dict) else ():
-            if isinstance(fields, type) and issubclass(fields, BaseModel) and key not in fields.model_fields:
-                yield f"defaults.{table}.{key}", f"unknown key{_nearest(key, fields.model_fields)}"
-
-
-def _told(error: Any) -> tuple[str, str]:
-    where = [str(part) for part in error["loc"]]
-    if error["type"] == "extra_forbidden":
-        return ".".join(where), f"unknown key{_nearest(where[-1], _known_keys(where[:-1]))}"
-    if error["type"] == "missing":
-        return ".".join(where), "is missing"
-    return ".".join(where), str(error["msg"]).removeprefix("Value error, ")
-
-
-def _known_keys(where: list[str]) -> list[str]:
-    model: Any = Settings
-    for part in where:
-        if get_origin(model) is dict:
-            model = get_args(model)[1]
-            continue
-        annotation = model.model_fields[part].annotation if part in getattr(model, "model_fields", {}) else None
-        options = [
-            item
-            for item in (annotation, *get_args(annotation))
-            if isinstance(item, type) and issubclass(item, BaseModel)
-        ]
-        model = options[0] if options and get_origin(annotation) is not dict else annotation
-    return list(getattr(model, "model_fields", {}))
-
-
-def _nearest(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), 1, 0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}" if known else ""
-
-
-def _line_numbers(text: str) -> Mapping[str, int]:
-    """
-    Return the line of each table and key of a TOML text, by dotted name.
-    """
-    lines: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            table = header.group(1).replace('"', "").replace(" ", "")
-            lines.setdefault(table, number)
-        elif key := re.match(r'\s*"?([A-Za-z0-9_.-]+)"?\s*=', line):
-            lines.setdefault(f"{table}.{key.group(1)}".lstrip("."), number)
-    return lines
-
-
-def _place(path: Path, where: str, lines: Mapping[str, int]) -> str:
-    name = where
-    while name and name not in lines:
-        name = name.rpartition(".")[0]
-    return f"line {lines[name]}, {where}" if name else where or str(path)
+    for name, table in defaults.items():
+        if name not in _DEFAULTED:
+            hint = did_you_mean(name, _DEFAULTED, f"known are {', '.join(_DEFAULTED)}")
+            yield ("defaults", name), f"unknown key{hint}"
+        elif not isinstance(table, dict):
+            yield ("defaults", name), "must be a table"

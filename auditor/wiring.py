@@ -16,7 +16,7 @@ from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
 from auditor.window.window import Tools, WindowOptions, release
 from auditor.world import RunTools
-from migrator.credentials import resolve
+from migrator.credentials import is_reference, resolve
 from migrator.errors import OperatorError
 from migrator.export.render import RenderOptions
 from migrator.exporter import ExportOptions
@@ -58,8 +58,8 @@ def database_address(settings: ServerSettings) -> str:
     """
     Return the database's address; it may itself be given by reference, since it can hold a password.
     """
-    kind = settings.database.partition(":")[0]
-    return resolve(settings.database).reveal() if kind in ("env", "file", "systemd", "command") else settings.database
+    address = settings.database
+    return resolve(address, key="database").reveal() if is_reference(address) else address
 
 
 def api_options(settings: ServerSettings) -> ApiOptions:
@@ -67,7 +67,8 @@ def api_options(settings: ServerSettings) -> ApiOptions:
     Return how a server's REST interface is reached.
     """
     assert settings.url is not None and settings.api_key is not None
-    return ApiOptions(settings.url, resolve(settings.api_key), settings.maintenance.request_timeout, settings.ca_file)
+    key = resolve(settings.api_key, key="api_key")
+    return ApiOptions(settings.url, key, settings.maintenance.request_timeout, settings.ca_file)
 
 
 def window_options(server: str, settings: ServerSettings) -> WindowOptions:
@@ -86,8 +87,8 @@ def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
     """
     table = settings.export
     return ExportOptions(
-        resolve(table.password) if table.password else None,
-        resolve(settings.master_key) if settings.master_key else None,
+        resolve(table.password, key="export.password") if table.password else None,
+        resolve(settings.master_key, key="master_key") if settings.master_key else None,
         table.secrets_mode,
         RenderOptions(table.noise_level, table.scripts_mode),
         spool_directory=folder,

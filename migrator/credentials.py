@@ -1,20 +1,27 @@
 """
 Secrets by reference: a configuration names where a secret is, never the secret itself.
 
-Not here: what a secret is used for.
+Also, whether an address holds a password, which then belongs behind a reference. Not here: what a secret is used for.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 from migrator.errors import UsageError
 
 KINDS = ("env", "file", "systemd", "command")
 _HOW = "write env:NAME, file:PATH, systemd:NAME or command:CMD"
+_REFERENCE = re.compile(rf"(?:{'|'.join(KINDS)}):(?!//)")
+_LOGIN = re.compile(r"\s*[^:/?#]+://[^:/]*:[^@]+@")
+_SETTING = re.compile(r"(?i)(?:^|[?&;])\s*(?:pwd|password)\s*=\s*[^\s;&]")
+_SHOWN = 300
+_SECONDS = 60
 
 
 class Secret:
@@ -56,9 +63,35 @@ def check_reference(reference: str) -> None:
         raise ValueError(f"a secret is given by reference, not as a literal: {_HOW}")
 
 
-def resolve(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
+def is_reference(text: str) -> bool:
     """
-    Return the secret that *reference* names; one trailing line end is dropped.
+    Return whether a text that may be an address is a reference to one.
+    """
+    return _REFERENCE.match(text) is not None
+
+
+def holds_password(address: str) -> bool:
+    """
+    Return whether a URL or an ODBC connection string has a password in it, as SQLAlchemy and ODBC would read it.
+    """
+    return bool(_LOGIN.match(address) or _SETTING.search(unquote_plus(address)))
+
+
+def check_address(address: str) -> None:
+    """
+    Raise ``ValueError`` if *address* is a literal one with a password, or no reference that could be resolved.
+
+    The message repeats none of it.
+    """
+    if is_reference(address):
+        check_reference(address)
+    elif holds_password(address):
+        raise ValueError(f"the address holds a password; put the whole address where it can be referred to, and {_HOW}")
+
+
+def resolve(reference: str, environ: Mapping[str, str] | None = None, key: str = "") -> Secret:
+    """
+    Return the secret that *reference* names; one trailing line end is dropped. *key* says in errors what it is for.
 
     Raises:
         UsageError: the reference is malformed, or what it names is missing or empty.
@@ -66,39 +99,40 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None) -> Secret:
     environ = os.environ if environ is None else environ
     try:
         check_reference(reference)
+        kind, _, name = reference.partition(":")
+        value = _READERS[kind](name, environ).removesuffix("\n").removesuffix("\r")
+        if not value:
+            raise ValueError("its command printed nothing" if kind == "command" else f"{reference} is empty")
     except ValueError as error:
-        raise UsageError(str(error)) from None
-    kind, _, name = reference.partition(":")
-    value = _READERS[kind](name, environ)
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise UsageError(f"the secret {kind}:{name} is empty")
+        raise UsageError(f"{key or 'a secret'}: {error}") from None
     return Secret(value)
 
 
 def _from_env(name: str, environ: Mapping[str, str]) -> str:
     if name not in environ:
-        raise UsageError(f"the environment variable {name} is not set; it should hold a secret")
+        raise ValueError(f"the environment variable {name} is not set; it should hold a secret")
     return environ[name]
 
 
 def _from_file(name: str, environ: Mapping[str, str]) -> str:
     try:
-        return Path(name).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"the secret file {name} cannot be read: {reason}") from None
+        return Path(name).expanduser().read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"the secret file {name} cannot be read: it is not UTF-8") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "there is no such place"
+        raise ValueError(f"the secret file {name} cannot be read: {reason}") from None
 
 
 def _from_systemd(name: str, environ: Mapping[str, str]) -> str:
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
-        raise UsageError(
+        raise ValueError(
             f"the credential {name} is given by systemd, but CREDENTIALS_DIRECTORY is not set: "
             "start the program from its unit, or use another kind of reference"
         )
     if "/" in name:
-        raise UsageError(f"the credential name {name} must not hold a slash")
+        raise ValueError(f"the credential name {name} must not hold a slash")
     return _from_file(str(Path(folder) / name), environ)
 
 
@@ -110,15 +144,36 @@ def _from_command(command: str, environ: Mapping[str, str]) -> str:
             shell=True,
             env=dict(environ),
             capture_output=True,
-            timeout=60,
+            timeout=_SECONDS,
             stdin=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UsageError("a secret's command gave no answer within 60 seconds") from None
+        raise ValueError(f"its command gave no answer within {_SECONDS} seconds") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"its command cannot be started ({type(error).__name__})") from None
     if done.returncode:
-        raise UsageError(f"a secret's command ended with exit code {done.returncode}")
-    return done.stdout.decode("utf-8", "replace")
+        said = _shown(done.stderr, done.stdout)
+        raise ValueError(f"its command ended with exit code {done.returncode} and {said}")
+    try:
+        return done.stdout.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("its command printed something that is not UTF-8") from None
+
+
+def _shown(stderr: bytes, stdout: bytes) -> str:
+    """
+    Return what a command said for people, on one line; what it printed, which may be a secret, is not among it.
+    """
+    text = stderr.decode("utf-8", "replace")
+    printed = {line.strip() for line in stdout.decode("utf-8", "replace").splitlines()} - {""}
+    for line in sorted(printed, key=lambda item: (-len(item), item)):
+        # A shell that traces what it does repeats the value there.
+        text = text.replace(line, "***")
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    if not words:
+        return "said nothing on stderr"
+    return f"said: {words if len(words) <= _SHOWN else f'... {words[-_SHOWN:]}'}"
 
 
 _READERS = {"env": _from_env, "file": _from_file, "systemd": _from_systemd, "command": _from_command}

@@ -44,14 +44,14 @@ def _attempts(settings: NotifySettings, tools: Tools) -> list[tuple[str, Callabl
     found: list[tuple[str, Callable[[], None]]] = []
 
     def reach(name: str, url: str) -> None:
-        found.append((name, lambda: _reach(address(url, tools), settings)))
+        found.append((name, lambda: _reach(address(url, name, tools), settings)))
 
     if settings.ca_file is not None:
         found.append(("notify.ca_file", lambda: _read_ca_file(settings)))
     if (webhook := settings.webhook) is not None:
         reach("notify.webhook.url", webhook.url)
         if (secret := webhook.secret) is not None:
-            found.append(("notify.webhook.secret", lambda: _resolve(secret, tools)))
+            found.append(("notify.webhook.secret", lambda: _resolve(secret, "notify.webhook.secret", tools)))
     if settings.slack is not None:
         reach("notify.slack.url", settings.slack.url)
     if (email := settings.email) is not None:
@@ -77,8 +77,8 @@ def _probe(name: str, attempt: Callable[[], None]) -> Probe:
     return Probe(name, True, "")
 
 
-def _resolve(reference: str, tools: Tools) -> None:
-    tools.resolve(reference)
+def _resolve(reference: str, key: str, tools: Tools) -> None:
+    tools.resolve(reference, key)
 
 
 def _read_ca_file(settings: NotifySettings) -> None:

@@ -17,7 +17,7 @@ from auditor.cli.check import everything, show
 from auditor.cron import Cron
 from auditor.init import DROP_IN, Answers, configuration, drop_in, write_new
 from auditor.settings import load
-from migrator.credentials import check_reference
+from migrator.credentials import check_address, check_reference, is_reference
 from migrator.errors import OperatorError, UsageError
 from migrator.sql.engine import parse_address
 
@@ -122,14 +122,12 @@ def _is_reference(text: str) -> str:
 
 def _is_database(text: str) -> str:
     text = _any(text)
-    if text.partition(":")[0] in ("env", "file", "systemd", "command"):
-        return text
     try:
-        url = parse_address(text)
-    except OperatorError as error:
+        check_address(text)
+        if not is_reference(text):
+            parse_address(text)
+    except (ValueError, OperatorError) as error:
         raise click.BadParameter(str(error)) from None
-    if url.password or re.search(r"(?i)\b(pwd|password)\s*=|pwd%3d", text):
-        raise click.BadParameter("it holds a password; put the whole text into a file and write file:PATH")
     return text
 
 

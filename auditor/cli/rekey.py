@@ -37,7 +37,10 @@ def rekey(config: Path, server: str, old_password: str, new_password: str | None
     new = new_password or item.export.password
     if new is None:
         raise UsageError("there is no new password: give --new-password, or set export.password")
-    passwords = resolve(old_password), resolve(new)
+    passwords = (
+        resolve(old_password, key="--old-password"),
+        resolve(new, key="--new-password" if new_password else "export.password"),
+    )
     done = rekey_repository(server, item, settings.state_folder(server), passwords, RunTools())
     click.echo(f"{server}: {done.files} files sealed anew in commit {done.commit[:10]}")
     if done.error:

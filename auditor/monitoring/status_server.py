@@ -14,23 +14,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from auditor.monitoring.metrics import Metrics
 from migrator.errors import UsageError
+from migrator.toml_file import Table
 
 _TEXT = "text/plain; charset=utf-8"
 
 
-class MetricsSettings(BaseModel):
+class MetricsSettings(Table):
     """
     The ``[metrics]`` table: where to listen, and when the main loop counts as dead.
 
     ``heartbeat_seconds`` is how old the loop's heartbeat may be. ``allow_remote`` must be said to listen anywhere but
     on loopback, since there is neither login nor TLS.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str
     heartbeat_seconds: float = Field(default=900.0, gt=0)

@@ -89,24 +89,26 @@ def _default_log() -> Log:
 class Tools:
     """
     The outside world as notifications see it; *sleep* takes seconds, *clock* gives seconds since the epoch.
+
+    *resolve* takes a reference and the key of the configuration that holds it.
     """
 
     client: Callable[[NotifySettings], httpx.Client] = http_client
-    resolve: Callable[[str], Secret] = resolve
+    resolve: Callable[[str, str], Secret] = lambda reference, key: resolve(reference, key=key)
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     log: Log = field(default_factory=_default_log)
 
 
-def address(url: str, tools: Tools) -> httpx.URL:
+def address(url: str, key: str, tools: Tools) -> httpx.URL:
     """
-    Return the URL that *url* is or refers to.
+    Return the URL that *url*, the value of *key*, is or refers to.
 
     Raises:
         UsageError: the reference cannot be resolved.
         Undelivered: what it holds is no http or https URL.
     """
-    text = url if is_literal(url) else tools.resolve(url).reveal().strip()
+    text = url if is_literal(url) else tools.resolve(url, key).reveal().strip()
     try:
         parsed = httpx.URL(text)
     except httpx.InvalidURL:
@@ -131,8 +133,8 @@ def send_webhook(webhook: WebhookSettings, content: Message, settings: NotifySet
     """
     POST the payload as JSON; each attempt has its own timestamp and signature, the payload's run_id stays.
     """
-    url = address(webhook.url, tools)
-    key = tools.resolve(webhook.secret) if webhook.secret else None
+    url = address(webhook.url, "webhook.url", tools)
+    key = tools.resolve(webhook.secret, "webhook.secret") if webhook.secret else None
     body = json.dumps(dict(content.payload), ensure_ascii=False, sort_keys=True).encode()
 
     def attempt() -> None:
@@ -149,7 +151,7 @@ def send_slack(slack: SlackSettings, content: Message, settings: NotifySettings,
     """
     POST the text; a document's name cannot mention people or forge a link in it.
     """
-    url = address(slack.url, tools)
+    url = address(slack.url, "slack.url", tools)
     text = content.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     _persist(lambda: _request("POST", url, settings, tools, {"json": {"text": text}}), tools)
 
@@ -172,10 +174,10 @@ def send_ping(ping: PingSettings, event: str, settings: NotifySettings, tools: T
 def _ping_address(ping: PingSettings, event: str, tools: Tools) -> httpx.URL | None:
     own = {"start": ping.start_url, "success": ping.success_url, "fail": ping.fail_url}[event]
     if own is not None:
-        return address(own, tools)
+        return address(own, f"ping.{event}_url", tools)
     if ping.url is None:
         return None
-    url = address(ping.url, tools)
+    url = address(ping.url, "ping.url", tools)
     return url if event == "success" else url.copy_with(path=f"{url.path.rstrip('/')}/{event}")
 
 

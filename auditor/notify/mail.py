@@ -45,7 +45,7 @@ def mail_session(email: EmailSettings, settings: NotifySettings, tools: Tools) -
         Undelivered: the server cannot be reached, has no trusted TLS, or refuses.
         UsageError: the password cannot be resolved.
     """
-    password = tools.resolve(email.password) if email.password else None
+    password = tools.resolve(email.password, "email.password") if email.password else None
     place = f"{email.host}:{email.port}"
     try:
         with smtplib.SMTP(email.host, email.port, timeout=settings.timeout) as session:

@@ -10,9 +10,10 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from migrator.credentials import check_reference
+from migrator.credentials import check_reference, holds_password
+from migrator.toml_file import Reference, Table
 
 State = Literal["changed", "unchanged", "failed", "recovered", "window-stuck"]
 STATES: tuple[State, ...] = ("changed", "failed", "recovered", "window-stuck")
@@ -27,17 +28,14 @@ def is_literal(url: str) -> bool:
     return url.lower().startswith(("http://", "https://"))
 
 
-def _reference(text: str) -> str:
-    check_reference(text)
-    return text
-
-
 def _url_or_reference(text: str) -> str:
     if not is_literal(text):
         try:
             check_reference(text)
         except ValueError:
             raise ValueError("write a URL that begins with https:// or http://, or a reference to one") from None
+    elif holds_password(text):
+        raise ValueError("the URL holds a password; write a reference to it: env:NAME, file:PATH or systemd:NAME")
     return text
 
 
@@ -52,17 +50,11 @@ def _link(text: str) -> str:
     return text
 
 
-Reference = Annotated[str, AfterValidator(_reference)]
 Url = Annotated[str, AfterValidator(_url_or_reference)]
 States = Annotated[tuple[State, ...], Field(min_length=1)]
 
 
-class _Table(BaseModel):
-    # A literal written where a reference belongs is a secret: an error must not show it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class WebhookSettings(_Table):
+class WebhookSettings(Table):
     """
     A JSON POST to ``url``, signed with the key that ``secret`` refers to, if given.
     """
@@ -72,7 +64,7 @@ class WebhookSettings(_Table):
     states: States = STATES
 
 
-class SlackSettings(_Table):
+class SlackSettings(Table):
     """
     A ``{"text": ...}`` POST as Slack, Mattermost and Rocket.Chat take it; who has the URL can post, so it is a secret.
     """
@@ -81,7 +73,7 @@ class SlackSettings(_Table):
     states: States = STATES
 
 
-class EmailSettings(_Table):
+class EmailSettings(Table):
     """
     A plain-text mail. STARTTLS with a verified certificate is required unless ``starttls = false``.
     """
@@ -107,7 +99,7 @@ class EmailSettings(_Table):
         return self
 
 
-class CommandSettings(_Table):
+class CommandSettings(Table):
     """
     A program that gets the run's JSON on standard input; ``argv`` is run as it is, without a shell.
     """
@@ -117,7 +109,7 @@ class CommandSettings(_Table):
     timeout: float = Field(default=30.0, gt=0, le=3600)
 
 
-class PingSettings(_Table):
+class PingSettings(Table):
     """
     A dead man's switch: ``{url}/start``, ``{url}`` after a good run, ``{url}/fail`` after a bad one.
 
@@ -136,7 +128,7 @@ class PingSettings(_Table):
         return self
 
 
-class NotifySettings(_Table):
+class NotifySettings(Table):
     """
     All of a server's notifications. ``timeout`` is in seconds, for each request and each answer of a mail server.
 

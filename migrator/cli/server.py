@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.cli.options import Values
-from migrator.credentials import Secret, resolve
+from migrator.credentials import Secret, holds_password, is_reference, resolve
 from migrator.errors import UsageError
-from migrator.settings import InstanceSettings, find_file, is_reference, load
+from migrator.settings import InstanceSettings, find_file, load
 
 MASTER_KEY_VARIABLE = "OCTOPUS_MASTER_KEY"
 PASSWORD_VARIABLE = "MIGRATOR_PASSWORD"  # noqa: S105 - the variable's name
@@ -39,20 +38,11 @@ def choose_server(values: Values, *, master_key: bool = True, password: bool = T
     Raises:
         UsageError: no server, several, or a secret that cannot be had.
     """
-    environ = os.environ
     instance = _instance(values)
-    reference = instance.database
-    from_file = not values.has("database")
-    if is_reference(reference):
-        address = resolve(reference, environ).reveal()
-    else:
-        address = reference
-        if not from_file and _holds_password(address):
-            warn(
-                "the address holds a password, and other users can see it in the process list; use a configuration file"
-            )
-    key = _master_key(values, instance, environ) if master_key else None
-    return ServerChoice(address, key, _password(values, instance, environ) if password else None)
+    address = _address(values, instance)
+    of_file = (instance.master_key, instance.password) if instance else (None, None)
+    key = _secret(values, "master-key", MASTER_KEY_VARIABLE, of_file[0]) if master_key else None
+    return ServerChoice(address, key, _password(values, of_file[1]) if password else None)
 
 
 def warn(text: str) -> None:
@@ -62,12 +52,12 @@ def warn(text: str) -> None:
     sys.stderr.write(f"warning: {text}\n")
 
 
-def _instance(values: Values) -> InstanceSettings:
-    address, name, config = values.find("database"), values.find("instance"), values.find("config")
-    if address is not None:
+def _instance(values: Values) -> InstanceSettings | None:
+    name, config = values.find("instance"), values.find("config")
+    if values.has("database"):
         if name is not None or config is not None:
             raise UsageError("--database names the server itself; leave --instance and --config out, or leave it out")
-        return InstanceSettings(database=address)
+        return None
     path = Path(config).expanduser() if config is not None else find_file()
     if path is None:
         raise UsageError(
@@ -77,30 +67,29 @@ def _instance(values: Values) -> InstanceSettings:
     return load(path).instance(name)
 
 
-def _holds_password(address: str) -> bool:
-    low = address.lower()
-    login = low.partition("://")[2].partition("@")[0] if "@" in low else ""
-    return "pwd=" in low or "password=" in low or ("/" not in login and ":" in login)
+def _address(values: Values, instance: InstanceSettings | None) -> str:
+    address = instance.database if instance else values.text("database")
+    if is_reference(address):
+        return resolve(address, key="database").reveal()
+    if holds_password(address):
+        warn("the address holds a password, and other users can see it in the process list; use a configuration file")
+    return address
 
 
-def _master_key(values: Values, instance: InstanceSettings, environ: Mapping[str, str]) -> Secret | None:
-    file = values.find("master-key-file")
-    if file is not None:
-        return resolve(f"file:{file}", environ)
-    if environ.get(MASTER_KEY_VARIABLE):
-        return Secret(environ[MASTER_KEY_VARIABLE])
-    return resolve(instance.master_key, environ) if instance.master_key else None
-
-
-def _password(values: Values, instance: InstanceSettings, environ: Mapping[str, str]) -> Secret | None:
-    plain, file = values.find("password"), values.find("password-file")
-    if plain is not None and file is not None:
+def _password(values: Values, reference: str | None) -> Secret | None:
+    plain = values.find("password")
+    if plain is None:
+        return _secret(values, "password", PASSWORD_VARIABLE, reference)
+    if values.has("password-file"):
         raise UsageError("give --password or --password-file, not both")
-    if plain is not None:
-        warn("other users can see --password in the process list; --password-file or MIGRATOR_PASSWORD hide it")
-        return Secret(plain)
+    warn("other users can see --password in the process list; --password-file or MIGRATOR_PASSWORD hide it")
+    return Secret(plain)
+
+
+def _secret(values: Values, name: str, variable: str, reference: str | None) -> Secret | None:
+    file = values.find(f"{name}-file")
     if file is not None:
-        return resolve(f"file:{file}", environ)
-    if environ.get(PASSWORD_VARIABLE):
-        return Secret(environ[PASSWORD_VARIABLE])
-    return resolve(instance.password, environ) if instance.password else None
+        return resolve(f"file:{file}", key=f"--{name}-file")
+    if os.environ.get(variable):
+        return Secret(os.environ[variable])
+    return resolve(reference, key=name.replace("-", "_")) if reference else None

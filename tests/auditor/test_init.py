@@ -65,7 +65,7 @@ def test_a_conversation_on_a_terminal(site: Site) -> None:  # noqa: F811
         ("A short name", "prod one"),
         ("letters, digits", "prod"),
         ("Its database", "mssql+pyodbc://me:hunter2@sql/Octopus"),
-        ("put the whole text into a file", f"sqlite:///{database}"),
+        ("put the whole address where", f"sqlite:///{database}"),
         ("Where its master key is", "hunter2"),
         ("by reference", "env:T_KEY"),
         ("Where the password is", "env:T_PASSWORD"),

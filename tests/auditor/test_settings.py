@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from auditor.settings import Settings, load
 from migrator.errors import UsageError
+from migrator.toml_file import errors_of
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "auditor.example.toml"
 SERVER = """\
@@ -182,10 +183,13 @@ url = "env:SLACK"
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ('[servers.prod.schedule]\ntimezone = "Europe/Atlantis"', "Europe/Atlantis is not a time zone"),
-        ('[servers.prod.schedule]\ntimezone = "../../etc/passwd"', "is not a time zone"),
-        ('[servers.prod.schedule]\ncron = "* * * *"', "servers.prod.schedule"),
-        ('[servers.prod.schedule]\ncron = "0 0 30 2 *"', "servers.prod.schedule"),
+        (
+            '[servers.prod.schedule]\ntimezone = "Europe/Atlantis"',
+            "no time zone 'Europe/Atlantis'; did you mean Europe/Athens?",
+        ),
+        ('[servers.prod.schedule]\ntimezone = "../../etc/passwd"', "there is no time zone"),
+        ('[servers.prod.schedule]\ncron = "* * * *"', "servers.prod.schedule.cron: "),
+        ('[servers.prod.schedule]\ncron = "0 0 30 2 *"', "servers.prod.schedule.cron: "),
         ('[servers.prod.export]\ninline_scripts = "Elsewhere"', "inline_scripts"),
         ("[servers.prod.export]\nshrink_limit = 0", "shrink_limit"),
         ('[servers.prod.repository]\ncommitter = "Somebody"', "Name <mail@example.com>"),
@@ -255,6 +259,88 @@ def test_a_url_needs_a_key_unless_no_window_is_wanted(tmp_path: Path) -> None:
     assert not read(tmp_path, text + '[servers.prod.maintenance]\nmode = "never"\n').servers["prod"].opens_window
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("sqlite:///octopus.sqlite", "mssql+pyodbc://sa:hunter2@sql/O"), "servers.prod.database: the address holds a"),
+        (("sqlite:///octopus.sqlite", "Server=sql;UID=sa;PWD=hunter2"), "servers.prod.database: the address holds a"),
+        (("sqlite:///octopus.sqlite", "env:"), "servers.prod.database: a secret is given by reference"),
+    ],
+)
+def test_a_password_in_an_address_is_a_literal_secret(change: tuple[str, str], told: str, tmp_path: Path) -> None:
+    """A database's address with a password in it is refused as any secret is, with the ways to write it instead."""
+    (line,) = refused(tmp_path, SERVER.replace(*change))
+
+    assert told in line
+    assert "file:PATH" in line
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ('url = "octopus.example.com"', "servers.prod.url: a web address begins with https://"),
+        ('url = "https://"', "servers.prod.url: a web address begins with https://"),
+        ('url = "https://octopus example.com"', "servers.prod.url: a web address has no blanks"),
+        ('url = "https://me:hunter2@octopus.example.com"', "servers.prod.url: a web address must not hold a password"),
+        ('[servers."my prod"]', "only, 64 at most, since files are called by it: my-prod"),
+        ('[servers.""]', "only, 64 at most, since files are called by it: prod"),
+        ('[defaults.repository]\nbranch = "-x"', "defaults.repository.branch: a branch's name begins with a"),
+        ('[servers.prod.notify.ping]\nurl = "https://me:hunter2@ping.example.com"', "the URL holds a password"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_told_in_words(change: str, told: str, tmp_path: Path) -> None:
+    """An address without a scheme or a name with a blank are told as a person would say it, with how to write it."""
+    text = SERVER.replace("[servers.prod.export]", f'api_key = "env:KEY"\n{change}\n[servers.prod.export]', 1)
+
+    lines = refused(tmp_path, text)
+
+    assert any(told in line for line in lines), lines
+    assert "hunter2" not in "\n".join(lines)
+
+
+def every_place(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    return (tuple("prod" if part == "*" else part for part in name.split(".")) for name in every_field(model))
+
+
+@pytest.mark.parametrize("wrong", [["hunter2"], {"hunter2": 1}, "hunter2", 5.5, -1, "", []], ids=str)
+def test_no_message_is_the_librarys_or_repeats_a_secret(wrong: Any) -> None:
+    """Whatever stands in the place of whatever option is told in our own words, and what may be secret is not shown."""
+    values: dict[str, Any] = {}
+    for *tables, key in every_place(Settings):
+        table = values
+        for name in tables:
+            table = table.setdefault(name, {})
+        table[key] = wrong
+
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(values)
+    told = errors_of(caught.value, Settings)
+
+    assert len(told) > 10
+    assert [words for _, words in told if "nput" in words or "pattern" in words or "should" in words] == []
+    assert {place[-1] for place, words in told if "hunter2" in words} <= {"cron", "timezone", "listen", "leave_out"}
+
+
+def test_a_wrong_default_is_told_where_it_was_written(tmp_path: Path) -> None:
+    """What all servers got from the defaults is one error, with the line and the name it has there."""
+    defaults = '[defaults.export]\nnoise = "hunter2"\n[defaults.notify.slak]\n[defaults.schedule]\ncron = "x"\n'
+    lines = refused(
+        tmp_path, defaults + SERVER + SERVER.replace("prod", "test") + "[servers.test.schedule]\njitter = -1\n"
+    )
+
+    assert [line.partition(": ")[0] for line in lines] == [
+        "line 2, defaults.export.noise",
+        "line 3, defaults.notify.slak",
+        "line 5, defaults.schedule.cron",
+        "line 25, servers.test.schedule.jitter",
+    ]
+    assert refused(tmp_path, "defaults = 5\n" + SERVER)[0] == "line 1, defaults: must be a table"
+    assert any(
+        "defaults.export: must be a table" in line for line in refused(tmp_path, "defaults.export = 5\n" + SERVER)
+    )
+
+
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     """Missing file, wrong syntax, wrong encoding, no server at all: each is told with the file's name."""
     with pytest.raises(UsageError, match=r"missing\.toml cannot be read: No such file"):
@@ -262,7 +348,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"auditor\.toml is not TOML: .*line 1"):
         read(tmp_path, "[servers.prod\n")
     (tmp_path / "latin.toml").write_bytes(b"# \xe4\n")
-    with pytest.raises(UsageError, match="is not TOML"):
+    with pytest.raises(UsageError, match="is not UTF-8: look at line 1"):
         load(tmp_path / "latin.toml")
     assert refused(tmp_path, "[daemon]\n")
 

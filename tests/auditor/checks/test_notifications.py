@@ -29,7 +29,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 def probes(table: dict[str, object], **secrets: str) -> dict[str, Probe]:
-    tools = Tools(resolve=lambda reference: resolve(reference, secrets))
+    tools = Tools(resolve=lambda reference, key: resolve(reference, secrets, key))
     return {item.name: item for item in check(NotifySettings.model_validate({"timeout": 5} | table), tools)}
 
 

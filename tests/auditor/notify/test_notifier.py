@@ -60,8 +60,8 @@ def lines() -> Iterator[list[dict[str, object]]]:
 def tools(secrets: dict[str, str] | None = None, pauses: list[float] | None = None) -> Tools:
     known = {"KEY": KEY, "PASSWORD": PASSWORD, **(secrets or {})}
 
-    def named(reference: str) -> Secret:
-        return resolve(reference, known)
+    def named(reference: str, key: str) -> Secret:
+        return resolve(reference, known, key)
 
     return Tools(resolve=named, sleep=(pauses if pauses is not None else []).append, clock=lambda: 1_700_000_000.5)
 
