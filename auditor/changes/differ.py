@@ -63,9 +63,9 @@ class _Pairs:
 class _Differ:
     def __init__(self, document_map: DocumentMap, subject: Subject) -> None:
         self._map, self._subject = document_map, subject
-        self._rules = {rule.path: rule for rule in document_map.lists}
+        self._rules = {rule.path: rule for rule in document_map.reading.lists}
         self._sets = frozenset(document_map.sets)
-        self._texts = {rule.path: rule.kind for rule in document_map.texts}
+        self._texts = {rule.path: rule.kind for rule in document_map.reading.texts}
         self.found: list[Record] = []
 
     def compare(self, old: Any, new: Any, path: Path, pattern: str, identity: Identity | None) -> None:

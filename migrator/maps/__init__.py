@@ -7,7 +7,7 @@ A new table of a newer server is one more row in one of these files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from migrator.maps.access import ACCESS_MAPS
@@ -16,6 +16,7 @@ from migrator.maps.history import HISTORY_MAPS
 from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
 from migrator.maps.library import LIBRARY_MAPS
 from migrator.maps.projects import PROJECT_MAPS
+from migrator.maps.reading import READINGS
 from migrator.maps.system import EXCLUDED_TABLES
 
 _OWNERS_FIRST = ("Space", "Project", "LibraryVariableSet", "Tenant", "Runbook")
@@ -69,5 +70,9 @@ class Registry:
         return (_OWNERS_FIRST.index(table) if self.owns(table) else len(_OWNERS_FIRST)), table
 
 
-REGISTRY = Registry((*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS), EXCLUDED_TABLES)
+_ALL = (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)
+REGISTRY = Registry(
+    tuple(replace(item, reading=READINGS[item.table]) if item.table in READINGS else item for item in _ALL),
+    EXCLUDED_TABLES,
+)
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

@@ -115,13 +115,14 @@ class ListRule:
     How the elements of a list are told apart, and whether their order means something.
 
     ``keys`` are properties, the surest first; ``with_`` are those that tell apart elements of one name, as a
-    variable's scope does where an import gave new ids.
+    variable's scope does where an import gave new ids. ``each`` is what people call one of them.
     """
 
     path: str
     keys: tuple[str, ...] = ("Id", "Name")
     ordered: bool = False
     with_: tuple[str, ...] = ()
+    each: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,24 @@ class TextRule:
 
     path: str
     kind: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """
+    How people speak of a type and of what is in it. Nothing is decided by these words.
+
+    ``title`` is what they call one document; ``area`` what they call it as a part of its owner ("variables").
+    ``labels`` are words for places (path patterns), in the singular; ``flags`` words for yes and no.
+    """
+
+    title: str = ""
+    area: str = ""
+    group: str = "other"
+    lists: tuple[ListRule, ...] = ()
+    texts: tuple[TextRule, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,10 +199,7 @@ class DocumentMap:
     """What people call several of them, where that is not what English makes of ``words``."""
     known: bool = True
     """False for a table that this program has no facts about."""
-    lists: tuple[ListRule, ...] = ()
-    """Lists whose elements have an identity; those without a rule go by ``Id``, ``Name``, content."""
-    texts: tuple[TextRule, ...] = ()
-    """Texts that a reader sees as something else than one line."""
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def type(self) -> str:

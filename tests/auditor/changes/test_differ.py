@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from auditor.changes.differ import alike, differences
 from auditor.changes.records import HIDDEN, Op, Record, SecretChange, Subject, Weight, apply, spelled
 from migrator.documents.document import Body
-from migrator.maps.document_map import DocumentMap, ListRule
+from migrator.maps.document_map import DocumentMap, ListRule, Reading
 
 SUBJECT = Subject("Thing", "Things-1", "A thing")
 MAP = DocumentMap(
@@ -24,10 +24,12 @@ MAP = DocumentMap(
     file="Things/{name}",
     id_prefix="Things-",
     sets=("Roles",),
-    lists=(
-        ListRule("Steps", ordered=True),
-        ListRule("Steps/*/Actions", ordered=True, with_=("ActionType",)),
-        ListRule("Variables", with_=("Scope",)),
+    reading=Reading(
+        lists=(
+            ListRule("Steps", ordered=True),
+            ListRule("Steps/*/Actions", ordered=True, with_=("ActionType",)),
+            ListRule("Variables", with_=("Scope",)),
+        )
     ),
 )
 SECRET = {"$secret": "c2VhbGVk"}
