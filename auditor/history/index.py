@@ -1,0 +1,444 @@
+"""
+The index over a repository's history: commits, documents, records, names over time, texts. SQLite, derived, disposable.
+
+Filled when a commit is made, caught up when asked, made anew from git alone when it is of another version or damaged,
+or the history was rewritten; so a question never walks the history. Secrets are not in it, not even sealed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from auditor.changes.blocks import DocumentChange, Sides, blocks
+from auditor.changes.records import Element, Record, masked, plain, spelled
+from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
+from auditor.repository.git import Git, GitError
+from migrator.documents.document import Body
+from migrator.errors import OperatorError
+
+VERSION = 1
+BATCH = 2000
+LONGEST_TEXT = 200_000
+"""What of one document's words is searched, in characters."""
+NO_RECORDS_OVER = 20_000
+"""A commit of more documents, as the first one, is indexed without the words of each record."""
+
+_SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tree TEXT NOT NULL, authored INTEGER NOT NULL,
+  committed INTEGER NOT NULL, author TEXT NOT NULL, email TEXT NOT NULL, subject TEXT NOT NULL, run TEXT NOT NULL,
+  server TEXT NOT NULL, complete INTEGER NOT NULL, summary TEXT NOT NULL, documents INTEGER NOT NULL,
+  trailers TEXT NOT NULL);
+CREATE INDEX commits_time ON commits (committed);
+CREATE TABLE documents (
+  doc INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL,
+  gone INTEGER NOT NULL, UNIQUE (type, id));
+CREATE INDEX documents_id ON documents (id);
+CREATE TABLE versions (
+  doc INTEGER NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, name TEXT NOT NULL,
+  owner TEXT NOT NULL, space TEXT NOT NULL, PRIMARY KEY (doc, seq)) WITHOUT ROWID;
+CREATE INDEX versions_seq ON versions (seq);
+CREATE TABLE names (
+  id TEXT NOT NULL COLLATE NOCASE, seq INTEGER NOT NULL, name TEXT, PRIMARY KEY (id, seq)) WITHOUT ROWID;
+CREATE TABLE records (
+  rec INTEGER PRIMARY KEY, seq INTEGER NOT NULL, doc INTEGER NOT NULL, element TEXT NOT NULL, path TEXT NOT NULL,
+  op TEXT NOT NULL, name TEXT NOT NULL, secret TEXT NOT NULL, weight INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX records_doc ON records (doc, element, seq);
+CREATE INDEX records_seq ON records (seq);
+CREATE VIRTUAL TABLE now USING fts5 (text, tokenize = 'trigram');
+CREATE VIRTUAL TABLE ever USING fts5 (text, tokenize = 'trigram');
+"""
+
+
+class Unindexed(OperatorError):
+    """
+    The index cannot be read or written, for a reason that making it anew does not mend.
+    """
+
+
+class OldNames:
+    """
+    What ids were called after a commit; read from the index when asked.
+    """
+
+    def __init__(self, db: sqlite3.Connection, seq: int) -> None:
+        self._db, self._seq = db, seq
+        self._known: dict[str, str | None] = {}
+
+    def name(self, document_id: str) -> str | None:
+        """
+        Return the name, ``None`` if there is no such id at that time.
+        """
+        if document_id not in self._known:
+            found = self._db.execute(
+                "SELECT name FROM names WHERE id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1", (document_id, self._seq)
+            ).fetchone()
+            self._known[document_id] = found[0] if found else None
+        return self._known[document_id]
+
+
+class NewNames:
+    """
+    What ids are called in a state that is not committed yet, or not indexed: its changes, then what was before.
+    """
+
+    def __init__(self, before: OldNames, changes: Iterable[Changed]) -> None:
+        self._before = before
+        self._names: dict[str, str | None] = {}
+        for changed in changes:
+            for identity, name in _names_of(changed):
+                self._names[identity.lower()] = name
+
+    def name(self, document_id: str) -> str | None:
+        """
+        Return the name, ``None`` if there is no such id in that state.
+        """
+        key = document_id.lower()
+        return self._names[key] if key in self._names else self._before.name(document_id)
+
+
+def _names_of(changed: Changed) -> Iterator[tuple[str, str | None]]:
+    """
+    Yield the ids that a change names or takes away, those of a document's referred parts too.
+    """
+    side = changed.new or changed.old
+    if side is None:
+        return
+    change = changed.change
+    yield change.subject.id, change.subject.name if changed.new is not None else None
+    old = dict(_inner_names(changed, change.old))
+    new = dict(_inner_names(changed, change.new))
+    yield from new.items()
+    yield from ((identity, None) for identity in old if identity not in new)
+
+
+def _inner_names(changed: Changed, body: Body | None) -> Iterator[tuple[str, str]]:
+    side = changed.new or changed.old
+    if body is None or side is None:
+        return
+    for rule in side.map.reading.lists:
+        if rule.with_ and "Scope" in rule.with_:
+            continue
+        holders: list[Any] = [body]
+        for part in rule.path.split("/"):
+            holders = [
+                item
+                for holder in holders
+                for item in (
+                    (holder if isinstance(holder, list) else [])
+                    if part == "*"
+                    else [holder.get(part)]
+                    if isinstance(holder, dict)
+                    else []
+                )
+            ]
+        for holder in holders:
+            for item in holder if isinstance(holder, list) else ():
+                if isinstance(item, dict) and isinstance(item.get("Id"), str) and isinstance(item.get("Name"), str):
+                    yield item["Id"], item["Name"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """
+    What differs between two states, with the names of both: ready to be shown.
+    """
+
+    changes: tuple[DocumentChange, ...]
+    sides: Sides
+    found: tuple[Changed, ...] = field(default=(), repr=False)
+
+
+class Index:
+    """
+    The index of one repository, open for one command or run.
+
+    Raises (from every method that reads git): GitError.
+    """
+
+    def __init__(self, path: Path, git: Git, say: Callable[[str], None] = lambda text: None) -> None:
+        self._path, self._git, self._say = path, git, say
+        self._db = self._opened()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with suppress(sqlite3.Error):
+            self._db.rollback()
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """
+        Return the open database, for questions.
+        """
+        return self._db
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            db = _connected(self._path)
+            found = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+            if found is not None and found[0] == str(VERSION):
+                return db
+            db.close()
+            self._say("the index is of another version of this program and is made anew")
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                self._say(f"the index cannot be read ({error}) and is made anew")
+        except sqlite3.DatabaseError as error:
+            self._say(f"the index is damaged ({error}) and is made anew")
+        return self._made()
+
+    def _made(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for file in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
+                file.unlink(missing_ok=True)
+            db = _connected(self._path)
+            self._path.chmod(0o600)
+            db.executescript(_SCHEMA)
+            db.execute("INSERT INTO meta VALUES ('version', ?)", (str(VERSION),))
+            db.commit()
+        except (OSError, sqlite3.Error) as error:
+            raise Unindexed(f"the index {self._path} cannot be written ({error}); is the disk full?") from None
+        return db
+
+    def head(self) -> str | None:
+        """
+        Return the newest commit it knows.
+        """
+        found = self._db.execute("SELECT id FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
+        return found[0] if found else None
+
+    def seq(self, commit: str) -> int | None:
+        """
+        Return a commit's number in the order of history, ``None`` where it is not on the branch.
+        """
+        found = self._db.execute("SELECT seq FROM commits WHERE id = ?", (commit,)).fetchone()
+        return found[0] if found else None
+
+    def names(self, seq: int) -> OldNames:
+        """
+        Return what ids were called after the commit of that number.
+        """
+        return OldNames(self._db, seq)
+
+    def catch_up(self, head: str, progress: Callable[[int], None] = lambda count: None) -> int:
+        """
+        Take in every commit up to *head* that is not in it yet, and return how many those were.
+        """
+        known = self.head()
+        if known == head:
+            return 0
+        if known is not None and not self._git.succeeds("merge-base", "--is-ancestor", known, head):
+            self._say("the history was rewritten since the index was made; it is made anew")
+            self._db.close()
+            self._db, known = self._made(), None
+        count = 0
+        with open_reader(self._git) as reader:
+            last = self._last_tree() or reader.empty_tree()
+            for commit, touched in reader.commits(*([f"{known}..{head}"] if known else [head])):
+                self._take(reader, commit, touched, last)
+                last = commit.tree
+                count += 1
+                if count % BATCH == 0:
+                    self._db.commit()
+                    progress(count)
+        self._db.commit()
+        return count
+
+    def _last_tree(self) -> str | None:
+        found = self._db.execute("SELECT tree FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
+        return found[0] if found else None
+
+    def _take(self, reader: Reader, commit: Commit, touched: Sequence[Touched], last: str) -> None:
+        seq = (self._db.execute("SELECT MAX(seq) FROM commits").fetchone()[0] or 0) + 1
+        count = 0
+        summaries: list[DocumentChange] = []
+        small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
+        names = self.names(seq)
+        for changed in reader.documents(touched, last, commit.tree):
+            count += 1
+            self._keep(seq, changed, small)
+            if len(summaries) <= 50:
+                summaries.append(changed.change)
+        run, server = commit.trailer("Run") or "", commit.trailer("Server") or ""
+        summary = "" if not small else "; ".join(block.summary for block in blocks(self._owned(summaries, names))[:3])
+        self._db.execute(
+            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                seq,
+                commit.id,
+                commit.tree,
+                commit.authored,
+                commit.committed,
+                commit.author,
+                commit.author_email,
+                commit.subject,
+                run,
+                server,
+                _is_complete(run),
+                summary,
+                count,
+                json.dumps(commit.trailers),
+            ),
+        )
+
+    def _owned(self, changes: Iterable[DocumentChange], names: OldNames | NewNames) -> list[DocumentChange]:
+        return [named(change, names) for change in changes]
+
+    def _keep(self, seq: int, changed: Changed, records: bool) -> None:
+        change, db = changed.change, self._db
+        subject = change.subject
+        doc = self._document(subject.type, subject.id, subject.name, changed.new is None)
+        side = changed.new
+        db.execute(
+            "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                doc,
+                seq,
+                side.path if side else "",
+                side.blob if side else "",
+                subject.name,
+                subject.owner or "",
+                subject.space or "",
+            ),
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO names VALUES (?, ?, ?)",
+            [(identity, seq, name) for identity, name in _names_of(changed)],
+        )
+        db.execute("DELETE FROM now WHERE rowid = ?", (doc,))
+        if side is not None:
+            db.execute("INSERT INTO now (rowid, text) VALUES (?, ?)", (doc, text_of(side.body)))
+        if records:
+            for record in change.records:
+                self._keep_record(seq, doc, record)
+
+    def _keep_record(self, seq: int, doc: int, record: Record) -> None:
+        steps = record.path
+        end = next((index + 1 for index, step in enumerate(steps) if isinstance(step, Element)), 0)
+        name = record.identity.name if record.identity and record.identity.name else ""
+        body = json.dumps(record.as_json(), ensure_ascii=True)
+        cursor = self._db.execute(
+            "INSERT INTO records (seq, doc, element, path, op, name, secret, weight, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                seq,
+                doc,
+                spelled(steps[:end]),
+                spelled(steps),
+                record.op.value,
+                name,
+                record.secret.value if record.secret else "",
+                int(record.weight),
+                body,
+            ),
+        )
+        text = text_of(record.before) if record.secret is None and not record.order else ""
+        if text:
+            self._db.execute("INSERT INTO ever (rowid, text) VALUES (?, ?)", (cursor.lastrowid, text))
+
+    def _document(self, type_: str, identity: str, name: str, gone: bool) -> int:
+        found = self._db.execute(
+            "INSERT INTO documents (type, id, name, gone) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (type, id) DO UPDATE SET name = excluded.name, gone = excluded.gone RETURNING doc",
+            (type_, identity, name, gone),
+        ).fetchone()
+        return int(found[0])
+
+    def told(self, old_tree: str | None, new_tree: str, seq: int) -> Told:
+        """
+        Return what differs between two trees; *seq* is the number of the older one's commit, 0 where there is none.
+        """
+        with open_reader(self._git) as reader:
+            before = old_tree or reader.empty_tree()
+            found = tuple(reader.documents(reader.touched(before, new_tree), before, new_tree))
+        old = self.names(seq)
+        new = NewNames(old, found)
+        sides = Sides(old, new)
+        return Told(tuple(named(item.change, new if item.new else old) for item in found), sides, found)
+
+
+def _is_complete(run: str) -> bool:
+    """
+    Return whether a commit's tree is a state that the server really had: the last of its run's.
+    """
+    _, _, part = run.partition(" ")
+    number, _, count = part.partition("/")
+    return not count or number == count
+
+
+def named(change: DocumentChange, names: OldNames | NewNames) -> DocumentChange:
+    """
+    Return the change with its owner's name in the place of its id.
+    """
+    owner = change.subject.owner
+    if not owner:
+        return change
+    return replace(change, subject=replace(change.subject, owner=names.name(owner) or owner))
+
+
+def text_of(value: Any) -> str:
+    """
+    Return the words of a value that may be searched: names and values, no secret, one a line.
+    """
+    found: list[str] = []
+    _gather(plain(masked(value)), found)
+    return "\n".join(dict.fromkeys(found))[:LONGEST_TEXT]
+
+
+def _gather(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        if value:
+            found.append(value)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            found.append(name)
+            _gather(item, found)
+    elif isinstance(value, list):
+        for item in value:
+            _gather(item, found)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        found.append(str(value))
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    return db
+
+
+def check(path: Path, git: Git, head: str) -> list[str]:
+    """
+    Compare an index with one made anew from git, and return what differs, at most ten lines.
+    """
+    fresh = path.with_name(f"{path.name}.check")
+    with Index(path, git) as mine, Index(fresh, git) as other:
+        mine.catch_up(head)
+        other.catch_up(head)
+        found = []
+        for table, columns in (("commits", "id, documents"), ("documents", "type, id, name, gone")):
+            a, b = (
+                set(index.db.execute(f"SELECT {columns} FROM {table}"))  # noqa: S608 - names from this file
+                for index in (mine, other)
+            )
+            found += [f"{table}: {row} is in one only" for row in sorted(a ^ b)[:10]]
+    with suppress(OSError):
+        for end in ("", "-wal", "-shm"):
+            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+    return found[:10]
+
+
+__all__ = ["GitError", "Index", "Unindexed", "NewNames", "OldNames", "Told", "check", "closing", "named", "text_of"]

@@ -1,0 +1,372 @@
+"""
+Two trees of a repository in, the documents that differ out: only what differs is read.
+
+Works on any clone, also on commits of older versions of this program and of the original tool. A script in a
+file of its own is a part of its document. Not here: names of ids and questions over many commits (``index``).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from auditor.changes.blocks import DocumentChange
+from auditor.changes.differ import differences
+from auditor.changes.records import Subject
+from auditor.repository.git import Git, GitError, close
+from migrator.documents.canonical_json import decode
+from migrator.documents.document import Body, display_name
+from migrator.documents.scripts import LINK, script_owner
+from migrator.maps.document_map import DocumentMap
+from migrator.tree.types import Types, place_of
+
+LARGEST_BLOB = 256 * 1024 * 1024
+_ZEROS = re.compile(rb"0+")
+_FORMAT = "%x01%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B%x02"
+_TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """
+    One commit; times in seconds since 1970. ``trailers`` in their order.
+    """
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    author_email: str
+    authored: int
+    committer: str
+    committed: int
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """
+        Return the message's first line.
+        """
+        return self.message.partition("\n")[0]
+
+    @property
+    def body(self) -> str:
+        """
+        Return the message without its first line and its trailers.
+        """
+        text = self.message.partition("\n")[2].strip("\n")
+        head, _, last = text.rpartition("\n\n")
+        ends = last if _ or text else ""
+        return head if ends and all(_TRAILER.match(line) for line in ends.splitlines()) else text
+
+    @property
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """
+        Return the lines ``Name: value`` of the message's last paragraph.
+        """
+        last = self.message.rstrip("\n").rpartition("\n\n")[2]
+        found = [_TRAILER.match(line) for line in last.splitlines()]
+        return tuple((item[1], item[2]) for item in found if item) if all(found) and found else ()
+
+    def trailer(self, name: str) -> str | None:
+        """
+        Return the value of a trailer, ``None`` if there is none.
+        """
+        return next((value for key, value in self.trailers if key == name), None)
+
+
+class Touched(NamedTuple):
+    """
+    A path that differs between two trees: its blob on both sides, ``None`` where it is not there.
+    """
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+class Side(NamedTuple):
+    """
+    One document on one side of a change.
+    """
+
+    path: str
+    blob: str
+    map: DocumentMap
+    body: Body
+
+
+@dataclass(frozen=True)
+class Changed:
+    """
+    One document that differs, with its place on both sides.
+    """
+
+    change: DocumentChange
+    old: Side | None
+    new: Side | None
+
+
+class Blobs:
+    """
+    A repository's objects, read through one ``git cat-file`` as long as the block.
+
+    Raises (from ``read``):
+        GitError: git ended before its time.
+    """
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Blobs:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.wait()
+
+    def read(self, name: str) -> bytes | None:
+        """
+        Return an object's content (``<id>`` or ``<tree>:<path>``), ``None`` if it is not there or over 256 MB.
+        """
+        if "\n" in name:
+            return None
+        if self._process is None:
+            self._process = self._git.start("cat-file", "--batch")
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
+            process.stdin.flush()
+            head = process.stdout.readline()
+            words = head.split()
+            if not head or words[-1] in (b"missing", b"ambiguous") or len(words) < 3:
+                if not head:
+                    raise GitError("git cat-file ended before its time")
+                return None
+            size = int(words[-1])
+            if size > LARGEST_BLOB:
+                _skip(process, size + 1)
+                return None
+            content = process.stdout.read(size)
+            process.stdout.read(1)
+        except (OSError, ValueError) as error:
+            raise GitError(f"git cat-file failed: {type(error).__name__}") from None
+        return content
+
+
+def _skip(process: subprocess.Popen[bytes], size: int) -> None:
+    assert process.stdout is not None
+    while size > 0:
+        size -= len(process.stdout.read(min(size, 1 << 20)) or b"x" * size)
+
+
+class Reader:
+    """
+    Commits and their documents, in one repository.
+    """
+
+    def __init__(self, git: Git, blobs: Blobs) -> None:
+        self._git, self._blobs = git, blobs
+        self._types = Types()
+        self._empty: str | None = None
+
+    def empty_tree(self) -> str:
+        """
+        Return the id of the tree without files.
+        """
+        if self._empty is None:
+            self._empty = self._git.run("hash-object", "-t", "tree", "--stdin", stdin=b"")
+        return self._empty
+
+    def resolve(self, name: str) -> str:
+        """
+        Return the commit that a name stands for: an id, a branch, ``main~3``.
+
+        Raises:
+            GitError: there is none.
+        """
+        return self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+
+    def commits(self, *range_: str, first_parent: bool = True) -> Iterator[tuple[Commit, list[Touched]]]:
+        """
+        Yield commits from the oldest to the newest, each with what differs from its first parent.
+        """
+        words = ["log", "--reverse", "--topo-order", "--raw", "-z", "--no-renames", "--no-abbrev", "--root"]
+        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={_FORMAT}"]
+        words += ["--first-parent"] if first_parent else []
+        for piece in self._pieces(*words, "--end-of-options", *range_, "--"):
+            yield _commit(piece)
+
+    def _pieces(self, *words: str) -> Iterator[bytes]:
+        """
+        Yield what stands between the marks that begin each commit.
+        """
+        process = self._git.start(*words)
+        assert process.stdout is not None
+        rest = b""
+        try:
+            while chunk := process.stdout.read(1 << 16):
+                *pieces, rest = (rest + chunk).split(b"\x01")
+                yield from (piece for piece in pieces if piece)
+            if rest:
+                yield rest
+        except GeneratorExit:
+            process.kill()
+            process.communicate()
+            raise
+        close(process, words[0])
+
+    def touched(self, old_tree: str, new_tree: str) -> list[Touched]:
+        """
+        Return what differs between two trees.
+        """
+        words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old_tree, new_tree)
+        return _raw(b"\0".join(self._git.lines(*words)))
+
+    def documents(self, touched: Iterable[Touched], old_tree: str, new_tree: str) -> Iterator[Changed]:
+        """
+        Yield the documents that differ, each with its records; moved ones are found by their ids.
+        """
+        paths = list(touched)
+        sides: dict[tuple[str, str], list[Side | None]] = defaultdict(lambda: [None, None])
+        files: dict[tuple[str, str], int] = defaultdict(int)
+        seen = {item.path for item in paths}
+        extra = self._owners_of_scripts(paths, seen, old_tree, new_tree)
+        for item in [*paths, *extra]:
+            if not item.path.endswith(".json") or "/" not in item.path:
+                continue
+            for index, blob in enumerate((item.old, item.new)):
+                side = self.load(item.path, blob, (old_tree, new_tree)[index]) if blob else None
+                if side is not None:
+                    key = side.map.type, str(side.body.get("Id") or side.path).lower()
+                    sides[key][index] = side
+                    files[key] += 1
+        for key in sorted(sides):
+            old, new = sides[key]
+            change = document_change(old, new, files[key])
+            if change is not None:
+                yield Changed(change, old, new)
+
+    def load(self, path: str, blob: str, tree: str) -> Side | None:
+        """
+        Return a document of a tree, its scripts in their places; ``None`` where the file is not one.
+        """
+        content = self._blobs.read(blob)
+        if content is None:
+            return None
+        try:
+            body = decode(content)
+        except ValueError:
+            return None
+        if not isinstance(body, dict):
+            return None
+        identity = str(body.get("Id") or "")
+        document_map = self._types.find(place_of(path).folder, body, identity)
+        if document_map is None:
+            return None
+        folder = path.rpartition("/")[0]
+        return Side(path, blob, document_map, self._with_scripts(body, f"{tree}:{folder}/"))
+
+    def _with_scripts(self, value: Any, folder: str) -> Any:
+        if isinstance(value, dict):
+            if len(value) == 1 and isinstance(name := value.get(LINK), str):
+                content = None if "/" in name else self._blobs.read(f"{folder}{name}")
+                return value if content is None else content.decode("utf-8", "replace")
+            return {key: self._with_scripts(item, folder) for key, item in value.items()}
+        return [self._with_scripts(item, folder) for item in value] if isinstance(value, list) else value
+
+    def _owners_of_scripts(
+        self, paths: Iterable[Touched], seen: set[str], old_tree: str, new_tree: str
+    ) -> list[Touched]:
+        """
+        Return the documents that did not change themselves, but one of whose script files did.
+        """
+        folders: dict[str, list[str]] = defaultdict(list)
+        for item in paths:
+            if not item.path.endswith(".json") and "/" in item.path:
+                folder, _, file = item.path.rpartition("/")
+                folders[folder].append(file)
+        found = []
+        for folder, names in folders.items():
+            listing = {tree: self._listing(tree, folder) for tree in (old_tree, new_tree)}
+            for file in sorted(set(listing[old_tree]) & set(listing[new_tree])):
+                path = f"{folder}/{file}"
+                start = f"{script_owner(file)} - "
+                if file.endswith(".json") and path not in seen and any(name.startswith(start) for name in names):
+                    found.append(Touched(path, listing[old_tree][file], listing[new_tree][file]))
+        return found
+
+    def _listing(self, tree: str, folder: str) -> Mapping[str, str]:
+        try:
+            lines = self._git.lines("ls-tree", "-z", "--end-of-options", f"{tree}:{folder}")
+            entries = [line.decode("utf-8", "surrogateescape").partition("\t") for line in lines]
+        except GitError:
+            return {}
+        return {name: head.split()[2] for head, _, name in entries if name}
+
+
+@contextmanager
+def open_reader(git: Git) -> Iterator[Reader]:
+    """
+    Yield a reader of a repository; its helper process ends with the block.
+    """
+    with Blobs(git) as blobs:
+        yield Reader(git, blobs)
+
+
+def document_change(old: Side | None, new: Side | None, files: int = 1) -> DocumentChange | None:
+    """
+    Return the records of one document, ``None`` where nothing in it differs.
+    """
+    side = new or old
+    if side is None:
+        return None
+    identity = str(side.body.get("Id") or side.path)
+    owner = side.body.get(side.map.owner) if side.map.owner else None
+    subject = Subject(
+        side.map.type,
+        identity,
+        display_name(side.map, side.body, identity),
+        place_of(side.path).space,
+        owner if isinstance(owner, str) else None,
+    )
+    records = differences(side.map, subject, old.body if old else None, new.body if new else None)
+    if not records:
+        return None
+    return DocumentChange(subject, side.map, old.body if old else None, new.body if new else None, records, files)
+
+
+def _commit(piece: bytes) -> tuple[Commit, list[Touched]]:
+    head, _, raw = piece.partition(b"\x02")
+    fields = head.decode("utf-8", "replace").split("\0", 9)
+    id_, tree, parents, authored, author, mail, committed, committer, _, message = fields
+    commit = Commit(
+        id_, tree, tuple(parents.split()), author, mail, int(authored or 0), committer, int(committed or 0), message
+    )
+    return commit, _raw(raw)
+
+
+def _raw(text: bytes) -> list[Touched]:
+    found = []
+    pieces = iter(text.lstrip(b"\0\n").split(b"\0"))
+    for piece in pieces:
+        words = piece.lstrip(b"\n").lstrip(b":").split()
+        if len(words) < 5:
+            continue
+        path = next(pieces, b"").decode("utf-8", "surrogateescape")
+        old, new = (None if _ZEROS.fullmatch(word) else word.decode("ascii") for word in words[2:4])
+        found.append(Touched(path, old, new))
+    return found
