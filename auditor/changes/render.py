@@ -1,5 +1,5 @@
 """
-Blocks to text: for a terminal, for a commit or a mail, for Markdown. Pure.
+Blocks to text: for a terminal, for a commit or a mail, for Markdown, for a page. Pure.
 
 Colour is never the only mark. What a terminal would obey was escaped before it gets here.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from auditor.changes.blocks import Block, Line
 
@@ -106,3 +107,40 @@ def _markdown(blocks: Sequence[Block]) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;")) if text else ""
+
+
+_WORDS = {"+": "added", "-": "removed", "~": "changed", ">": "moved"}
+
+
+def as_html(blocks: Sequence[Block]) -> str:
+    """
+    Return the blocks as HTML without styles: sections with a heading and a list, ``ins`` and ``del`` beside the marks.
+    """
+    return "".join(_section(block) for block in blocks)
+
+
+def _section(block: Block) -> str:
+    head = f"{_mark(block.mark, block.alarm)} {escape(block.head)}"
+    note = f' <span class="note">{escape(block.note)}</span>' if block.note else ""
+    items = "".join(_item(line) for line in block.lines)
+    lines = f"<ul>{items}</ul>" if items else ""
+    return f'<section class="change{" alarm" if block.alarm else ""}"><h3>{head}{note}</h3>{lines}</section>\n'
+
+
+def _item(line: Line) -> str:
+    text = escape(line.text)
+    if line.kind == "text":
+        tag = {"+": "ins", "-": "del"}.get(line.mark, "span")
+        text = f"<code><{tag}>{text}</{tag}></code>"
+    note = f' <span class="note">{escape(line.note)}</span>' if line.note else ""
+    alarm = " alarm" if line.alarm else ""
+    return f'<li class="depth{min(line.depth, 6)}{alarm}">{_mark(line.mark, line.alarm)} {text}{note}</li>'
+
+
+def _mark(mark: str, alarm: bool) -> str:
+    warned = '<strong class="mark">!</strong> ' if alarm else ""
+    if mark not in _WORDS:
+        return warned.rstrip()
+    return (
+        f'{warned}<span class="mark" aria-hidden="true">{escape(mark)}</span><span class="said">{_WORDS[mark]}</span>'
+    )

@@ -21,6 +21,7 @@ from auditor.audit import RunOptions, audit
 from auditor.cli.check import check
 from auditor.cli.daemon import release, run, trigger
 from auditor.cli.demo import demo
+from auditor.cli.history import at, blame, diff, find, index_command, log, show
 from auditor.cli.init import init
 from auditor.cli.options import CONFIG, SERVER, choose, with_signals
 from auditor.cli.rekey import rekey
@@ -41,7 +42,23 @@ def auditor() -> None:
     """Keep an Octopus Deploy server's configuration history in git."""
 
 
-for _command in (demo, run, trigger, release, check, status, init, rekey):
+for _command in (
+    demo,
+    run,
+    trigger,
+    release,
+    check,
+    status,
+    init,
+    rekey,
+    log,
+    show,
+    diff,
+    blame,
+    at,
+    find,
+    index_command,
+):
     auditor.add_command(_command)
 
 

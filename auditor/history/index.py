@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from typing import Any
 from auditor.changes.blocks import DocumentChange, Sides, blocks
 from auditor.changes.records import Element, Record, masked, plain, spelled
 from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
-from auditor.repository.git import Git, GitError
+from auditor.repository.git import Git
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 
@@ -386,7 +386,9 @@ def named(change: DocumentChange, names: OldNames | NewNames) -> DocumentChange:
     owner = change.subject.owner
     if not owner:
         return change
-    return replace(change, subject=replace(change.subject, owner=names.name(owner) or owner))
+    subject = replace(change.subject, owner=names.name(owner) or owner)
+    records = [replace(record, document=subject) for record in change.records]
+    return replace(change, subject=subject, records=records)
 
 
 def text_of(value: Any) -> str:
@@ -439,6 +441,3 @@ def check(path: Path, git: Git, head: str) -> list[str]:
         for end in ("", "-wal", "-shm"):
             fresh.with_name(fresh.name + end).unlink(missing_ok=True)
     return found[:10]
-
-
-__all__ = ["GitError", "Index", "Unindexed", "NewNames", "OldNames", "Told", "check", "closing", "named", "text_of"]

@@ -1,0 +1,429 @@
+"""
+Questions over the index: which commits, since when, where is that word. None walks history.
+
+Not here: how an answer is shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.history.index import Index
+from migrator.errors import UsageError
+from migrator.maps import REGISTRY
+
+MOST_HITS = 200
+_SHORTEST_WORD = 3
+"""Of the index of words: shorter ones are looked for one document after the other."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """
+    Which commits or documents are meant; times in seconds since 1970, names blind to case, ``name`` a pattern.
+    """
+
+    project: str | None = None
+    type: str | None = None
+    space: str | None = None
+    name: str | None = None
+    person: str | None = None
+    coverage: str | None = None
+    since: int | None = None
+    until: int | None = None
+    secret_only: bool = False
+
+    @property
+    def of_documents(self) -> bool:
+        """
+        Return whether it asks anything about the documents a commit changed.
+        """
+        return any((self.project, self.type, self.space, self.name, self.secret_only))
+
+
+@dataclass(frozen=True)
+class CommitRow:
+    """
+    One commit as the index has it.
+    """
+
+    seq: int
+    id: str
+    tree: str
+    authored: int
+    committed: int
+    author: str
+    email: str
+    subject: str
+    run: str
+    server: str
+    complete: bool
+    summary: str
+    documents: int
+    trailers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """
+    One document as of a moment: where its file is, what people call it.
+    """
+
+    doc: int
+    type: str
+    id: str
+    name: str
+    owner: str
+    space: str
+    path: str
+    blob: str
+    label: str
+
+
+_COMMIT = (
+    "c.seq, c.id, c.tree, c.authored, c.committed, c.author, c.email, c.subject, c.run, c.server, c.complete, "
+    "c.summary, c.documents, c.trailers"
+)
+
+
+def _row(found: Sequence[Any]) -> CommitRow:
+    values: list[Any] = [*found]
+    values[10] = bool(values[10])
+    values[13] = tuple((str(name), str(value)) for name, value in json.loads(values[13]))
+    return CommitRow(*values)
+
+
+def commits(index: Index, wanted: Filter, most: int | None = None, before: int | None = None) -> Iterator[CommitRow]:
+    """
+    Yield commits, the newest first; *before* is the number of a commit to go on below.
+    """
+    where, values = _conditions(wanted)
+    if before is not None:
+        where.append("c.seq < ?")
+        values.append(before)
+    if wanted.of_documents:
+        inner, more = _document_conditions(wanted)
+        changed = "SELECT v.seq FROM versions v JOIN documents d ON d.doc = v.doc WHERE "
+        where.append(f"c.seq IN ({changed}{inner})")
+        values += more
+    text = f"SELECT {_COMMIT} FROM commits c"  # noqa: S608 - words of this file alone
+    text += f" WHERE {' AND '.join(where)}" if where else ""
+    text += " ORDER BY c.seq DESC"
+    if most is not None:
+        text += f" LIMIT {int(most)}"
+    for found in index.db.execute(text, values):
+        yield _row(found)
+
+
+def commit_at(index: Index, seq: int) -> CommitRow:
+    """
+    Return the commit of a number.
+    """
+    return _row(index.db.execute(f"SELECT {_COMMIT} FROM commits c WHERE c.seq = ?", (seq,)).fetchone())  # noqa: S608
+
+
+def commits_of_run(index: Index, run: str) -> list[CommitRow]:
+    """
+    Return the commits of a run, the oldest first.
+    """
+    text = f"SELECT {_COMMIT} FROM commits c WHERE c.run = ? OR c.run LIKE ? ESCAPE '\\' ORDER BY c.seq"  # noqa: S608
+    return [_row(found) for found in index.db.execute(text, (run, f"{_like(run)} %"))]
+
+
+def last_before(index: Index, moment: int) -> CommitRow | None:
+    """
+    Return the last commit of a complete state at or before a moment, ``None`` if history begins later.
+    """
+    found = index.db.execute(
+        f"SELECT {_COMMIT} FROM commits c WHERE c.committed <= ? AND c.complete ORDER BY c.seq DESC LIMIT 1",  # noqa: S608
+        (moment,),
+    ).fetchone()
+    return _row(found) if found else None
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+    where: list[str] = []
+    values: list[Any] = []
+    for value, text in ((wanted.since, "c.committed >= ?"), (wanted.until, "c.committed <= ?")):
+        if value is not None:
+            where.append(text)
+            values.append(value)
+    if wanted.person:
+        where.append("(c.author LIKE ? ESCAPE '\\' OR c.email LIKE ? ESCAPE '\\')")
+        values += [f"%{_like(wanted.person)}%"] * 2
+    if wanted.coverage:
+        where.append("c.trailers LIKE ? ESCAPE '\\'")
+        values.append(f'%"Octopus-Coverage", "{_like(wanted.coverage)} %')
+    return where, values
+
+
+def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
+    where, values = ["1"], list[Any]()
+    if wanted.type:
+        where.append("d.type = ? COLLATE NOCASE")
+        values.append(type_called(wanted.type))
+    if wanted.space:
+        where.append("v.space = ? COLLATE NOCASE")
+        values.append(wanted.space)
+    if wanted.name:
+        where.append("d.name GLOB ? COLLATE NOCASE" if not _has_glob(wanted.name) else "lower(d.name) GLOB lower(?)")
+        values.append(wanted.name)
+    if wanted.project:
+        where.append(
+            "(v.owner IN (SELECT p.id FROM documents p WHERE p.type = ? AND p.name = ? COLLATE NOCASE) "
+            "OR (d.type = ? AND d.name = ? COLLATE NOCASE))"
+        )
+        project = _owner_type()
+        values += [project, wanted.project, project, wanted.project]
+    if wanted.secret_only:
+        where.append("EXISTS (SELECT 1 FROM records r WHERE r.doc = v.doc AND r.seq = v.seq AND r.secret <> '')")
+    return " AND ".join(where), values
+
+
+def _owner_type() -> str:
+    return next(item.table for item in REGISTRY.maps if item.reading.title == "Project")
+
+
+def _has_glob(text: str) -> bool:
+    return any(char in text for char in "*?[")
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def type_called(word: str) -> str:
+    """
+    Return the type that a word means: its name, its title, or its plural.
+
+    Raises:
+        UsageError: there is none, with the nearest words.
+    """
+    known: dict[str, str] = {}
+    for item in REGISTRY.maps:
+        for name in (item.table, item.reading.title, item.plural, item.reading.area, item.words):
+            if name:
+                known.setdefault(name.casefold(), item.table)
+    found = known.get(word.casefold()) or known.get(word.casefold().removesuffix("s"))
+    if found is None:
+        near = difflib.get_close_matches(word.casefold(), known, 1)
+        raise UsageError(f"there is no type {word}" + (f"; did you mean {near[0]}?" if near else ""))
+    return found
+
+
+def documents(index: Index, text: str, seq: int) -> list[Document]:
+    """
+    Return the documents that *text* means after the commit of that number: an id, a path, a name, "Web Shop variables".
+
+    Raises:
+        UsageError: there is none, with the nearest names.
+    """
+    wanted = " ".join(text.replace(" / ", " ").split())
+    for find in (_by_id, _by_path, _by_words):
+        found = [item for item in find(index, wanted if find is not _by_path else text, seq) if item.path]
+        if found:
+            return found
+    names = [row[0] for row in index.db.execute("SELECT DISTINCT name FROM documents WHERE NOT gone")]
+    near = difflib.get_close_matches(wanted, names, 3, 0.5)
+    raise UsageError(
+        f"there is no document {text} at that time" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    )
+
+
+def one_document(index: Index, text: str, seq: int) -> Document:
+    """
+    Return the one document that *text* means.
+
+    Raises:
+        UsageError: there is none, or there are several, which are named.
+    """
+    found = documents(index, text, seq)
+    if len(found) > 1:
+        names = ", ".join(f"{item.label} ({item.id})" for item in found[:5])
+        raise UsageError(f"{text} may be {names}{' and more' if len(found) > 5 else ''}; name one by its id")
+    return found[0]
+
+
+_DOCUMENT = (
+    "SELECT d.doc, d.type, d.id, v.name, v.owner, v.space, v.path, v.blob FROM documents d JOIN versions v "
+    "ON v.doc = d.doc AND v.seq = (SELECT MAX(w.seq) FROM versions w WHERE w.doc = d.doc AND w.seq <= ?) WHERE "
+)
+
+
+def _documents(index: Index, seq: int, where: str, *values: Any) -> list[Document]:
+    names = index.names(seq)
+    return [
+        Document(*(*row, label(row[1], row[3], names.name(row[4]) if row[4] else None)))
+        for row in index.db.execute(f"{_DOCUMENT}{where}", (seq, *values))
+    ]
+
+
+def all_documents(index: Index, seq: int, type_: str | None = None) -> list[Document]:
+    """
+    Return every document of a state, or those of one type, by label.
+    """
+    where, values = ("d.type = ? AND v.path <> ''", (type_,)) if type_ else ("v.path <> ''", ())
+    return sorted(_documents(index, seq, where, *values), key=lambda item: (item.label.casefold(), item.id))
+
+
+def document_of(index: Index, doc: int, seq: int) -> Document | None:
+    """
+    Return one document by its number in the index, ``None`` if it did not exist then.
+    """
+    return next(iter(_documents(index, seq, "d.doc = ?", doc)), None)
+
+
+def _by_id(index: Index, text: str, seq: int) -> list[Document]:
+    return _documents(index, seq, "d.id = ?", text)
+
+
+def _by_path(index: Index, text: str, seq: int) -> list[Document]:
+    return _documents(index, seq, "v.path IN (?, ?)", text, f"{text}.json") if "/" in text else []
+
+
+def _by_words(index: Index, text: str, seq: int) -> list[Document]:
+    folded = text.casefold()
+    found = _documents(index, seq, "v.name = ? COLLATE NOCASE", text)
+    if found:
+        return _without_parts(found)
+    for item in REGISTRY.maps:
+        title, area = item.reading.title.casefold(), item.reading.area.casefold()
+        if title and folded.startswith(f"{title} "):
+            found += _documents(
+                index, seq, "d.type = ? AND v.name = ? COLLATE NOCASE", item.table, text[len(title) + 1 :]
+            )
+        if area and item.owner and folded.endswith(f" {area}"):
+            owner = text[: -len(area) - 1]
+            for owners in REGISTRY.maps:
+                start = f"{owners.reading.title} ".casefold()
+                if start.strip() and owner.casefold().startswith(start):
+                    owner = owner[len(start) :]
+            found += _documents(
+                index,
+                seq,
+                "d.type = ? AND v.owner IN (SELECT o.id FROM documents o WHERE o.name = ? COLLATE NOCASE)",
+                item.table,
+                owner,
+            )
+    return list({item.doc: item for item in found}.values())
+
+
+def _without_parts(found: list[Document]) -> list[Document]:
+    whole = [item for item in found if not REGISTRY[item.type].owner]
+    return whole or found
+
+
+def label(type_: str, name: str, owner: str | None) -> str:
+    """
+    Return what people call a document: ``Project Web Shop / variables``, ``Target web-07``.
+    """
+    document_map = REGISTRY[type_]
+    title = document_map.reading.title or document_map.words.capitalize()
+    if document_map.owner and owner:
+        return f"{owner} / {document_map.reading.area or f'{title} {name}'}"
+    return f"{title} {name}"
+
+
+@dataclass(frozen=True)
+class Since:
+    """
+    Since when a part of a document is as it is.
+    """
+
+    element: str
+    name: str
+    commit: CommitRow
+
+
+def blame(index: Index, document: Document, elements: Mapping[str, str], seq: int) -> list[Since]:
+    """
+    Return for each element (by its path, with its name) the commit that changed it last; ``""`` is the whole document.
+    """
+    last = {
+        row[0]: row[1]
+        for row in index.db.execute(
+            "SELECT element, MAX(seq) FROM records WHERE doc = ? AND seq <= ? AND weight > 0 GROUP BY element",
+            (document.doc, seq),
+        )
+    }
+    first = index.db.execute("SELECT MIN(seq) FROM versions WHERE doc = ?", (document.doc,)).fetchone()[0]
+    newest = index.db.execute(
+        "SELECT MAX(seq) FROM versions WHERE doc = ? AND seq <= ?", (document.doc, seq)
+    ).fetchone()[0]
+    found = [Since("", document.label, commit_at(index, newest))]
+    for element, name in elements.items():
+        below = [at for path, at in last.items() if path == element or path.startswith(f"{element}/")]
+        found.append(Since(element, name, commit_at(index, max(below, default=first))))
+    return found
+
+
+def history_of(index: Index, document: Document, element: str | None = None, most: int = 50) -> list[CommitRow]:
+    """
+    Return the commits that changed a document, or one element of it; the newest first.
+    """
+    if element is None:
+        text = f"SELECT {_COMMIT} FROM commits c JOIN versions v ON v.seq = c.seq WHERE v.doc = ? "  # noqa: S608
+        values: tuple[Any, ...] = (document.doc,)
+    else:
+        text = (
+            f"SELECT DISTINCT {_COMMIT} FROM commits c JOIN records r ON r.seq = c.seq WHERE r.doc = ? "  # noqa: S608
+            "AND (r.element = ? OR r.element LIKE ? ESCAPE '\\') "
+        )
+        values = (document.doc, element, f"{_like(element)}/%")
+    return [_row(row) for row in index.db.execute(f"{text}ORDER BY c.seq DESC LIMIT {int(most)}", values)]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """
+    A document in which a word stands, or stood before the commit named.
+    """
+
+    doc: int
+    seq: int | None
+    line: str
+
+
+def find(index: Index, text: str, ever: bool = False, most: int = MOST_HITS) -> list[Hit]:
+    """
+    Return where a text stands now, or ever stood; blind to case.
+    """
+    tables = (("now", "rowid, NULL"), ("ever", "rowid, rowid")) if ever else (("now", "rowid, NULL"),)
+    found: list[Hit] = []
+    for table, columns in tables:
+        for row in _matching(index.db, table, columns, text, most - len(found)):
+            found.append(_hit(index.db, table, row, text))
+    return found
+
+
+def _matching(
+    db: sqlite3.Connection, table: str, columns: str, text: str, most: int
+) -> Iterator[tuple[int, int | None, str]]:
+    if len(text) >= _SHORTEST_WORD:
+        where, value = f"{table} MATCH ?", '"' + text.replace('"', '""') + '"'
+    else:
+        where, value = "text LIKE ? ESCAPE '\\'", f"%{_like(text)}%"
+    yield from db.execute(f"SELECT {columns}, text FROM {table} WHERE {where} LIMIT {max(most, 0)}", (value,))  # noqa: S608
+
+
+def _hit(db: sqlite3.Connection, table: str, row: tuple[int, int | None, str], text: str) -> Hit:
+    folded = text.casefold()
+    line = next((line for line in row[2].splitlines() if folded in line.casefold()), "")
+    if table == "now":
+        return Hit(row[0], None, line)
+    doc, seq = db.execute("SELECT doc, seq FROM records WHERE rec = ?", (row[0],)).fetchone()
+    return Hit(doc, seq, line)
+
+
+def records_of(index: Index, seq: int) -> list[dict[str, Any]]:
+    """
+    Return the change records of a commit as the schema has them.
+    """
+    return [
+        json.loads(row[0]) for row in index.db.execute("SELECT body FROM records WHERE seq = ? ORDER BY rec", (seq,))
+    ]
