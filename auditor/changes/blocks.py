@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from auditor.changes.derived import with_scope_facts
 from auditor.changes.differ import alike, matches
 from auditor.changes.records import (
     HIDDEN,
@@ -97,6 +98,11 @@ class Line:
     alarm: bool = False
     kind: str = ""
 
+    def __post_init__(self) -> None:
+        # The one gate: whatever a name or a value holds, it is shown and not obeyed.
+        for name in ("text", "note"):
+            object.__setattr__(self, name, escaped(getattr(self, name)))
+
 
 @dataclass(frozen=True)
 class Block:
@@ -112,6 +118,10 @@ class Block:
     summary: str = ""
     """The same in a few words, for a subject line."""
     subjects: tuple[Subject, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("head", "note", "summary"):
+            object.__setattr__(self, name, escaped(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -216,8 +226,8 @@ def _folded(changes: Sequence[DocumentChange], sides: Sides) -> tuple[list[tuple
         mark = MARKS[first.records[0].op]
         if first.records[0].path:
             line = next(_lines(first, sides))
-            head = f"{len(some)} {plural}: {line.text}"
-            block = Block(mark, head, shown, line.alarm, summary=f"{len(some)} {plural}: {line.text}")
+            head = f"{len(some)} {plural}: {'  '.join(filter(None, (line.text, line.note)))}"
+            block = Block(mark, head, shown, line.alarm, summary=head)
         else:
             block = Block(
                 mark, f"{len(some)} {plural}", shown, summary=f"{len(some)} {plural} {first.records[0].op.value}"
@@ -384,6 +394,12 @@ class _View:
         own = own[1:] if len(own) > 1 and own[0] in ("Properties", "Endpoint") else own
         return " / ".join(part if "." in part else _humanised(part) for part in own) or "value"
 
+    def keyed(self, pattern: str) -> bool:
+        """
+        Return whether a dictionary's keys are ids.
+        """
+        return bool(pattern) and any(reference.path == f"{pattern}/~" for reference in self.map.references)
+
     def flag(self, pattern: str) -> tuple[str, str] | None:
         return next((words for path, words in self.map.reading.flags.items() if matches(path, pattern)), None)
 
@@ -403,9 +419,9 @@ def _humanised(word: str) -> str:
 
 def _lines(change: DocumentChange, sides: Sides, skip: Record | None = None) -> Iterator[Line]:
     view = _View(change.map, sides)
-    records = [record for record in change.records if record is not skip]
-    alarms = [record for record in records if record.weight is Weight.ALARM]
-    del alarms
+    records = with_scope_facts(
+        [record for record in change.records if record is not skip], change.old or {}, change.new or {}, view.value
+    )
     yield from _inside(view, _tree(records), change.old or {}, change.new or {}, "", 1, 0)
 
 
@@ -422,6 +438,9 @@ def _inside(view: _View, node: _Node, old: Any, new: Any, pattern: str, depth: i
         if all(record.weight is Weight.MINOR for record in inner.leaves()):
             minor += 1
             continue
+        if view.keyed(pattern) or (view.keyed(place) and inner.own and isinstance(before or after, Mapping)):
+            yield from _keyed(view, (name, inner), (before, after), (pattern, place), depth)
+            continue
         if inner.own and not inner.own[0].order:
             yield from _leaf(view, inner.own[0], place, depth, said)
         elif isinstance(before, list) and isinstance(after, list):
@@ -430,6 +449,37 @@ def _inside(view: _View, node: _Node, old: Any, new: Any, pattern: str, depth: i
             yield from _inside(view, inner, before, after, place, depth, said)
     if minor:
         yield from _minor(node, depth)
+
+
+def _keyed(
+    view: _View, place: tuple[str, _Node], sides: tuple[Any, Any], patterns: tuple[str, str], depth: int
+) -> Iterator[Line]:
+    """
+    Yield what became of the entries of a dictionary whose keys are ids, as the projects of a tenant.
+    """
+    name, node = place
+    before, after = sides
+    if not view.keyed(patterns[0]):
+        entries = {**(before or {}), **(after or {})}
+        for key in sorted(entries):
+            yield from _entry(view, key, _item(before, key), _item(after, key), patterns[1], depth)
+        return
+    if node.own:
+        yield from _entry(view, name, before, after, patterns[0], depth)
+        return
+    lines = list(_inside(view, _Node([], {name: node}), {name: before}, {name: after}, f"{patterns[0]}\0", depth, 0))
+    label, called = view.label(patterns[0]), view.value(name)
+    for line in lines:
+        text = line.text.partition("  ")[2] or line.text
+        yield Line(line.mark, f"{label} {called}", f"{view.label(f'{patterns[0]}/*')}: {text}", depth, line.alarm)
+
+
+def _entry(view: _View, key: str, before: Any, after: Any, pattern: str, depth: int) -> Iterator[Line]:
+    value, gone = (before, True) if after is None else (after, False)
+    each = view.label(f"{pattern}/*")
+    several = f"{_plural(each)} " if isinstance(value, list) and len(value) > 1 else f"{each} "
+    note = f"{several}{view.value(value, gone)}" if value else ""
+    yield Line("-" if gone else "+", f"{view.label(pattern)} {view.value(key, gone)}", note, depth)
 
 
 def _minor(node: _Node, depth: int) -> Iterator[Line]:
@@ -480,9 +530,10 @@ def _leaf(view: _View, record: Record, pattern: str, depth: int, said: int, head
         yield from _text(view, record, label, depth)
         return
     if record.op is Op.ADDED:
-        yield Line("+", label, view.value(record.after), depth, alarm)
+        yield Line("+", label, "  ".join(filter(None, (view.value(record.after), derived))), depth, alarm)
     elif record.op is Op.REMOVED:
-        yield Line("-", label, view.value(record.before, old=True), depth, alarm)
+        before = view.value(record.before, old=True)
+        yield Line("-", label, "  ".join(filter(None, (before, derived))), depth, alarm)
     else:
         before, after = view.value(record.before, old=True), view.value(record.after)
         if len(before) + len(after) <= 70:
@@ -608,21 +659,20 @@ def _one(
     if name is not None and name.own and name.own[0].op is Op.RENAMED:
         heading = _heading(view, after, after, step, rule, f"{shown(name.own[0].before)} -> {shown(name.own[0].after)}")
         node = _Node(node.own, {key: value for key, value in node.inner.items() if key != "Name"})
-        yield Line("~", heading, "renamed", depth)
+        moved = f"renamed, {_way(own, step, new)}" if own is not None and own.op is Op.MOVED else "renamed"
+        yield Line("~", heading, moved, depth)
         yield from _below(view, node, before, after, inner, depth + 1)
         return
     if own is not None and own.op is Op.MOVED:
-        way = "down" if own.after > own.before else "up"
-        ahead = _name_of(new[step.new - 1]) if step.new else ""
-        note = f"moved {way}, from {own.before}" + (f'; now after "{ahead}"' if ahead else "")
-        yield Line(">", heading, note, depth)
+        yield Line(">", heading, _way(own, step, new), depth)
         yield from _below(view, node, before, after, inner, depth + 1)
         return
     lines = list(_below(view, node, before, after, inner, depth + 1))
     if len(lines) == 1 and not lines[0].kind:
         line = lines[0]
         label = "" if line.text in ("value", heading) else line.text
-        yield Line(line.mark, heading, "  ".join(filter(None, (label, line.note))), depth, line.alarm)
+        label = f"{line.mark} {label}" if line.mark in ("+", "-") and label else label
+        yield Line("~", heading, "  ".join(filter(None, (label, line.note))), depth, line.alarm)
     elif lines:
         yield Line("~", heading, "", depth, any(line.alarm for line in lines))
         yield from lines
@@ -631,6 +681,12 @@ def _one(
     if same > 0 and touched and rule is not None and rule.with_:
         noun = "value" if same == 1 else "values"
         yield Line("", f"{same} other {noun} of {_name_of(after)}", "", depth + 1)
+
+
+def _way(own: Record, step: Element, new: Sequence[Any]) -> str:
+    way = "" if own.after == own.before else " down" if own.after > own.before else " up"
+    ahead = escaped(_name_of(new[step.new - 1])) if step.new else ""
+    return f"moved{way}, from {own.before}" + (f'; now after "{ahead}"' if ahead else "; now the first")
 
 
 def _below(view: _View, node: _Node, before: Any, after: Any, pattern: str, depth: int) -> Iterator[Line]:

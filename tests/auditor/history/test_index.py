@@ -1,0 +1,238 @@
+"""
+The index: the same whether it grew with the history or was made anew, and never a place where a secret stands.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auditor.history import questions
+from auditor.history.index import VERSION, Index, check
+from auditor.history.questions import Filter
+from auditor.repository.git import Git
+from migrator.errors import UsageError
+from tests.support.histories import History, project, secret, shop, variables
+
+URL = "https://shop.example.com"
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "history.git")
+
+
+def opened(history: History, said: list[str] | None = None) -> Index:
+    index = Index(history.path.parent / "index.sqlite", Git(history.path), (said if said is not None else []).append)
+    index.catch_up(history.git("rev-parse", "main"))
+    return index
+
+
+def three_states(history: History) -> list[str]:
+    tree = shop()
+    commits = [history.commit(tree, "One", when=100)]
+    tree["Projects/Web Shop/Web Shop-VariableSet.json"] = variables(
+        1, {"Name": "Site.Url", "Value": "https://new.example.com"}, {"Name": "Password", "Value": secret("bbbb")}
+    )
+    commits.append(history.commit(tree, "Two", when=200, author="Petr Novak <petr@example.com>"))
+    tree = {**tree, "Projects/Web Shop/Web Shop.json": project(1, "Store")}
+    commits.append(history.commit(tree, "Three", when=300))
+    return commits
+
+
+CHOICES = st.lists(
+    st.tuples(st.sampled_from(("Value", "Name", "gone", "back", "file")), st.sampled_from("abc")),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=8)
+@given(edits=CHOICES)
+def test_grown_and_made_anew_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, str]]
+) -> None:
+    """
+    An index that took in one commit after the other says what one made from the whole history says.
+    """
+    folder = tmp_path_factory.mktemp("grown")
+    history = History(folder / "history.git")
+    tree = shop()
+    place = "Projects/Web Shop/Web Shop-VariableSet.json"
+    with Index(folder / "grown.sqlite", Git(history.path)) as grown:
+        for number, (what, text) in enumerate(edits):
+            if what == "gone":
+                tree.pop(place, None)
+            elif what == "file":
+                tree[f"Environments/{text}.json"] = {"Id": f"Environments-{text}", "Name": text}
+            else:
+                tree[place] = variables(1, {"Name": "A", "Value": "x"} | ({} if what == "back" else {what: text}))
+            grown.catch_up(history.commit(tree, f"{number}", when=number))
+        with Index(folder / "whole.sqlite", Git(history.path)) as whole:
+            whole.catch_up(history.git("rev-parse", "main"))
+            for table in ("commits", "versions", "names", "records"):
+                rows = [list(index.db.execute(f"SELECT * FROM {table}")) for index in (grown, whole)]
+                assert rows[0] == rows[1], table
+            words = [list(index.db.execute("SELECT text FROM now ORDER BY text")) for index in (grown, whole)]
+            assert words[0] == words[1]
+
+
+def test_no_secret_is_in_it(history: History) -> None:
+    """
+    Neither the sealed form of a secret nor a value that was one is in the index's file.
+    """
+    three_states(history)
+    with opened(history) as index:
+        index.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (history.path.parent / "index.sqlite").read_bytes()
+
+    assert b"aaaa" not in content
+    assert b"bbbb" not in content
+    assert b"new.example.com" in content
+
+
+@pytest.mark.parametrize("damage", ["garbage", "version", "empty", "cut"])
+def test_what_cannot_be_used_is_made_anew_and_told(history: History, damage: str) -> None:
+    """
+    A damaged index, or one of another version, costs time only, and is told once.
+    """
+    three_states(history)
+    opened(history).__exit__(None, None, None)
+    path = history.path.parent / "index.sqlite"
+    if damage == "garbage":
+        path.write_bytes(b"not a database at all" * 100)
+    elif damage == "version":
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE meta SET value = ?", (str(VERSION + 1),))
+        db.close()
+    else:
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:3000])
+
+    said: list[str] = []
+    with opened(history, said) as index:
+        assert index.db.execute("SELECT COUNT(*) FROM commits").fetchone() == (3,)
+    assert len(said) == (0 if damage == "empty" else 1)
+
+
+def test_a_rewritten_history_is_indexed_anew(history: History) -> None:
+    """
+    When the branch no longer holds what was indexed, the index is made from what it holds, and that is said.
+    """
+    commits = three_states(history)
+    opened(history).__exit__(None, None, None)
+    history.git("update-ref", "refs/heads/main", commits[0])
+    history.commit(shop(**{"Environments/Test.json": {"Id": "Environments-2", "Name": "Test"}}), "Other", when=400)
+
+    said: list[str] = []
+    with opened(history, said) as index:
+        assert [row.subject for row in questions.commits(index, Filter())] == ["Other", "One"]
+    assert "rewritten" in said[0]
+
+
+def test_it_is_checked_against_git(history: History) -> None:
+    """
+    A row that git does not know is found.
+    """
+    three_states(history)
+    path, head = history.path.parent / "index.sqlite", history.git("rev-parse", "main")
+    with opened(history) as index:
+        index.db.execute("UPDATE documents SET name = 'Wrong' WHERE id = 'Projects-1'")
+        index.db.commit()
+
+    assert any("Wrong" in line for line in check(path, Git(history.path), head))
+
+
+def test_names_are_those_of_their_time(history: History) -> None:
+    """
+    An id is told by what it was called at that commit.
+    """
+    three_states(history)
+    with opened(history) as index:
+        assert [index.names(seq).name("projects-1") for seq in (1, 2, 3)] == ["Web Shop", "Web Shop", "Store"]
+
+
+def test_since_when_a_variable_is_so(history: History) -> None:
+    """
+    Each variable is blamed on the commit that changed it last, an untouched one on the first.
+    """
+    three_states(history)
+    with opened(history) as index:
+        document = questions.one_document(index, "Store variables", 3)
+        since = questions.blame(index, document, {"Variables/[v-1-0]": "Site.Url", "Variables/[x]": "other"}, 3)
+        commits = questions.history_of(index, document, "Variables/[v-1-0]")
+
+    assert [(item.name, item.commit.subject) for item in since] == [
+        ("Store / variables", "Two"),
+        ("Site.Url", "Two"),
+        ("other", "One"),
+    ]
+    assert [row.subject for row in commits] == ["Two"]
+
+
+def test_what_stands_and_what_once_stood(history: History) -> None:
+    """
+    A word is found where it stands now; what is gone only when the past is asked, with the commit that took it away.
+    """
+    three_states(history)
+    with opened(history) as index:
+        assert questions.find(index, URL) == []
+        (hit,) = questions.find(index, URL, ever=True)
+        assert (questions.commit_at(index, hit.seq or 0).subject, hit.line) == ("Two", URL)
+        assert len(questions.find(index, "NEW.example")) == 1
+        assert questions.find(index, "St"), "short words are found too"
+        assert questions.find(index, 'a"b*') == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "subjects"),
+    [
+        (Filter(), ["Three", "Two", "One"]),
+        (Filter(person="petr"), ["Two"]),
+        (Filter(since=150), ["Three", "Two"]),
+        (Filter(until=150), ["One"]),
+        (Filter(type="variables"), ["Two", "One"]),
+        (Filter(project="store"), ["Three", "Two", "One"]),
+        (Filter(name="Prod*"), ["One"]),
+        (Filter(secret_only=True), ["Two"]),
+        (Filter(space="Nowhere"), []),
+    ],
+)
+def test_commits_are_filtered(history: History, wanted: Filter, subjects: list[str]) -> None:
+    """
+    Each filter leaves the commits it means.
+    """
+    three_states(history)
+    with opened(history) as index:
+        assert [row.subject for row in questions.commits(index, wanted)] == subjects
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "variableset-projects-1",
+        "Store variables",
+        "store / variables",
+        "Project Store variables",
+        "Projects/Web Shop/Web Shop-VariableSet.json",
+    ],
+)
+def test_a_document_is_found_as_people_name_it(history: History, words: str) -> None:
+    """
+    An id, a path, or words with and without the owner's title lead to the same document.
+    """
+    three_states(history)
+    with opened(history) as index:
+        assert questions.one_document(index, words, 3).id == "variableset-Projects-1"
+
+
+def test_a_name_nearly_right_is_guessed(history: History) -> None:
+    """
+    A document that is not there is answered with the nearest name.
+    """
+    three_states(history)
+    with opened(history) as index, pytest.raises(UsageError, match="did you mean Store"):
+        questions.one_document(index, "Stor", 3)
