@@ -16,7 +16,8 @@ from migrator.cli.main import VERBS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("migrator", "auditor") for path in (ROOT / package).rglob("*.py"))
-LONGEST_FILE = 400
+LONGEST_FILE = 500
+"""A guide: what is longer is looked at again, not cut in two for it."""
 LONGEST_FUNCTION = 60
 
 
@@ -69,7 +70,7 @@ def test_everything_imports_without_a_warning() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_house_numbers(path: Path) -> None:
     """
-    A file stays below 400 lines, and a function's body below 60.
+    A file stays below 500 lines, and a function's body below 60.
     """
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
     for function in functions(path):

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from auditor.changes.blocks import Block, Line
+from auditor.changes.blocks import Block
+from auditor.changes.lines import Line
 
 WIDTH = 100
 COLUMN = 44
@@ -143,4 +144,22 @@ def _mark(mark: str, alarm: bool) -> str:
         return warned.rstrip()
     return (
         f'{warned}<span class="mark" aria-hidden="true">{escape(mark)}</span><span class="said">{_WORDS[mark]}</span>'
+    )
+
+
+_STYLE = (
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em;max-width:70em}.said{position:absolute;left:-9999px}"
+    "ul{list-style:none;padding-left:1em}.note{color:#555;margin-left:1em}.alarm{font-weight:bold}"
+    "ins{background:#e6ffed;text-decoration:none}del{background:#ffeef0;text-decoration:none}code{white-space:pre-wrap}"
+    + "".join(f".depth{n}{{margin-left:{(n - 1) * 1.5}em}}" for n in range(1, 7))
+)
+
+
+def page(title: str, body: str) -> str:
+    """
+    Return a whole page of HTML around *body*, with its few styles and nothing from elsewhere.
+    """
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n{body}</body></html>"
     )

@@ -6,194 +6,59 @@ Not here: how questions are answered (``auditor/history``) or how changes look (
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import click
 
-from auditor.changes.blocks import Block, blocks, escaped
+from auditor.changes.blocks import Block, blocks
 from auditor.changes.records import Element, spelled
-from auditor.changes.render import Look, as_html, as_markdown, as_text
-from auditor.history import questions
+from auditor.changes.render import Look, as_html, as_markdown, as_text, page
+from auditor.changes.values import escaped
+from auditor.cli.options import filters_options, place_of, shape_options, source_options
+from auditor.history import documents, questions
+from auditor.history.documents import Document
 from auditor.history.drift import drift
-from auditor.history.index import Index, Told, check
-from auditor.history.questions import CommitRow, Document, Filter
+from auditor.history.index import Told, check
+from auditor.history.opened import Opened, index_path, moment_of
+from auditor.history.opened import opened as open_history
+from auditor.history.questions import CommitRow, Filter
 from auditor.history.reader import open_reader
-from auditor.repository.git import Git, GitError
-from auditor.settings import load
+from auditor.repository.git import Git
 from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
 
-FORMATS = click.Choice(["text", "markdown", "json", "html"])
-_FIELDS = re.compile(r"(?i)\d{4}-\d\d|\bago\b|yesterday|today|noon|midnight|last |now|^\d{10}$|\d+:\d\d")
 FOUND = 3
-
-
-@dataclass(frozen=True)
-class Opened:
-    """
-    A repository with its index, caught up; ``head`` is the newest commit's row.
-    """
-
-    path: Path
-    git: Git
-    index: Index
-    head: CommitRow
-
-    def commit(self, text: str) -> CommitRow:
-        """
-        Return the commit that a text means: an id, a name git knows, a run, a time.
-
-        Raises:
-            UsageError: it means none on this branch.
-        """
-        if text.upper() == "HEAD":
-            return self.head
-        run = questions.commits_of_run(self.index, text)
-        if run:
-            return run[-1]
-        with open_reader(self.git) as reader:
-            try:
-                seq = self.index.seq(reader.resolve(text))
-            except GitError:
-                seq = None
-        if seq is not None:
-            return questions.commit_at(self.index, seq)
-        moment = moment_of(text, self.git)
-        if moment is None:
-            raise UsageError(
-                f"{text} is no commit of this history, no run and no time, as 2026-11-24 or 'last tuesday'"
-            )
-        found = questions.last_before(self.index, moment)
-        if found is None:
-            raise UsageError(f"the history begins after {text}")
-        return found
-
-
-def moment_of(text: str, git: Git) -> int | None:
-    """
-    Return the time that a text means in seconds since 1970, ``None`` if it does not look like one.
-    """
-    try:
-        read = datetime.fromisoformat(text)
-        return int(read.timestamp()) if read.time() != datetime.min.time() or "T" in text else _end_of(read)
-    except ValueError:
-        pass
-    if not _FIELDS.search(text):
-        return None
-    # Git's own reading of dates, which never fails; so only what looks like one gets there.
-    return int(git.run("rev-parse", f"--since={text}").partition("=")[2] or 0) or None
-
-
-def _end_of(day: datetime) -> int:
-    return int(day.timestamp()) + 24 * 3600 - 1
-
-
-def index_path(repository: Path) -> Path:
-    """
-    Return where the index of a repository is: beside it, inside a clone's .git, else in the user's cache.
-    """
-    beside = repository.with_name(f"{repository.name}.state") / "index.sqlite"
-    if (repository / ".git").is_dir():
-        beside = repository / ".git" / "octopus-auditor" / "index.sqlite"
-    folder = next((item for item in (beside.parent, beside.parent.parent) if item.exists()), None)
-    if folder is not None and os.access(folder, os.W_OK):
-        return beside
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "octopus-auditor"
-    return cache / f"{hashlib.sha256(str(repository.resolve()).encode()).hexdigest()[:24]}.sqlite"
-
-
-def _warn(text: str) -> None:
-    click.echo(f"auditor: {text}", err=True)
 
 
 @contextmanager
 def opened(repository: Path | None, config: Path | None, server: str | None) -> Iterator[Opened]:
     """
-    Open a repository and catch its index up.
+    Open the history that the options name.
 
     Raises:
         UsageError: neither or both are named, the path is no repository, the configuration has several servers.
     """
-    path, branch = _place(repository, config, server)
-    git = Git(path)
-    if not path.is_dir() or not git.succeeds("rev-parse", "--git-dir"):
-        raise UsageError(f"{path} is not a git repository; name one by --repository")
-    try:
-        head = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{branch}^{{commit}}")
-    except GitError:
-        raise OperatorError(f"the repository {path} has no commit yet on {branch}") from None
-    if git.run("rev-parse", "--is-shallow-repository") == "true":
-        _warn(
-            f"{path} is a shallow clone: its history begins where it was cut; `git fetch --unshallow` brings the rest"
-        )
-    with Index(index_path(path), git, _warn) as index:
-        index.catch_up(head, lambda count: _warn(f"{count} commits indexed") if sys.stderr.isatty() else None)
-        seq = index.seq(head)
-        assert seq is not None
-        yield Opened(path, git, index, questions.commit_at(index, seq))
+    path, branch = place_of(repository, config, server)
+    with open_history(path, branch, warn, sys.stderr.isatty()) as found:
+        yield found
 
 
-def _place(repository: Path | None, config: Path | None, server: str | None) -> tuple[Path, str]:
-    if (repository is None) == (config is None):
-        raise UsageError("name the history by --repository PATH, or by --config FILE (and --server NAME)")
-    if repository is not None:
-        return repository, "HEAD"
-    assert config is not None
-    servers = load(config).servers
-    if server is None and len(servers) > 1:
-        raise UsageError(f"the configuration has several servers; choose one by --server: {', '.join(sorted(servers))}")
-    name = server or next(iter(servers))
-    if name not in servers:
-        raise UsageError(f"the configuration has no server {name}; it has {', '.join(sorted(servers))}")
-    return Path(servers[name].repository.path), f"refs/heads/{servers[name].repository.branch}"
-
-
-def _source(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--server", help="The server of the configuration."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        click.option("--repository", type=click.Path(path_type=Path), help="The repository, or any clone of it."),
-    ):
-        function = option(function)
-    return function
-
-
-def _shape(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),
-        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
-        click.option("--format", "form", type=FORMATS, default="text", help="How to show it."),
-    ):
-        function = option(function)
-    return function
-
-
-def _filters(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--secret-only", is_flag=True, help="Only changes of secrets."),
-        click.option("--coverage", help="Only this class of coverage, as unattributed."),
-        click.option("--until", help="Not after this time."),
-        click.option("--since", help="Not before this time."),
-        click.option("--person", help="By whom: a part of a name or an address."),
-        click.option("--name", help="Documents whose name fits, as 'Web*'."),
-        click.option("--space", help="Documents of a space."),
-        click.option("--type", "type_", help="Documents of a type, as target or variables."),
-        click.option("--project", help="A project and what belongs to it."),
-    ):
-        function = option(function)
-    return function
+def warn(text: str) -> None:
+    """
+    Say on stderr what a person should know.
+    """
+    click.echo(f"auditor: {text}", err=True)
 
 
 def _wanted(given: Mapping[str, Any], git: Git) -> Filter:
@@ -259,7 +124,7 @@ def _kept(told: Told, wanted: Filter) -> Told:
     """
     Return what the filter leaves of a difference.
     """
-    type_ = questions.type_called(wanted.type) if wanted.type else None
+    type_ = documents.type_called(wanted.type) if wanted.type else None
     changes = [
         change
         for change in told.changes
@@ -291,9 +156,9 @@ def _dumped(value: Any) -> str:
 
 
 @click.command()
-@_source
-@_filters
-@_shape
+@source_options
+@filters_options
+@shape_options
 @click.option("-n", "--max-count", type=click.IntRange(1), help="At most so many commits.")
 def log(
     repository: Path | None,
@@ -315,7 +180,7 @@ def log(
                 "\n".join(f"- {_when(row.authored)} `{row.id[:8]}` {escaped(row.author)}: {_line(row)}" for row in rows)
             )
         elif form == "html":
-            _out(_page("History", _table(rows)))
+            _out(page("History", _table(rows)))
         else:
             _out("\n".join(_log_line(row, _coloured(color)) for row in rows), _coloured(color))
 
@@ -342,8 +207,6 @@ def _log_line(row: CommitRow, colour: bool) -> str:
 
 
 def _table(rows: Sequence[CommitRow]) -> str:
-    from html import escape
-
     cells = "".join(
         f"<tr><td><code>{row.id[:8]}</code></td><td>{_when(row.authored)}</td><td>{escape(escaped(row.author))}</td>"
         f"<td>{escape(_line(row))}</td></tr>\n"
@@ -355,27 +218,10 @@ def _table(rows: Sequence[CommitRow]) -> str:
     )
 
 
-_STYLE = (
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2em;max-width:70em}.said{position:absolute;left:-9999px}"
-    "ul{list-style:none;padding-left:1em}.note{color:#555;margin-left:1em}.alarm{font-weight:bold}"
-    "ins{background:#e6ffed;text-decoration:none}del{background:#ffeef0;text-decoration:none}code{white-space:pre-wrap}"
-    + "".join(f".depth{n}{{margin-left:{(n - 1) * 1.5}em}}" for n in range(1, 7))
-)
-
-
-def _page(title: str, body: str) -> str:
-    from html import escape
-
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n{body}</body></html>"
-    )
-
-
 @click.command()
-@_source
-@_filters
-@_shape
+@source_options
+@filters_options
+@shape_options
 @click.option("--full", is_flag=True, help="Without a limit of lines.")
 @click.argument("commit", default="HEAD")
 def show(
@@ -422,14 +268,12 @@ def _shown(parts: list[tuple[list[tuple[str, str]], list[Block]]], form: str, co
         )
         return
     if form == "html":
-        from html import escape
-
         facts = (
             "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in head) + "</dl>"
             for head, _ in parts
         )
         body = "".join(f"{dl}\n{as_html(some)}" for dl, (_, some) in zip(facts, parts, strict=True))
-        _out(_page(dict(parts[0][0]).get("subject", "Changes"), body))
+        _out(page(dict(parts[0][0]).get("subject", "Changes"), body))
         return
     look = _look(color, None if full else 2000)
     texts = []
@@ -440,9 +284,9 @@ def _shown(parts: list[tuple[list[tuple[str, str]], list[Block]]], form: str, co
 
 
 @click.command()
-@_source
-@_filters
-@_shape
+@source_options
+@filters_options
+@shape_options
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something differs, as git does.")
 @click.option("--full", is_flag=True, help="Without a limit of lines.")
 @click.argument("older")
@@ -492,8 +336,8 @@ def _drift(left: Path, right: Path, given: Mapping[str, Any]) -> tuple[list[tupl
 
 
 @click.command()
-@_source
-@_shape
+@source_options
+@shape_options
 @click.argument("document")
 def blame(
     repository: Path | None,
@@ -507,7 +351,7 @@ def blame(
     """Since when each variable or step of a document is as it is: DOCUMENT, DOCUMENT#variable or DOCUMENT#step."""
     name, _, part = document.partition("#")
     with opened(repository, config, server) as source:
-        found = questions.one_document(source.index, name, source.head.seq)
+        found = documents.one_document(source.index, name, source.head.seq)
         elements = _elements(source, found)
         if part:
             elements = {path: text for path, text in elements.items() if text.casefold().startswith(part.casefold())}
@@ -547,7 +391,7 @@ def _elements(source: Opened, document: Document) -> dict[str, str]:
 
 
 @click.command()
-@_source
+@source_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.argument("time")
 @click.argument("document", required=False)
@@ -558,7 +402,7 @@ def at(
     with opened(repository, config, server) as source:
         commit = source.commit(time)
         if document is None:
-            found = questions.all_documents(source.index, commit.seq)
+            found = documents.all_documents(source.index, commit.seq)
             if as_json:
                 _out(_dumped({"commit": commit.id, "documents": [_document_json(item) for item in found]}))
                 return
@@ -570,7 +414,7 @@ def at(
             ]
             _out("\n".join([*lines, *(escaped(item.label) for item in found)]))
             return
-        item = questions.one_document(source.index, document, commit.seq)
+        item = documents.one_document(source.index, document, commit.seq)
         content = source.git.run("cat-file", "blob", item.blob, strip_newline_in_stdout=False)
         if as_json:
             _out(_dumped({"commit": commit.id, **_document_json(item), "body": _masked(content)}))
@@ -589,7 +433,7 @@ def _document_json(item: Document) -> dict[str, Any]:
 
 
 @click.command()
-@_source
+@source_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--ever", is_flag=True, help="Also what stood there once.")
 @click.argument("text")
@@ -600,7 +444,7 @@ def find(
     with opened(repository, config, server) as source:
         rows = []
         for hit in questions.find(source.index, text, ever):
-            item = questions.document_of(source.index, hit.doc, hit.seq - 1 if hit.seq else source.head.seq)
+            item = documents.document_of(source.index, hit.doc, hit.seq - 1 if hit.seq else source.head.seq)
             until = questions.commit_at(source.index, hit.seq) if hit.seq else None
             if item is not None:
                 rows.append((item, until, hit.line))
@@ -620,11 +464,11 @@ def find(
 
 
 @click.command(name="index")
-@_source
+@source_options
 @click.option("--check", "compare", is_flag=True, help="Compare it with one made anew.")
 def index_command(repository: Path | None, config: Path | None, server: str | None, compare: bool) -> None:
     """Make the index over the history anew, from git alone."""
-    path, _ = _place(repository, config, server)
+    path, _ = place_of(repository, config, server)
     if not compare:
         for end in ("", "-wal", "-shm"):
             place = index_path(path)

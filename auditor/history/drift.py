@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from auditor.changes.blocks import DocumentChange, Sides
-from auditor.history.index import Index, OldNames, Told
-from auditor.history.questions import Document, all_documents
+from auditor.changes.wording import DocumentChange, Sides
+from auditor.history.documents import Document, all_documents
+from auditor.history.index import Index, Told
+from auditor.history.names import OldNames
 from auditor.history.reader import Reader, Side, document_change, open_reader
 from auditor.repository.git import Git
 from migrator.documents.document import Body

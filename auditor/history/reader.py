@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from auditor.changes.blocks import DocumentChange
 from auditor.changes.differ import differences
 from auditor.changes.records import Subject
+from auditor.changes.wording import DocumentChange
 from auditor.repository.git import Git, GitError, close
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body, display_name

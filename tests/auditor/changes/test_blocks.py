@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from auditor.changes.blocks import LONGEST_VALUE, DocumentChange, Sides, blocks, escaped, shown
+from auditor.changes.blocks import blocks
 from auditor.changes.differ import differences
 from auditor.changes.records import Subject
 from auditor.changes.render import Look, as_html, as_markdown, as_text
+from auditor.changes.values import LONGEST_VALUE, escaped, shown
+from auditor.changes.wording import DocumentChange, Sides
 from migrator.maps import REGISTRY
 
 CALLED = {

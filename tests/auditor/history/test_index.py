@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.history import questions
+from auditor.history import documents, questions
 from auditor.history.index import VERSION, Index, check
 from auditor.history.questions import Filter
 from auditor.repository.git import Git
@@ -161,7 +161,7 @@ def test_since_when_a_variable_is_so(history: History) -> None:
     """
     three_states(history)
     with opened(history) as index:
-        document = questions.one_document(index, "Store variables", 3)
+        document = documents.one_document(index, "Store variables", 3)
         since = questions.blame(index, document, {"Variables/[v-1-0]": "Site.Url", "Variables/[x]": "other"}, 3)
         commits = questions.history_of(index, document, "Variables/[v-1-0]")
 
@@ -226,7 +226,7 @@ def test_a_document_is_found_as_people_name_it(history: History, words: str) -> 
     """
     three_states(history)
     with opened(history) as index:
-        assert questions.one_document(index, words, 3).id == "variableset-Projects-1"
+        assert documents.one_document(index, words, 3).id == "variableset-Projects-1"
 
 
 def test_a_name_nearly_right_is_guessed(history: History) -> None:
@@ -235,4 +235,4 @@ def test_a_name_nearly_right_is_guessed(history: History) -> None:
     """
     three_states(history)
     with opened(history) as index, pytest.raises(UsageError, match="did you mean Store"):
-        questions.one_document(index, "Stor", 3)
+        documents.one_document(index, "Stor", 3)
