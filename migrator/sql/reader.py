@@ -61,8 +61,9 @@ def reflect(engine: Engine, *, history: bool = False) -> Schema:
     Raises:
         DatabaseError: unreachable, or not an Octopus database.
     """
-    with database_errors(engine):
-        inspector = inspect(engine)
+    # One connection for all tables: an engine's inspector would open one for each, a hundred on a real server.
+    with database_errors(engine), engine.connect() as connection:
+        inspector = inspect(connection)
         names = inspector.get_table_names()
         low = {name.lower(): name for name in names}
         present = [name for name in CORE_TABLES if name.lower() in low]

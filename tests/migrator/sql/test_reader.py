@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import mssql
 
@@ -55,6 +55,17 @@ def test_frozen_rows_are_left_out_by_the_server() -> None:
     assert text == "SELECT [Id], [IsFrozen], [JSON] FROM [VariableSet]"
     assert condition == "[IsFrozen] = :IsFrozen_1"
     assert "WHERE" not in compiled(sets, live_only=False)
+
+
+def test_the_structure_takes_one_connection(server: SampleServer) -> None:
+    """
+    All tables are looked at over one connection: over a network each costs as much as many statements.
+    """
+    engine = open_engine(server.address)
+    opened: list[object] = []
+    event.listen(engine, "connect", lambda connection, record: opened.append(connection))
+    assert len(reflect(engine).tables) > 20
+    assert len(opened) == 1
 
 
 def test_times_come_as_text() -> None:
