@@ -5,16 +5,21 @@ What all tests share: hypothesis profiles, a home folder that no test may touch,
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-import auditor.audit
-import migrator.exporter
+from migrator.secrets import ciphers
+from tests.support.program import cheapen
 
+MEMORY = "/dev/shm"
+ROOM = 4 << 30
 SERVER_VARIABLE = "MIGRATOR_TEST_DATABASE"
+
+FULL_COST = ciphers.COST
+cheapen()
 
 settings.register_profile(
     "quick", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
@@ -33,15 +38,22 @@ def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFa
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def keys_cost_what_they_cost() -> Iterator[None]:
+@pytest.fixture
+def keys_cost_what_they_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Undo what torture does to a process: it makes keys cheap for good, and other modules compare bytes with real runs.
+    Derive keys as the programs do, for a test of that; everywhere else they are cheap.
     """
-    before = [(module, module.KeyDerivation) for module in (auditor.audit, migrator.exporter)]
-    yield
-    for module, derivation in before:
-        module.KeyDerivation = derivation  # type: ignore[attr-defined]
+    monkeypatch.setattr(ciphers, "COST", FULL_COST)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """
+    Put what tests write into memory where there is room and programs may run: a disk's syncing proves nothing here.
+    """
+    with suppress(OSError):
+        memory = os.statvfs(MEMORY)
+        if memory.f_bavail * memory.f_frsize > ROOM and not memory.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("TMPDIR", MEMORY)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

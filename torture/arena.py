@@ -22,12 +22,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from auditor.demo.content.server import fill
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
-from tests.support.audits import API_KEY, FOREIGN, bare, cut_down, exported_tree, git
+from tests.support.audits import API_KEY, FOREIGN, bare, exported_tree, git
+from tests.support.program import cheapen
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
-from torture.zygote import cheapen
+from tests.support.templates import small
 
 STATES = 5
 ENVIRONMENT = {"TORTURE_KEY": KEY_TEXT, "TORTURE_PASSWORD": PASSWORD, "TORTURE_API_KEY": API_KEY}
@@ -321,8 +321,7 @@ def build(root: Path, stub: RestStub, seed: int, *, remote: bool = True, states:
     if remote:
         bare(arena.remote)
     working = root / "working.db"
-    fill(working, KEY)
-    cut_down(working)
+    small(working)
     for number in range(states):
         for _ in range(rng.randint(1, 3) if number else 0):
             random_edit(working, KEY, rng)

@@ -28,18 +28,19 @@ import psutil
 import structlog
 
 from auditor.audit import RunOptions, audit
-from auditor.demo.content.server import fill
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
 from auditor.world import RunTools
-from tests.support.audits import API_KEY, bare, cut_down, exported_tree, git
+from tests.support.audits import API_KEY, bare, exported_tree, git
+from tests.support.program import cheapen
 from tests.support.servers import KEY, SampleServer
+from tests.support.templates import small
 from torture.arena import Arena, Broken, Runner, in_environment, scratch, settings_of
 from torture.faults import FAULTS
 from torture.run import STEPS
-from torture.zygote import Hurried, cheapen
+from torture.zygote import Hurried
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 AT_ONCE = 4
@@ -189,9 +190,6 @@ def start(stack: ExitStack, root: Path, count: int, seed: int) -> Soak:
     """
     cheapen()
     stack.enter_context(in_environment())
-    template = root / "template.db"
-    fill(template, KEY)
-    cut_down(template)
     servers = []
     for number in range(count):
         place = root / f"server-{number}"
@@ -200,7 +198,7 @@ def start(stack: ExitStack, root: Path, count: int, seed: int) -> Soak:
         server = Soaked(place, stub, random.Random(seed + number), number=number)
         server.settings = settings_of(server, remote=True)
         bare(server.remote)
-        shutil.copyfile(template, server.database)
+        small(server.database)
         if (first := run(server)).error:
             raise Broken(f"the first run failed: {first.error}")
         servers.append(server)

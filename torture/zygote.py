@@ -15,22 +15,16 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-import auditor.audit
-import migrator.exporter
 from auditor.audit import RunOptions, audit
 from auditor.settings import ServerSettings
 from auditor.stop import Stop
 from auditor.world import RunTools
-from migrator.secrets.ciphers import KeyDerivation
-
-CHEAP = 16
-"""The cost of scrypt in all of torture: its strength is not what is tried here, and it would be half of the time."""
+from tests.support.program import cheapen
 
 
 class Hurried(Stop):
@@ -43,14 +37,6 @@ class Hurried(Stop):
         Wait a little.
         """
         return super().sleep(seconds / 50)
-
-
-def cheapen() -> None:
-    """
-    Derive keys at next to no cost in this process from now on.
-    """
-    for module in (auditor.audit, migrator.exporter):
-        module.KeyDerivation = partial(KeyDerivation, cost=CHEAP)  # type: ignore[attr-defined]
 
 
 def main() -> None:

@@ -131,6 +131,10 @@ class MasterKeyCipher:
         return _cbc_encrypt(self.key, plain.encode("utf-8"), self.random(16))
 
 
+COST = 1 << 15
+"""scrypt's N for new exports: a guess at a password takes a quarter of a second and 32 MiB."""
+
+
 @dataclass(frozen=True)
 class KeyDerivation:
     """
@@ -140,7 +144,7 @@ class KeyDerivation:
     """
 
     salt: bytes
-    cost: int = 1 << 15
+    cost: int = field(default_factory=lambda: COST)
     block: int = 8
     parallel: int = 3
 

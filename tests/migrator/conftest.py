@@ -1,67 +1,47 @@
 """
-Sample servers, filled once and copied for each test that wants one.
+Sample servers, made once and copied for each test that wants one.
 """
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from auditor.demo.content.server import fill
-from auditor.demo.schema import create_database
-from tests.support.imports import Server, Servers, empty_database
-from tests.support.servers import KEY, SampleServer
+from tests.support.imports import Server
+from tests.support.imports import empty_server as new_server
+from tests.support.servers import SampleServer
+from tests.support.templates import empty, sample
 
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("filled") / "server.db"
-    fill(path, KEY)
-    return path
+    return sample(tmp_path_factory.mktemp("filled") / "server.db")
 
 
 @pytest.fixture(scope="session")
 def filled_spaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("filled-spaces") / "server.db"
-    fill(path, KEY, spaces=True)
-    return path
-
-
-@pytest.fixture(scope="session")
-def created(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("created") / "server.db"
-    create_database(path)
-    return path
+    return sample(tmp_path_factory.mktemp("filled-spaces") / "server.db", spaces=True)
 
 
 @pytest.fixture
-def server(filled: Path, tmp_path: Path) -> SampleServer:
-    return SampleServer(Path(shutil.copy(filled, tmp_path / "server.db")))
+def server(tmp_path: Path) -> SampleServer:
+    return SampleServer(sample(tmp_path / "server.db"))
 
 
 @pytest.fixture
-def server_with_spaces(filled_spaces: Path, tmp_path: Path) -> SampleServer:
-    return SampleServer(Path(shutil.copy(filled_spaces, tmp_path / "spaces.db")))
+def server_with_spaces(tmp_path: Path) -> SampleServer:
+    return SampleServer(sample(tmp_path / "spaces.db", spaces=True))
 
 
 @pytest.fixture
-def empty_server(created: Path, tmp_path: Path) -> SampleServer:
-    return SampleServer(Path(shutil.copy(created, tmp_path / "empty.db")))
-
-
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    An empty database to copy.
-    """
-    return empty_database(tmp_path_factory.mktemp("empty"))
+def empty_server(tmp_path: Path) -> SampleServer:
+    return SampleServer(empty(tmp_path / "empty.db"))
 
 
 @pytest.fixture
-def target(tmp_path: Path, empty: Path) -> Server:
+def target(tmp_path: Path) -> Server:
     """
     An empty target.
     """
-    return Servers(tmp_path, empty).make()
+    return new_server(tmp_path)

@@ -24,7 +24,7 @@ from migrator.maps.document_map import Noise
 from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
 from migrator.tree.metadata import Metadata
-from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator
+from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator, migrator_process
 
 BODY = "Octopus.Action.Script.ScriptBody"
 OMIT = {"secrets": SecretsMode.OMIT, "password": None, "master_key": None}
@@ -72,7 +72,7 @@ def test_same_state_same_bytes(tree: Path, filled: Path, tmp_path: Path) -> None
     another language, gives the same files; metadata.json included.
     """
     shuffled(filled, tmp_path / "shuffled.db")
-    done = migrator(
+    done = migrator_process(
         "export",
         f"--database=sqlite:///{tmp_path}/shuffled.db",
         f"--directory={tmp_path}/again",
@@ -186,6 +186,15 @@ def test_metadata_says_how_and_never_when(tree: Path) -> None:
         "InlineScripts",
         "Secrets",
     }
+
+
+def test_a_guess_at_the_password_is_dear(server: SampleServer, tmp_path: Path, keys_cost_what_they_cost: None) -> None:
+    """
+    Keys of a real export are derived by scrypt at 32 MiB a guess; that tests make them cheaper changes nothing of it.
+    """
+    exported(server, tmp_path / "out")
+    secrets = document(tmp_path / "out", "metadata.json")["Secrets"]
+    assert (secrets["N"], secrets["R"], secrets["P"]) == (32768, 8, 3)
 
 
 def test_spaces_have_folders(tree_with_spaces: Path, server_with_spaces: SampleServer) -> None:

@@ -30,8 +30,8 @@ from tests.support.imports import (
     SOURCE_KEY,
     TARGET,
     Server,
-    Servers,
     doc,
+    empty_server,
     environment,
     outcomes,
     project,
@@ -49,11 +49,11 @@ def keys(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def exported(tmp_path: Path, empty: Path) -> Path:
+def exported(tmp_path: Path) -> Path:
     """
     The tree of a small server with two secrets.
     """
-    source = Servers(tmp_path, empty).make("source")
+    source = empty_server(tmp_path, "source")
     cipher = MasterKeyCipher(SOURCE_KEY)
     for number in (1, 2):
         source.add("Proxy", f"Proxies-{number}", Name=f"P{number}", Password=cipher.seal(f"password {number}"))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from auditor.demo.content import server as content
 from migrator.credentials import Secret
 from migrator.errors import DatabaseError
 from migrator.exporter import ExportOptions, export
@@ -28,10 +27,9 @@ from tests.support.imports import (
     SOURCE_KEY,
     TARGET,
     Server,
-    Servers,
     action,
     doc,
-    empty_database,
+    empty_server,
     environment,
     outcomes,
     process,
@@ -41,6 +39,7 @@ from tests.support.imports import (
     variable,
     variables,
 )
+from tests.support.templates import sample
 
 
 def digest(target: Server) -> str:
@@ -54,8 +53,7 @@ def whole(source_key: bytes, folder: Path) -> tuple[Path, ExportOptions]:
     """
     Return the sample server and the options that export it.
     """
-    path = folder / "source.db"
-    content.fill(path, source_key)
+    path = sample(folder / "source.db", key=source_key)
     return path, ExportOptions(password=Secret("pw"), master_key=Secret(base64.b64encode(source_key).decode()))
 
 
@@ -350,8 +348,7 @@ def test_tree_without_spaces_goes_to_the_default_space(tmp_path: Path) -> None:
     """
     Without spaces in the tree, what belongs to a space goes to the default one; with them, to the one of that name.
     """
-    (tmp_path / "s").mkdir()
-    target = Servers(tmp_path, empty_database(tmp_path / "s", spaces=True)).make("newer")
+    target = empty_server(tmp_path, "newer", spaces=True)
     target.add("Space", "Spaces-1", Name="Default", Slug="d", IsDefault=True)
     target.add("Space", "Spaces-2", Name="Ops: two", Slug="o", IsDefault=False)
 

@@ -8,13 +8,11 @@ import json
 import re
 import shutil
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from auditor.demo.schema import create_database
 from migrator.documents.document import Body
 from migrator.errors import DatabaseError, OperatorError, UsageError
 from migrator.export.read import look_at
@@ -22,13 +20,12 @@ from migrator.export.spool import Spool
 from migrator.exporter import export
 from migrator.importer import import_tree
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
-from migrator.secrets.ciphers import PasswordCipher
 from migrator.selection.closure import Closure
 from migrator.selection.read import look_for, read_selected
 from migrator.selection.request import Selection
 from migrator.sql.reader import Reader
 from migrator.tree.files import FolderFiles
-from tests.support.imports import Server
+from tests.support.imports import Server, empty_server
 from tests.support.partial import IMPORT, Exported, Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, migrator
 
@@ -264,19 +261,11 @@ def test_the_original_format_is_imported_too(sample: Shop) -> None:
     assert [body["Name"] for body in target.all("Project")] == ["Ledger"]
 
 
-def cheaply(derive: Any) -> Any:
-    """
-    Return the derivation of keys at a cost that suits a test.
-    """
-    return lambda password, derivation: derive(password, replace(derivation, cost=2))
-
-
 @pytest.mark.parametrize("number", range(24))
-def test_there_and_back(sample: Shop, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_and_back(sample: Shop, number: int) -> None:
     """
     A project that is exported, imported into an empty server and exported again is the same but for its ids.
     """
-    monkeypatch.setattr(PasswordCipher, "from_password", cheaply(PasswordCipher.from_password))
     name = sorted(body["Name"] for body in sample.server.all("Project"))[number]
     first = sample.export(name, history=False)
     target = _target(sample)
@@ -435,9 +424,7 @@ def test_nothing_chosen_is_wrong_usage(server: SampleServer, tmp_path: Path) -> 
 
 
 def _target(shop: Shop) -> Server:
-    path = shop.folder / "target.db"
-    create_database(path)
-    return Server(path)
+    return empty_server(shop.folder)
 
 
 def test_spaces_stand_in_their_folder(server_with_spaces: SampleServer, tmp_path: Path) -> None:

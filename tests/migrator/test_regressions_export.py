@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from auditor.demo.schema import create_database
 from migrator import export
 from migrator.errors import UsageError
 from migrator.maps.parts import MACHINES
 from migrator.selection.request import Selection
-from tests.support.imports import Server
+from tests.support.imports import Server, empty_server
 from tests.support.partial import Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, migrator
 
@@ -192,8 +191,7 @@ def test_6210_6213_6214_a_published_snapshot_is_said_to_be_left_out(
     server_with_spaces.edit("Runbook", "Runbooks-1", lambda body: body.update(PublishedRunbookSnapshotId=identity))
     done = Shop(Server(server_with_spaces.path), tmp_path).export("Web Shop", history=False)
     assert [w.path for w in done.report.warnings if identity in w.message] == ["PublishedRunbookSnapshotId"]
-    create_database(tmp_path / "target.db", spaces=True)
-    target = Server(tmp_path / "target.db")
+    target = empty_server(tmp_path, spaces=True)
     take(target, done)
     assert all(body["PublishedRunbookSnapshotId"] is None for body in target.all("Runbook"))
 
@@ -427,5 +425,4 @@ def test_2590_the_tool_computes_what_is_needed(shop: Shop) -> None:
 
 
 def _target(shop: Shop) -> Server:
-    create_database(shop.folder / "target.db")
-    return Server(shop.folder / "target.db")
+    return empty_server(shop.folder)

@@ -11,10 +11,9 @@ import pytest
 
 from tests.support.imports import (
     Server,
-    Servers,
     action,
     doc,
-    empty_database,
+    empty_server,
     environment,
     outcomes,
     process,
@@ -461,9 +460,7 @@ def test_6210_published_snapshot_that_nobody_carries_is_cleared(tmp_path: Path) 
     """
     A link to history is cleared with a warning rather than left dangling; the target's own stays on overwrite.
     """
-    folder = tmp_path / "spaces"
-    folder.mkdir()
-    target = Servers(tmp_path, empty_database(folder, spaces=True)).make("newer")
+    target = empty_server(tmp_path, "newer", spaces=True)
     runbook = doc(
         "Runbook",
         "Runbooks-1",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -240,41 +239,6 @@ def foreign_commit(remote: Path, text: str = "by hand") -> str:
     commit = git(remote, *who, "commit-tree", tree, *parents, "-m", text)
     git(remote, "update-ref", "refs/heads/main", commit)
     return commit
-
-
-def cut_down(path: Path, projects: int = 3) -> None:
-    """
-    Make a sample database small, as an older server's: few tables, projects and machines; for tests with many runs.
-    """
-    from contextlib import closing
-
-    with closing(sqlite3.connect(path)) as db, db:
-        for statement in _cuts(projects):
-            db.execute(statement)
-        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if not table.startswith("sqlite_") and table not in _KEPT:
-                db.execute(f'DROP TABLE "{table}"')
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("VACUUM")
-
-
-_KEPT = (
-    *("Project", "VariableSet", "DeploymentProcess", "LibraryVariableSet", "DeploymentEnvironment", "Configuration"),
-    *("Machine", "Lifecycle", "ProjectGroup", "Team", "User", "UserRole", "Account", "Channel", "Feed"),
-    *("Event", "EventRelatedDocument", "KeyAllocation", "OctopusServerInstallationHistory", "RelatedDocument"),
-)
-
-
-def _cuts(projects: int) -> list[str]:
-    kept = ", ".join(f"'Projects-{number}'" for number in range(1, projects + 1))
-    return [
-        "DELETE FROM VariableSet WHERE IsFrozen = 1",
-        f"DELETE FROM VariableSet WHERE OwnerId LIKE 'Projects-%' AND OwnerId NOT IN ({kept})",
-        f"DELETE FROM DeploymentProcess WHERE OwnerId NOT IN ({kept}) OR IsFrozen = 1",
-        f"DELETE FROM Channel WHERE ProjectId NOT IN ({kept})",
-        f"DELETE FROM Project WHERE Id NOT IN ({kept})",
-        "DELETE FROM Machine WHERE Id NOT IN (SELECT Id FROM Machine ORDER BY Id LIMIT 8)",
-    ]
 
 
 ENVIRONMENT = {"AUDIT_TEST_KEY": KEY_TEXT, "AUDIT_TEST_PASSWORD": PASSWORD, "AUDIT_TEST_API_KEY": API_KEY}

@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +23,13 @@ from click.testing import CliRunner, Result
 
 from auditor.audit import RunOptions, audit
 from auditor.cli.main import auditor
-from auditor.demo.content.server import fill
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
 from auditor.world import RunTools
-from tests.support.audits import cut_down
-from tests.support.servers import KEY, KEY_TEXT, PASSWORD, ROOT, SampleServer
+from tests.support.program import child
+from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer
+from tests.support.templates import small
 
 API_KEY = "API-TESTS"
 NEVER = "0 0 1 1 *"
@@ -43,9 +42,7 @@ RUNNING = {"Id": "ServerTasks-1", "State": "Executing"}
 @pytest.fixture(scope="session")
 def small_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("small") / "server.db"
-    fill(path, KEY)
-    cut_down(path)
-    return path
+    return small(path)
 
 
 @pytest.fixture
@@ -148,7 +145,7 @@ class Site:
         Run a command of the auditor in a process of its own, to its end.
         """
         return subprocess.run(
-            [sys.executable, "-m", "auditor.cli.main", *words, "--config", str(self.config)],
+            child("auditor.cli.main", *words, "--config", str(self.config)),
             env=self.environment | variables,
             cwd=ROOT,
             capture_output=True,
@@ -166,7 +163,7 @@ class Site:
         log = self.root / f"log-{len(list(self.root.glob('log-*')))}"
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "auditor.cli.main", *words, "--config", str(self.config)],
+                child("auditor.cli.main", *words, "--config", str(self.config)),
                 env=self.environment | variables,
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ Small targets and trees for tests of the import: real SQLite files, trees made b
 from __future__ import annotations
 
 import base64
-import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from auditor.demo import rows
-from auditor.demo.schema import create_database
 from migrator.credentials import Secret
 from migrator.documents.document import Body
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
@@ -24,6 +22,7 @@ from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import SecretText
 from migrator.sql.target import open_target
 from migrator.tree.values import Tree, TreeDocument
+from tests.support.templates import empty
 
 SOURCE_KEY, TARGET_KEY = bytes(range(16)), bytes(range(16, 32))
 TARGET = Secret(base64.b64encode(TARGET_KEY).decode())
@@ -124,31 +123,11 @@ class Server:
         return plan, report
 
 
-@dataclass(frozen=True)
-class Servers:
+def empty_server(folder: Path, name: str = "target", *, spaces: bool = False) -> Server:
     """
-    Makes empty servers.
+    Return a new, empty server.
     """
-
-    folder: Path
-    empty: Path
-
-    def make(self, name: str = "target") -> Server:
-        """
-        Return a new, empty server.
-        """
-        path = self.folder / f"{name}.db"
-        shutil.copyfile(self.empty, path)
-        return Server(path)
-
-
-def empty_database(folder: Path, *, spaces: bool = False) -> Path:
-    """
-    Return an empty database to copy.
-    """
-    path = folder / "empty.db"
-    create_database(path, spaces)
-    return path
+    return Server(empty(folder / f"{name}.db", spaces=spaces))
 
 
 def outcomes(plan: Plan) -> dict[str, int]:

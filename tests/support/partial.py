@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auditor.demo.schema import create_database
 from migrator.credentials import Secret
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, import_tree
@@ -18,6 +17,7 @@ from migrator.partial_exporter import PartialReport, partial_export
 from migrator.selection.request import Selection
 from migrator.tree.files import FolderFiles
 from tests.support.imports import Server
+from tests.support.templates import empty
 
 KEY = bytes(range(16))
 KEY_TEXT = base64.b64encode(KEY).decode()
@@ -175,8 +175,7 @@ def new_shop(folder: Path) -> Shop:
     """
     Return a server with a group, a lifecycle to one environment and a channel of the project Shop.
     """
-    create_database(folder / "shop.db")
-    shop = Shop(Server(folder / "shop.db"), folder)
+    shop = Shop(Server(empty(folder / "shop.db")), folder)
     shop.add("ProjectGroup", "ProjectGroups-1", Name="Web")
     shop.environment("Environments-1", "Dev")
     phase = {

@@ -1,29 +1,34 @@
 """
-Sample servers for tests: a filled embedded database, its secrets, and the migrator run as a child process.
+Sample servers for tests: a filled embedded database, its secrets, and the migrator's command line.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from auditor.demo.schema import read, update
+from migrator.cli.main import main
 from migrator.credentials import Secret
 from migrator.exporter import ExportOptions
 from migrator.secrets.ciphers import MasterKeyCipher
+from tests.support.program import child
 
 KEY = bytes(range(16))
 KEY_TEXT = base64.b64encode(KEY).decode()
 PASSWORD = "correct horse battery"
+SECRETS = {"OCTOPUS_MASTER_KEY": KEY_TEXT, "MIGRATOR_PASSWORD": PASSWORD}
 CIPHER = MasterKeyCipher(KEY)
 ROOT = Path(__file__).parents[2]
 
@@ -83,14 +88,25 @@ def document(directory: Path, path: str) -> dict[str, Any]:
     return value
 
 
-def migrator(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def migrator(*arguments: str) -> subprocess.CompletedProcess[str]:
     """
-    Run the command in a process of its own, with the sample secrets in its environment.
+    Run the command line in this process, with the sample secrets in its environment.
     """
-    secrets = {"OCTOPUS_MASTER_KEY": KEY_TEXT, "MIGRATOR_PASSWORD": PASSWORD}
+    shown, told = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(shown), redirect_stderr(told):
+        for name, value in SECRETS.items():
+            patch.setenv(name, value)
+        code = main(arguments)
+    return subprocess.CompletedProcess(list(arguments), code, shown.getvalue(), told.getvalue())
+
+
+def migrator_process(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """
+    Run the command in a process of its own, with the sample secrets and *variables* in its environment.
+    """
     return subprocess.run(
-        [sys.executable, "-m", "migrator.cli.main", *arguments],
-        env=os.environ | secrets | variables,
+        child("migrator.cli.main", *arguments),
+        env=os.environ | SECRETS | variables,
         cwd=ROOT,
         capture_output=True,
         text=True,

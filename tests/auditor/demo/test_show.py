@@ -8,24 +8,24 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from auditor.demo.show import Talk, demonstrate, program
 from migrator.errors import UsageError
+from tests.support.program import child
 
 ROOT = Path(__file__).parents[3]
 
 
 def auditor(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return child("auditor.cli.main", *arguments)
+    return run("auditor.cli.main", *arguments)
 
 
-def child(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        child(module, *arguments),
         cwd=ROOT,
         env=os.environ | {"COLUMNS": "60"},
         stdin=subprocess.DEVNULL,

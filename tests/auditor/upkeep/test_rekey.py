@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import auditor.audit
 from auditor.repository.repository import Busy, locked
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
 from tests.support.audits import bare, git, tree_files
@@ -19,11 +18,6 @@ from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F
 from tests.support.servers import CIPHER
 
 OLD, NEW = "env:T_PASSWORD", "env:T_OTHER"
-
-
-@pytest.fixture(autouse=True)
-def as_cheap_as_runs(cheap_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.upkeep.rekey.KeyDerivation", auditor.audit.KeyDerivation)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-from auditor.demo.schema import create_database
 from tests.support.imports import Server
+from tests.support.program import child
 from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer, contents, migrator
+from tests.support.templates import empty
 
 SECONDS = 60
 
@@ -23,12 +23,12 @@ def guided(answers: list[tuple[str, str]], *words: str) -> tuple[int, str]:
     """
     Run the wizard on a terminal, give each answer when its question stands there; return exit code and screen.
     """
-    parent, child = pty.openpty()
+    parent, screen_end = pty.openpty()
     env = {name: value for name, value in os.environ.items() if name not in ("OCTOPUS_MASTER_KEY", "MIGRATOR_PASSWORD")}
     env |= {"TERM": "dumb", "HOME": "/nonexistent"}
-    command = [sys.executable, "-m", "migrator.cli.main", "wizard", *words]
-    process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=env, cwd=ROOT, close_fds=True)
-    os.close(child)
+    command = child("migrator.cli.main", "wizard", *words)
+    process = subprocess.Popen(command, stdin=screen_end, stdout=screen_end, stderr=screen_end, env=env, cwd=ROOT)
+    os.close(screen_end)
     screen, seen, waiting = "", 0, list(answers)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
@@ -85,7 +85,7 @@ def test_import_with_a_preview(server: SampleServer, tmp_path: Path) -> None:
     folder, path = tmp_path / "tree", tmp_path / "target.db"
     options = ("--database", server.address, "--directory", str(folder), "--project", "CON", "--ignore-history")
     assert migrator("partial-export", *options).returncode == 0
-    create_database(path)
+    empty(path)
     (tmp_path / "c.toml").write_text(
         f'[instances.test]\ndatabase = "sqlite:///{path}"\nmaster_key = "file:{tmp_path}/k"\n'
     )

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tests.support.imports import (
     Server,
-    Servers,
     account,
     doc,
-    empty_database,
+    empty_server,
     environment,
     outcomes,
     project,
@@ -117,9 +116,7 @@ def test_5940_roles_of_built_in_teams_are_the_targets_own(tmp_path: Path) -> Non
     """
     What a built-in team may do on the target is never altered.
     """
-    folder = tmp_path / "spaces"
-    folder.mkdir()
-    target = Servers(tmp_path, empty_database(folder, spaces=True)).make("newer")
+    target = empty_server(tmp_path, "newer", spaces=True)
     target.add("Space", "Spaces-1", Name="Default", Slug="default", IsDefault=True)
     target.add("Team", "teams-everyone", Name="Everyone", MemberUserIds=[], ProjectIds=[], EnvironmentIds=[])
     target.add("UserRole", "userroles-x", Name="X", GrantedPermissions=[])

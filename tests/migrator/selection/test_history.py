@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from auditor.demo.schema import create_database
 from migrator.exporter import export
 from migrator.importer import import_tree
 from migrator.tree.files import FolderFiles
-from tests.support.imports import Server
+from tests.support.imports import Server, empty_server
 from tests.support.partial import IMPORT, Shop, action, new_shop, take
 from tests.support.servers import SampleServer, contents, document
 
@@ -25,9 +24,7 @@ def sample(server: SampleServer, tmp_path: Path) -> Shop:
 
 
 def target_of(shop: Shop) -> Server:
-    path = shop.folder / "target.db"
-    create_database(path)
-    return Server(path)
+    return empty_server(shop.folder)
 
 
 def test_layout_is_that_of_the_original(sample: Shop) -> None:
