@@ -9,11 +9,15 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
 ARGS ?=
 
-.PHONY: help demo test test-pythons regressions lint format types contracts ci bench torture soak clean
+# On all cores; whoever is idle takes tests from the others. Compiled tests are kept from run to run.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
+
+.PHONY: help demo test test-all test-pythons regressions lint format types contracts ci bench torture soak clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
-	@echo "make test       all tests (ARGS= goes to pytest; ARGS=\"-n auto --dist loadfile\": on all cores)"
+	@echo "make test       the tests but for the slow ones, on all cores (ARGS= goes to pytest; ARGS=\"-n 0\": on one)"
+	@echo "make test-all   all tests"
 	@echo "make test-pythons: the same under each of Python 3.12, 3.13 and 3.14 that this machine has, and which it found"
 	@echo "make lint       ruff: rules and format;  make format: put the format right"
 	@echo "make types      mypy;  make contracts: import-linter;  make regressions: docs/regressions.md"
@@ -36,7 +40,10 @@ demo: $(INSTALLED)
 	$(VENV)/bin/auditor demo --directory demo
 
 test: $(INSTALLED)
-	$(PY) -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(INSTALLED)
+	$(PYTEST) $(ARGS)
 
 test-pythons: $(INSTALLED)
 	bash .ci/pythons all $(ARGS)

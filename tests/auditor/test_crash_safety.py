@@ -15,6 +15,7 @@ from torture.arena import scratch
 from torture.faults import FAULTS, Fault
 from torture.run import STEPS, Torture, start
 
+pytestmark = pytest.mark.slow
 KILLS = 100
 """In each of two halves, which run beside each other."""
 

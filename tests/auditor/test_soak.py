@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import pytest
+
 from torture.arena import scratch
 from torture.soak import soak, start
 
 
+@pytest.mark.slow
 def test_a_week_of_edits_and_faults() -> None:
     """
     After edits, kills and faults in one run of five, every HEAD is a fresh export, every edit is in one commit, and
