@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.documents import canonical_json
-from migrator.documents.canonical_json import Number, decode, encode
+from migrator.documents.canonical_json import Number, decode, encode, encode_ordered
+from migrator.secrets.sealing import MixedText, SecretText
 from tests.support.values import any_text, json_values, utf8_text
 
 
@@ -82,6 +83,17 @@ def test_only_json_values_are_encoded() -> None:
     for value in (object(), {"a": {1, 2}}, b"x"):
         with pytest.raises(TypeError):
             encode(value)
+
+
+@pytest.mark.parametrize("kind", [SecretText("a plain text"), MixedText(("a", SecretText("plain text")))])
+def test_a_secret_is_no_json_value(kind: Any) -> None:
+    """
+    A secret that nobody sealed is refused like any other kind of value; its plaintext never becomes bytes by itself.
+    """
+    for value in (kind, {"Password": kind}, [{"Password": kind, "Big": 2**70}]):
+        for encoder in (encode, encode_ordered):
+            with pytest.raises(TypeError):
+                encoder(value)
 
 
 def test_numbers_are_values() -> None:
