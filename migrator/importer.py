@@ -10,14 +10,14 @@ import datetime
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from migrator.apply import reserve_ids, write
 from migrator.errors import OperatorError, UsageError
 from migrator.plan.describe import describe
-from migrator.plan.plan import Plan, plan_import
-from migrator.plan.values import ImportOptions
+from migrator.plan.plan import plan_import
+from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.target import Target, TryAgain, open_target, write_errors
@@ -113,8 +113,9 @@ def _once(
     with open_target(address, master) as target:
         target.facts.check_master_key(master)
         plan = plan_import(tree, target, options)
-        gate(plan, tree)
-        report = apply_import(plan, target, options, world=world, seconds=lambda: world.monotonic() - started)
+        with plan.bodies:
+            gate(plan, tree)
+            report = apply_import(plan, target, options, world=world, seconds=lambda: world.monotonic() - started)
         if not options.dry_run:
             target.commit()
     return report
@@ -165,10 +166,10 @@ def apply_import(
     master = master_cipher(options)
     with write_errors(target.connection.engine):
         writer = Writer(target, world.now, world.new_guid)
-        reserve_ids(plan, writer)
-        if write(plan, target, writer, master):
+        reserved = reserve_ids(plan, writer)
+        if write(plan, reserved, writer, master):
             writer.record(_event(plan, world))
-    return report_of(plan, options, seconds())
+    return report_of(plan, reserved, options, seconds())
 
 
 def _event(plan: Plan, world: Surroundings) -> dict[str, object]:
@@ -190,9 +191,9 @@ def _event(plan: Plan, world: Surroundings) -> dict[str, object]:
     }
 
 
-def report_of(plan: Plan, options: ImportOptions, seconds: float) -> Report:
+def report_of(plan: Plan, reserved: Mapping[int, str], options: ImportOptions, seconds: float) -> Report:
     """
-    Return what ``--report`` writes about a plan.
+    Return what ``--report`` writes about a plan that was applied with the *reserved* ids.
     """
     types = sorted({decision.document.map.type for decision in plan.decisions})
     ignored = [
@@ -202,7 +203,7 @@ def report_of(plan: Plan, options: ImportOptions, seconds: float) -> Report:
     return Report(
         plan.counts(),
         tuple(warnings),
-        plan.context.ids.report(types, plan.context.reserved),
+        plan.ids.report(types, lambda text: plan.marks.settle(text, reserved.__getitem__)),
         seconds,
     )
 

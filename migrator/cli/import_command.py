@@ -16,9 +16,8 @@ from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
 from migrator.importer import import_tree, master_cipher
 from migrator.plan.describe import GROUPS, describe
-from migrator.plan.plan import Plan
 from migrator.plan.saved import check_saved, saved
-from migrator.plan.values import ImportOptions
+from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.values import Tree, TreeFiles

@@ -4,7 +4,7 @@ Whether two documents say the same, and where they do not. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from migrator.documents.document import Body, element_names, places
@@ -36,27 +36,27 @@ def comparable(document_map: DocumentMap, body: Body) -> Body:
     return {key: value for key, value in plain.items() if value is not None and not (key in lists and value == [])}
 
 
-def differences(before: Body, after: Body, names: Mapping[str, str]) -> tuple[Change, ...]:
+def differences(before: Body, after: Body, name: Callable[[str], str]) -> tuple[Change, ...]:
     """
-    Return each field that differs, in order, with names in place of the ids in *names* (by lower-case id).
+    Return each field that differs, in order; *name* returns what people call an id, and any other text as it is shown.
     """
-    return tuple(_differ((), before, after, names))
+    return tuple(_differ((), before, after, name))
 
 
-def _differ(path: tuple[str, ...], before: Any, after: Any, names: Mapping[str, str]) -> Iterator[Change]:
+def _differ(path: tuple[str, ...], before: Any, after: Any, name: Callable[[str], str]) -> Iterator[Change]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
-            yield from _differ((*path, key), before.get(key), after.get(key), names)
+            yield from _differ((*path, key), before.get(key), after.get(key), name)
     elif isinstance(before, list) and isinstance(after, list) and any(isinstance(i, dict) for i in (*before, *after)):
         old, new = _by_name(before), _by_name(after)
         for key in dict.fromkeys((*old, *new)):
-            yield from _differ((*path, key), old.get(key), new.get(key), names)
+            yield from _differ((*path, key), old.get(key), new.get(key), name)
         if list(old) != list(new) and sorted(old) == sorted(new):
-            yield Change(_shown_path(path, names), "in another order", "in this order")
+            yield Change(_shown_path(path, name), "in another order", "in this order")
     else:
-        yield Change(_shown_path(path, names), _shown(before, names), _shown(after, names))
+        yield Change(_shown_path(path, name), _shown(before, name), _shown(after, name))
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:
@@ -75,21 +75,21 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
     return found
 
 
-def _shown_path(path: tuple[str, ...], names: Mapping[str, str]) -> str:
-    return "/".join(names.get(part.lower(), part) for part in path)
+def _shown_path(path: tuple[str, ...], name: Callable[[str], str]) -> str:
+    return "/".join(name(part) for part in path)
 
 
-def _shown(value: Any, names: Mapping[str, str]) -> str | None:
+def _shown(value: Any, name: Callable[[str], str]) -> str | None:
     if value is None:
         return None
     if isinstance(value, (SecretText, MixedText)):
         return SECRET
     if isinstance(value, str):
-        return _short(names.get(value.lower(), value))
+        return _short(name(value))
     if isinstance(value, list):
-        return _short(", ".join(str(_shown(item, names)) for item in value)) if value else "nothing"
+        return _short(", ".join(str(_shown(item, name)) for item in value)) if value else "nothing"
     if isinstance(value, dict):
-        return _short("; ".join(f"{_shown(key, names)}: {_shown(item, names)}" for key, item in value.items()))
+        return _short("; ".join(f"{_shown(key, name)}: {_shown(item, name)}" for key, item in value.items()))
     return _short(str(value))
 
 

@@ -1,5 +1,5 @@
 """
-What is known while a plan is made and applied: the ids, the typed values, spaces, and which processes are kept.
+What is known while a plan is made: the ids, the typed values, spaces, and which processes are kept.
 
 Resolving one id is here; what a missing one means for a document is in ``plan.rewrite``.
 """
@@ -13,7 +13,7 @@ from migrator.documents.references import TAG, TEMPLATE, Controls, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
-from migrator.plan.ids import IdMap, settle
+from migrator.plan.ids import IdMap, Marks
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
@@ -23,11 +23,12 @@ _TYPES = tuple(item.type for item in REGISTRY.maps if item.kind is Kind.CONFIGUR
 @dataclass
 class Context:
     """
-    One plan's knowledge; ``reserved`` is filled when ids are reserved.
+    One plan's knowledge of tree and target; ``marks`` stand for ids that are yet to be reserved.
     """
 
     target: TargetView
     ids: IdMap = field(default_factory=IdMap)
+    marks: Marks = field(default_factory=Marks)
     controls: dict[str, Controls] = field(default_factory=dict)
     spaces: dict[tuple[str, str], str] = field(default_factory=dict)
     default_space: str | None = None
@@ -36,7 +37,6 @@ class Context:
     """By origin and project: the target's id of each action, ``None`` where the target's process has none like it."""
     runbook_projects: dict[tuple[str, str], str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    reserved: Mapping[int, str] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str], Mapping[str, object] | None] = field(default_factory=dict)
     """By origin, type and lower-case id: what partial exports left out, with the properties it is found by."""
     _by_key: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
@@ -52,8 +52,7 @@ class Context:
             return self.tag(origin, source)
         found = self.ids.find(origin, types, source)
         target = found[1] if found else self._derived(origin, types, source) or self._built_in(types, source)
-        target = target or self._found_by_key(origin, types, source)
-        return settle(target, self.reserved) if target else None
+        return target or self._found_by_key(origin, types, source)
 
     def tag(self, origin: str, source: str) -> str | None:
         """
@@ -61,8 +60,7 @@ class Context:
         """
         if not is_tag_id(source):
             return source
-        target = self.ids.get(origin, TAG, source)
-        return settle(target, self.reserved) if target else None
+        return self.ids.get(origin, TAG, source)
 
     def template(self, origin: str, owner: str, source: str) -> str:
         """
@@ -138,8 +136,7 @@ class Context:
             return None
         if document.space is None:
             return None if self.with_spaces else self.default_space
-        found = self.spaces.get((document.origin, fold(document.space)))
-        return settle(found, self.reserved) if found else None
+        return self.spaces.get((document.origin, fold(document.space)))
 
     def of(self, origin: str) -> Controls:
         """

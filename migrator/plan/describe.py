@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrator.maps import REGISTRY
-from migrator.plan.plan import Plan
-from migrator.plan.values import MISSING, PROPERTY, Change, Decision, Outcome
+from migrator.plan.values import MISSING, PROPERTY, Change, Decision, Outcome, Plan
 from migrator.tree.values import Problem
 
 GROUPS = (

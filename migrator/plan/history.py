@@ -94,7 +94,7 @@ def _by_key(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
     context, document_map = matcher.context, documents[0].map
     names = KEYS[document_map.type]
     keys = [tuple(_mapped(context, document, name) for name in names) for document in documents]
-    known = [key for key in keys if not any(isinstance(part, str) and part.startswith("<new") for part in key)]
+    known = [key for key in keys if not any(isinstance(part, str) and context.marks.is_in(part) for part in key)]
     there: dict[tuple[Any, ...], list[Found]] = {}
     for item in context.target.find(document_map.type, names, known):
         there.setdefault(tuple(fold(part) or None for part in item.key), []).append(item)

@@ -8,36 +8,71 @@ source's is meant. A document that is yet to be created has a mark in place of i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from secrets import token_hex
 
 from migrator.documents.references import IMPOSSIBLE_GUID
 from migrator.maps import REGISTRY
 
-_MARK = re.compile(r"<new (\d+)>")
 Source = tuple[str, str]
 """Origin and type."""
 
 
-def mark(number: int) -> str:
+@dataclass(frozen=True)
+class Marks:
     """
-    Return what stands for the id of the *number*-th new document.
-    """
-    return f"<new {number}>"
+    What stands in a plan's texts for what is not known, or not to be said, before it is applied: ids that are yet to be
+    reserved, by the number of the new document, and secrets.
 
+    ``token`` is drawn for each plan, after tree and target are given, so that none of their texts can be a mark.
+    """
 
-def is_marked(text: str) -> bool:
-    """
-    Return whether an id is, or is made of, one that is not reserved yet.
-    """
-    return "<new " in text
+    token: str = field(default_factory=lambda: token_hex(8), repr=False)
 
+    def new(self, number: int) -> str:
+        """
+        Return what stands for the id of the *number*-th new document.
+        """
+        return f"<new {number}>{self.token}"
 
-def settle(text: str, reserved: Mapping[int, str]) -> str:
-    """
-    Return *text* with the reserved ids in place of their marks; marks without one stay.
-    """
-    return _MARK.sub(lambda found: reserved.get(int(found[1]), found[0]), text) if is_marked(text) else text
+    def secret(self, number: int) -> str:
+        """
+        Return what stands for the *number*-th secret.
+        """
+        return f"<secret {number}>{self.token}"
+
+    def is_in(self, text: str) -> bool:
+        """
+        Return whether an id is, or is made of, one that is not reserved yet.
+        """
+        return self.token in text
+
+    def number(self, text: str) -> int | None:
+        """
+        Return the number of the new document that *text* is the mark of, ``None`` if it is no mark or more than one.
+        """
+        found = self._pattern.fullmatch(text)
+        return int(found[2]) if found and found[1] == "new" else None
+
+    def settle(self, text: str, new: Callable[[int], str], secret: Callable[[int], str] = str) -> str:
+        """
+        Return *text* with what *new* and *secret* return in place of the marks.
+        """
+        if not self.is_in(text):
+            return text
+        return self._pattern.sub(lambda found: (new if found[1] == "new" else secret)(int(found[2])), text)
+
+    def shown(self, text: str) -> str:
+        """
+        Return *text* as people and saved plans see it, the same for every plan of the same import.
+        """
+        return self.settle(text, lambda number: f"<new {number}>")
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(rf"<(new|secret) (\d+)>{self.token}")
 
 
 def impossible(type_: str) -> str:
@@ -90,13 +125,13 @@ class IdMap:
         """
         return target.lower() in self._images.get(type_, ())
 
-    def report(self, types: Sequence[str], reserved: Mapping[int, str]) -> dict[str, dict[str, str]]:
+    def report(self, types: Sequence[str], settled: Callable[[str], str]) -> dict[str, dict[str, str]]:
         """
-        Return the ids by type, from source to target, as a report shows them.
+        Return the ids by type, from source to target, as a report shows them; *settled* puts ids in place of marks.
         """
         shown: dict[str, dict[str, str]] = {}
         for (origin, type_), ids in sorted(self._ids.items()):
             if type_ in types:
                 spelled = self._spelled[origin, type_]
-                shown.setdefault(type_, {}).update((spelled[low], settle(new, reserved)) for low, new in ids.items())
+                shown.setdefault(type_, {}).update((spelled[source], settled(new)) for source, new in ids.items())
         return shown

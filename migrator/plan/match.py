@@ -19,7 +19,6 @@ from migrator.documents.stored import Found
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
 from migrator.plan.context import Context
-from migrator.plan.ids import is_marked, mark
 from migrator.tree.values import TreeDocument
 
 _BY_ID = ("Id",)
@@ -113,7 +112,7 @@ class Matcher:
     def _by_wanted(
         self, document_map: DocumentMap, pairs: Sequence[tuple[TreeDocument, str | None]]
     ) -> Iterator[Match]:
-        wanted = [target for _, target in pairs if target and not is_marked(target)]
+        wanted = [target for _, target in pairs if target and not self.context.marks.is_in(target)]
         existing = self.context.target.existing(document_map.type, wanted)
         for document, target in pairs:
             space, trouble = self._space(document)
@@ -160,7 +159,8 @@ class Matcher:
     def _candidates(
         self, document_map: DocumentMap, names: tuple[str, ...], places_: list[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], list[Found]]:
-        keys = [place[1:] for place in places_ if not any(isinstance(p, str) and is_marked(p) for p in place)]
+        is_new = self.context.marks.is_in
+        keys = [place[1:] for place in places_ if not any(isinstance(part, str) and is_new(part) for part in place)]
         found: dict[tuple[Any, ...], list[Found]] = {}
         if all(self.context.target.has_column(document_map.type, name) for name in names):
             for item in self.context.target.find(document_map.type, names, keys):
@@ -193,7 +193,7 @@ class Matcher:
         if document.map.is_fixed(document.id):
             return Match(document, document.id, False, space)
         self.new.append(document.map)
-        return Match(document, mark(len(self.new) - 1), False, space)
+        return Match(document, self.context.marks.new(len(self.new) - 1), False, space)
 
     def fresh(self, document: TreeDocument, space: str | None) -> Match:
         """

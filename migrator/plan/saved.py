@@ -13,14 +13,13 @@ from typing import Any
 from migrator.documents.canonical_json import decode, encode
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
-from migrator.plan.plan import Plan
-from migrator.plan.values import Decision
+from migrator.plan.values import Decision, Plan
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree.values import Tree
 
 FORMAT = "octopus-migrator plan"
-VERSION = 1
+VERSION = 2
 
 
 def saved(plan: Plan, tree: Tree, master: MasterKeyCipher) -> bytes:
@@ -35,20 +34,20 @@ def saved(plan: Plan, tree: Tree, master: MasterKeyCipher) -> bytes:
         "Overwrite": plan.overwrite,
         "Tree": tree_seal(tree, master),
         "Target": target_seal(plan, master),
-        "Decisions": [_decision(item) for item in plan.decisions],
+        "Decisions": [_decision(plan, item) for item in plan.decisions],
         "Problems": [f"{item.file}: {item.message}" for item in (*plan.refusals, *plan.problems)],
     }
     return encode(value, ("Format", "FormatVersion"))
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(plan: Plan, decision: Decision) -> dict[str, Any]:
     return {
         "Type": decision.document.map.type,
         "Id": decision.document.id,
         "Name": decision.name,
         "File": decision.document.file,
         "Outcome": decision.outcome.value,
-        "Target": decision.target_id,
+        "Target": plan.marks.shown(decision.target_id),
         "Changes": [{"Path": c.path, "Before": c.before, "After": c.after} for c in decision.changes],
     }
 
@@ -82,12 +81,17 @@ def _plain(value: Any) -> Any:
 
 def target_seal(plan: Plan, master: MasterKeyCipher) -> str:
     """
-    Return a keyed digest of the target's rows that the plan was made from, and of what was decided.
+    Return a keyed digest of the target's rows that the plan was made from, and of what was decided, rows included.
+
+    The rows catch what no digest of one document does: an address that is taken since, another default.
     """
     mac = hmac.new(master.key, b"octopus import plan: target", "sha256")
     for decision in plan.decisions:
-        parts = (decision.document.file, decision.target_id, decision.outcome.value, decision.digest)
+        parts = (decision.document.file, plan.marks.shown(decision.target_id), decision.outcome.value, decision.digest)
         mac.update(json.dumps(parts).encode() + b"\0")
+        if decision.final is not None:
+            text = plan.bodies.text(decision.final, lambda number: f"<new {number}>", lambda secret: secret.plain)
+            mac.update(text.encode() + b"\0")
     return mac.hexdigest()
 
 

@@ -20,7 +20,7 @@ from migrator.errors import DatabaseError, SecretError
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, ImportRefused, Surroundings, import_tree
 from migrator.maps.document_map import default_map
-from migrator.plan.plan import Plan
+from migrator.plan.values import Plan
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.engine import open_engine
 from migrator.sql.target import TryAgain, write_errors

@@ -18,8 +18,7 @@ from migrator.credentials import Secret
 from migrator.errors import DatabaseError
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, apply_import, import_tree, plan_import
-from migrator.plan.plan import Plan
-from migrator.plan.values import Outcome
+from migrator.plan.values import Outcome, Plan
 from migrator.sql.target import open_target
 from migrator.tree.files import FolderFiles
 from tests.support.imports import (

@@ -16,7 +16,7 @@ from migrator.credentials import Secret
 from migrator.documents.document import Body
 from migrator.importer import ImportOptions, Surroundings, apply_import, plan_import
 from migrator.maps import REGISTRY
-from migrator.plan.plan import Plan
+from migrator.plan.values import Plan
 from migrator.report import Report
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import SecretText

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from migrator.documents.stored import Stored
 from migrator.errors import OperatorError
-from migrator.importer import ImportRefused
+from migrator.importer import ImportOptions, ImportRefused, apply_import, plan_import
 from migrator.maps import REGISTRY
 from migrator.maps.natural_keys import fold
 from migrator.plan.describe import describe
 from migrator.plan.merge import combined, incoming
 from migrator.plan.rewrite import Rewritten
 from migrator.plan.saved import check_saved, saved
+from migrator.sql.target import open_target
 from tests.support.imports import (
     CIPHER,
+    TARGET,
     Server,
     doc,
     environment,
@@ -164,6 +166,60 @@ def test_saved_plan_holds_no_secret_and_is_refused_when_a_side_has_moved(target:
         check_saved(b"[]", plan, wanted, CIPHER)
 
     assert b"plain text" not in content
+
+
+def test_saved_plan_is_refused_when_a_row_would_be_written_otherwise(target: Server) -> None:
+    """
+    Where no document that the plan names has moved, but an address of it is another's by now, the row is another too.
+    """
+    target.take(tree(*project()[:2]))
+    wanted = tree(*project("Projects-1", "Shop", Slug="shop"))
+    content = saved(target.preview(wanted), wanted, CIPHER)
+    target.take(tree(*project("Projects-1", "Another", Slug="shop")))
+
+    with pytest.raises(OperatorError, match="target has changed"):
+        check_saved(content, target.preview(wanted), wanted, CIPHER)
+
+
+def test_applying_asks_the_target_for_no_document(target: Server) -> None:
+    """
+    What was decided is all there: applying reads no row of the target again, and tree and target may be gone from it.
+    """
+    some = [*project(), environment()]
+    target.take(tree(*some, variables("Projects-1", variable("A", secret("old plain text"), "Sensitive"))))
+    scoped = variable("B", secret("new plain text"), "Sensitive", Environment=["Environments-1"])
+
+    with open_target(target.address, CIPHER) as opened:
+        options = ImportOptions(master_key=TARGET, overwrite=True)
+        plan = plan_import(tree(*some, variables("Projects-1", scoped)), opened, options)
+        before = opened.rows_read
+        apply_import(plan, opened, options)
+        read = opened.rows_read - before
+        opened.commit()
+
+    stored = target.all("VariableSet")[0]
+    assert read == 0
+    assert (stored["Version"], stored["RelatedDocumentIds"]) == (2, ["Environments-1"])
+    assert [CIPHER.open(item["Value"]) for item in stored["Variables"]] == ["new plain text", "old plain text"]
+
+
+def test_texts_that_look_like_a_mark_are_texts(target: Server) -> None:
+    """
+    Whatever a document is called or says, an import takes none of it for the id of a new document.
+    """
+    name = "<new 0>"
+    some = tree(
+        environment("Environments-1", name), *project(), variables("Projects-1", variable(name, f"{name} <new 1>"))
+    )
+
+    target.take(some)
+    plan, _ = target.take(some, overwrite=True)
+
+    assert outcomes(plan) == {"Unchanged": 5}
+    assert [item["Name"] for item in target.all("DeploymentEnvironment")] == [name]
+    assert [(item["Name"], item["Value"]) for item in target.all("VariableSet")[0]["Variables"]] == [
+        (name, "<new 0> <new 1>")
+    ]
 
 
 def test_3521_shared_names_of_library_sets_are_one_key(target: Server) -> None:

@@ -1,0 +1,60 @@
+"""
+Which documents a row is related to, as the server derives it at each save: its edges, and the column that lists them.
+
+Pure. Not here: what a document mentions in general, which is ``documents.references``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from migrator.documents.document import Body, places
+from migrator.documents.references import Controls, is_impossible, is_tag_id, slots
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap, Meaning
+from migrator.maps.projects import VARIABLE_SCOPES
+from migrator.plan.values import Final
+
+_RELATED = frozenset(("VariableSet", "DeploymentProcess", "RunbookProcess", "TenantVariable"))
+_TARGETS = {scope: tuple(target.split("|")) for scope, target in VARIABLE_SCOPES}
+
+
+def with_edges(document_map: DocumentMap, body: Body, spelled: Callable[[str], str]) -> Final:
+    """
+    Return the row of a document; *spelled* gives an id the form it will have, also where it is not reserved yet.
+    """
+    if document_map.type not in _RELATED:
+        return Final(body)
+    related: dict[str, str] = {}
+    for identity, targets in _related(document_map, body, spelled):
+        related.setdefault(identity, _table(spelled(identity), targets))
+    if document_map.type != "TenantVariable":
+        body = body | {"RelatedDocumentIds": list(related)}
+    return Final(body, tuple((identity, table) for identity, table in related.items() if table))
+
+
+def _related(
+    document_map: DocumentMap, body: Body, spelled: Callable[[str], str]
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """
+    Yield each related id with the types it may be of; scope values that are no ids have none.
+    """
+    if document_map.type == "TenantVariable":
+        related = body.get("RelatedDocumentId")
+        if isinstance(related, str) and related:
+            yield related, ("Account", "Certificate", "WorkerPool", "Feed", "Project", "Team")
+    elif document_map.type == "VariableSet":
+        for place in places(body, "Variables/*/Scope/*/*"):
+            if isinstance(place.value, str):
+                yield place.value, _TARGETS.get(place.path[-2], ())
+    else:
+        for slot in slots(document_map, body, Controls()):
+            if slot.reference.meaning is not Meaning.OWNER:
+                ids = [text for text in slot.ids if not is_tag_id(spelled(text)) and not is_impossible(text)]
+                yield from ((identity, slot.reference.targets) for identity in ids)
+
+
+def _table(identity: str, types: Sequence[str]) -> str:
+    known = [found for type_ in types if (found := REGISTRY.find(type_))]
+    named = [found for found in known if identity.lower().startswith(found.id_prefix.lower())]
+    return next((found.table for found in (*named, *known)), "")
