@@ -51,6 +51,7 @@ from auditor.wiring import (
     window_options,
 )
 from auditor.world import RunTools
+from migrator.documents.document import number
 from migrator.documents.file import File
 from migrator.errors import OperatorError, folder_errors
 from migrator.export.read import Server, look_at, probe, reads_one_state
@@ -141,7 +142,8 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
     )
     run.full = due or run.options.full
     newest, before = run.probe.get("Event", ""), run.status.probe.get("Event", "")
-    if newest.isdigit() and before.isdigit() and int(newest) < int(before):
+    now, then = number(newest), number(before)
+    if now is not None and then is not None and now < then:
         run.went_back = (before, newest)
         run.tools.log.warning("database-went-back", server=run.server, audit_event=newest, before=before)
     if run.settings.maintenance.mode != "when-changed" or run.full or repository.head() is None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 """A merged document: the columns and the JSON of one row."""
+_DIGITS = 19
+"""As many as every number has that fits into the server's columns."""
 
 
 class DocumentId(NamedTuple):
@@ -95,6 +97,22 @@ def _all_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return list(value)
     return range(len(value)) if isinstance(value, list) else ()
+
+
+def number(text: str) -> int | None:
+    """
+    Return the number that a text is, ``None`` if it is none that a server counts with.
+
+    Texts of a database may hold other scripts' digits, or more of them than ``int`` takes.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
+
+
+def by_number(identity: str) -> tuple[int, str]:
+    """
+    Return a sort key that puts ids of one type in the order they were given in; those without a number come first.
+    """
+    return number(identity.rpartition("-")[2]) or 0, identity
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.documents.document import Body
+from migrator.documents.document import Body, by_number
 from migrator.documents.layout import Layout, safe_id, safe_name
 from migrator.errors import UnreadableDocument
 from migrator.export.spool import Spool, SpooledTable
@@ -123,9 +123,4 @@ def _in_order(item: SpooledTable, rows: list[Row]) -> Iterator[Body]:
             bodies.append(to_body(item.table, row, body_text(item.table, row)))
         except UnreadableDocument:
             continue  # The rendering names it.
-    yield from sorted(bodies, key=lambda body: _number(str(body.get("Id"))))
-
-
-def _number(identity: str) -> tuple[int, str]:
-    tail = identity.rpartition("-")[2]
-    return (int(tail) if tail.isdigit() else 0), identity
+    yield from sorted(bodies, key=lambda body: by_number(str(body.get("Id"))))

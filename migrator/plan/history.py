@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from migrator.documents.document import Body
+from migrator.documents.document import Body, by_number
 from migrator.documents.references import Slot
 from migrator.documents.stored import Found
 from migrator.maps.document_map import Meaning
@@ -48,7 +48,7 @@ def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
     wanted = [item for item in tree.documents if item.id and is_imported(item, matcher.context.target)]
     matches: list[Match] = []
     for kind in _ORDER:
-        some = sorted((item for item in wanted if item.map.type == kind), key=lambda item: _number(item.id))
+        some = sorted((item for item in wanted if item.map.type == kind), key=lambda item: by_number(item.id))
         found = list(_frozen(matcher, some) if kind in _SNAPSHOTS else _by_key(matcher, some))
         for match in found:
             matcher.context.ids.put(match.document.origin, kind, match.document.id, match.target_id)
@@ -58,11 +58,6 @@ def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
         if document.map.type in INDEXES and str(document.body.get("DeploymentId")).lower() in fresh:
             matches.append(Match(document, "", False))
     return matches
-
-
-def _number(identity: str) -> tuple[int, str]:
-    tail = identity.rpartition("-")[2]
-    return (int(tail) if tail.isascii() and tail.isdigit() else 0), identity
 
 
 def _frozen(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Match]:

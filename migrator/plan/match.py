@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from migrator.documents.document import Body, places
+from migrator.documents.document import Body, by_number, places
 from migrator.documents.layout import safe_name
 from migrator.documents.references import TAG, TEMPLATE, is_tag_id
 from migrator.documents.stored import Found
@@ -289,9 +289,7 @@ def _with_twins(matches: list[Match]) -> list[Match]:
 
 def _turn(document: TreeDocument) -> tuple[Any, ...]:
     # New ids follow the order of the source's, so that people find their way.
-    tail = document.id.rpartition("-")[2]
-    number = int(tail) if tail.isascii() and tail.isdigit() and len(tail) < 19 else 0
-    return rank(document.map.type), number, document.file, document.id
+    return rank(document.map.type), by_number(document.id)[0], document.file, document.id
 
 
 def _named(body: Body, pattern: str) -> list[Any]:

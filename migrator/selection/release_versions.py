@@ -16,6 +16,8 @@ from migrator.errors import UsageError
 from migrator.maps.natural_keys import fold
 
 _SEMANTIC = re.compile(r"v?(\d+(?:\.\d+){0,3})(?:-([0-9a-z.-]+))?(?:\+[0-9a-z.-]*)?", re.IGNORECASE)
+_LONGEST = 1000
+"""No version is as long; more digits than some thousand are none that ``int`` takes."""
 _DOTTED = re.compile(r"v?\d+(\.\d+){1,3}(-[0-9a-z][0-9a-z.-]*)?(\+[0-9a-z.-]+)?", re.IGNORECASE)
 
 
@@ -94,7 +96,7 @@ def semantic(version: str) -> tuple[Any, ...] | None:
     Return a value that orders versions as semver.org does, ``None`` for a text that is no such version.
     """
     match = _SEMANTIC.fullmatch(version.strip())
-    if match is None:
+    if match is None or len(version) > _LONGEST:
         return None
     numbers = [int(part) for part in match[1].split(".")]
     padded = tuple(numbers + [0] * (4 - len(numbers)))

@@ -84,6 +84,20 @@ def test_a_shared_snapshot_has_one_file(tmp_path: Path) -> None:
     assert files == [f"Releases/Shop/Default/1.0.0/library-variable-set-snapshot [{frozen}].json"]
 
 
+def test_an_id_with_another_scripts_digit_has_its_place(tmp_path: Path) -> None:
+    """
+    A release whose id ends in what looks like a digit and is no number is exported like the others.
+    """
+    shop = new_shop(tmp_path)
+    shop.project()
+    shop.release(1, "1.0.0")
+    shop.server.run("UPDATE Release SET Id = 'Releases-²'")
+    shop.release(2, "2.0.0")
+    done = shop.export()
+    assert done.report.counts["Release"] == {"Exported": 2}
+    assert {f"Releases/Shop/Default/{number}.0.0/release.json" for number in (1, 2)} <= done.files().keys()
+
+
 def test_an_import_takes_history_back(sample: Shop) -> None:
     """
     Releases, tasks, deployments, their index and the frozen copies get into an empty server, with its own ids, and a

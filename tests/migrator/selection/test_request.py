@@ -145,3 +145,11 @@ def test_a_range_holds_its_ends_and_what_is_between(found: list[str]) -> None:
     ordered = sorted(found, key=lambda text: semantic(text) or ())
     wanted = chooser(f"{ordered[0]} - {ordered[-2]}", found)
     assert [version for version in ordered if wanted(version)] == ordered[:-1]
+
+
+def test_an_endless_version_stops_nothing() -> None:
+    """
+    A version of more digits than a number may have is compared as a text; the others are chosen as ever.
+    """
+    wanted = chooser("1.0.0 - 2.0.0", ["1.0.0", "1.5.0", "9" * 5000])
+    assert [version for version in ("1.0.0", "1.5.0", "9" * 5000) if wanted(version)] == ["1.0.0", "1.5.0"]
