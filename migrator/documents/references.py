@@ -9,53 +9,20 @@ What an id is to become is decided in ``plan``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body, Place, places
-from migrator.maps.document_map import DocumentMap, Meaning, Reference
-from migrator.maps.shared import PARAMETER_CONTROLS
+from migrator.maps.document_map import ANY, TEMPLATE, DocumentMap, Meaning, Reference, Role, TypedBy
+from migrator.maps.shared import PARAMETER_CONTROLS, TAG_ID, TEMPLATE_PROPERTY
 
-ACTION = "Action"
-"""A step's action, by its id inside its process."""
-TEMPLATE = "VariableTemplate"
-"""A variable template, by its id inside its owner."""
-TAG = "Tag"
-ANY = "*"
-TEMPLATE_ID = "Octopus.Action.Template.Id"
 CONTROL = "Octopus.ControlType"
 
-_TAG_ID = re.compile(r"(?i)^TagSets-\d+/Tags-\d+$")
+_TAG_ID = re.compile(TAG_ID, re.IGNORECASE)
 IMPOSSIBLE_GUID = "00000000-0000-0000-0000-000000000000"
 _PLAIN_TYPES = frozenset(("string", "sensitive", ""))
 _FEED_ID = re.compile(r'("FeedId"\s*:\s*")([^"\\]*)(")')
-_INNER: Mapping[str, tuple[Reference, ...]] = {
-    "VariableSet": (Reference("Variables/*/Scope/Action/*", ACTION, Meaning.SCOPE),),
-    "Channel": (
-        Reference("Rules/*/Actions/*", ACTION, Meaning.RESTRICTION),
-        Reference("Rules/*/ActionPackages/*/DeploymentAction", ACTION),
-    ),
-    "Project": (
-        Reference("VersioningStrategy/DonorPackageStepId", ACTION, Meaning.LINK),
-        Reference("VersioningStrategy/DonorPackage/DeploymentAction", ACTION, Meaning.LINK),
-        Reference("ReleaseCreationStrategy/ReleaseCreationPackageStepId", ACTION, Meaning.LINK),
-        Reference("ReleaseCreationStrategy/ReleaseCreationPackage/DeploymentAction", ACTION, Meaning.LINK),
-    ),
-    "DeploymentSettings": (
-        Reference("VersioningStrategy/DonorPackageStepId", ACTION, Meaning.LINK),
-        Reference("VersioningStrategy/DonorPackage/DeploymentAction", ACTION, Meaning.LINK),
-    ),
-    "TenantVariable": (Reference("VariableTemplateId", TEMPLATE, Meaning.REQUIRED),),
-}
-"""References to parts of other documents, whose ids are GUIDs inside those."""
-
-_PROPERTIES = {
-    "DeploymentProcess": ("Steps/*/Actions/*/Properties", "Steps/*/Properties"),
-    "RunbookProcess": ("Steps/*/Actions/*/Properties", "Steps/*/Properties"),
-    "ActionTemplate": ("Properties",),
-    "ActionTemplateVersion": ("Properties",),
-}
 
 
 @dataclass
@@ -76,15 +43,15 @@ class Controls:
         """
         if document_map.id_prefix and not document_map.owner:
             self.known.setdefault(identity.lower(), document_map.type)
-        if document_map.type == "ActionTemplate":
-            self.parameters[identity.lower()] = dict(_controls(body, "Parameters", "Name"))
-        elif document_map.type in ("Project", "LibraryVariableSet"):
-            for template, target in _controls(body, "Templates", "Id"):
+        if document_map.role is Role.STEP_TEMPLATE:
+            self.parameters[identity.lower()] = dict(_controls(body, document_map.parameters, "Name"))
+        if TEMPLATE in document_map.holds:
+            for template, target in _controls(body, document_map.holds[TEMPLATE], "Id"):
                 self.templates[identity.lower(), template.lower()] = target
 
 
-def _controls(body: Body, name: str, key: str) -> Iterator[tuple[str, str]]:
-    for place in places(body, f"{name}/*"):
+def _controls(body: Body, pattern: str, key: str) -> Iterator[tuple[str, str]]:
+    for place in places(body, pattern):
         target = control_target(place.value)
         if target and isinstance(place.value.get(key), str):
             yield place.value[key], target
@@ -117,12 +84,15 @@ class Slot:
 class Mention:
     """
     One id that a document mentions; ``targets`` are the types it may be of (``*``: unknown).
+
+    ``named`` says why the mention does not bring the document along, where it does not.
     """
 
     targets: tuple[str, ...]
     id: str
     meaning: Meaning
     path: tuple[str, ...]
+    named: str = ""
 
 
 def mentions(document_map: DocumentMap, body: Body, controls: Controls) -> list[Mention]:
@@ -130,7 +100,7 @@ def mentions(document_map: DocumentMap, body: Body, controls: Controls) -> list[
     Return every id that *body* mentions, in the order of the map; a tag's mention has the id of the tag.
     """
     return [
-        Mention(slot.reference.targets, text, slot.reference.meaning, slot.path)
+        Mention(slot.reference.targets, text, slot.reference.meaning, slot.path, slot.reference.named)
         for slot in slots(document_map, body, controls)
         for text in slot.ids
     ]
@@ -168,7 +138,7 @@ def slots(document_map: DocumentMap, body: Body, controls: Controls) -> list[Slo
     """
     found: list[Slot] = []
     taken: set[tuple[str, ...]] = set()
-    for reference in (*document_map.references, *_INNER.get(document_map.type, ())):
+    for reference in (*document_map.references, *document_map.inner):
         for slot in _slots_of(body, reference, controls):
             taken.add(slot.path)
             found.append(slot)
@@ -276,22 +246,21 @@ def _json_slot(reference: Reference, place: Place, text: str) -> Iterator[Slot]:
 
 
 def _typed(document_map: DocumentMap, body: Body, controls: Controls) -> Iterator[Slot]:
-    kind = document_map.type
-    if kind == "VariableSet":
-        yield from _variables(body, controls)
-    elif kind in ("Project", "LibraryVariableSet"):
-        yield from _defaults(body, "Templates")
-    elif kind == "TenantVariable":
-        yield from _tenant_value(body, controls)
-    if kind in _PROPERTIES:
-        yield from _defaults(body, "Parameters")
-        for pattern in _PROPERTIES[kind]:
-            for holder in places(body, pattern):
-                yield from _properties(holder, controls)
+    if document_map.variables:
+        yield from _variables(body, document_map.variables, controls)
+    if document_map.typed_by is not None:
+        related = document_map.targets_at(document_map.typed_by.related)
+        yield from _value(body, document_map.typed_by, related, controls)
+    for pattern in (document_map.holds.get(TEMPLATE), document_map.parameters):
+        if pattern:
+            yield from _defaults(body, pattern)
+    for pattern in document_map.properties:
+        for holder in places(body, pattern):
+            yield from _properties(holder, controls)
 
 
-def _variables(body: Body, controls: Controls) -> Iterator[Slot]:
-    for place in places(body, "Variables/*"):
+def _variables(body: Body, pattern: str, controls: Controls) -> Iterator[Slot]:
+    for place in places(body, pattern):
         variable = place.value
         if not isinstance(variable, dict) or not _is_id(variable.get("Value")) or variable.get("IsSensitive"):
             continue
@@ -302,26 +271,26 @@ def _variables(body: Body, controls: Controls) -> Iterator[Slot]:
             target = controls.known.get(variable["Value"].lower())
         if target:
             place = Place(variable, "Value", path)
-            yield _scalar_slot(Reference("Variables/*/Value", target), place, variable["Value"])
+            yield _scalar_slot(Reference(f"{pattern}/Value", target), place, variable["Value"])
 
 
-def _defaults(body: Body, name: str) -> Iterator[Slot]:
-    for place in places(body, f"{name}/*"):
+def _defaults(body: Body, pattern: str) -> Iterator[Slot]:
+    for place in places(body, pattern):
         template = place.value
         target = control_target(template)
         if target and _is_id(template.get("DefaultValue")):
             inner = Place(template, "DefaultValue", (*place.path, "DefaultValue"))
-            yield _scalar_slot(Reference(f"{name}/*/DefaultValue", target), inner, template["DefaultValue"])
+            yield _scalar_slot(Reference(f"{pattern}/DefaultValue", target), inner, template["DefaultValue"])
 
 
-def _tenant_value(body: Body, controls: Controls) -> Iterator[Slot]:
+def _value(body: Body, by: TypedBy, related: Sequence[str], controls: Controls) -> Iterator[Slot]:
     value = body.get("Value")
     if not _is_id(value):
         return
-    place = (str(body.get("OwnerId") or "").lower(), str(body.get("VariableTemplateId") or "").lower())
+    place = (str(body.get(by.owner) or "").lower(), str(body.get(by.template) or "").lower())
     target = controls.templates.get(place)
-    if target is None and value == body.get("RelatedDocumentId"):
-        target = "Account|Certificate|WorkerPool|Feed|Project|Team"
+    if target is None and value == body.get(by.related):
+        target = "|".join(related)
     if target:
         yield _scalar_slot(Reference("Value", target), Place(body, "Value", ("Value",)), str(value))
 
@@ -330,7 +299,7 @@ def _properties(holder: Place, controls: Controls) -> Iterator[Slot]:
     properties = holder.value
     if not isinstance(properties, dict):
         return
-    template = properties.get(TEMPLATE_ID)
+    template = properties.get(TEMPLATE_PROPERTY)
     declared = controls.parameters.get(template.lower(), {}) if isinstance(template, str) else {}
     for name, text in properties.items():
         if not _is_id(text):

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from migrator.maps.access import ACCESS_MAPS
-from migrator.maps.document_map import DocumentMap, Kind, default_map
+from migrator.maps.document_map import LAST, DocumentMap, Kind, Role, default_map
 from migrator.maps.history import HISTORY_MAPS
 from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
 from migrator.maps.library import LIBRARY_MAPS
 from migrator.maps.projects import PROJECT_MAPS
 from migrator.maps.reading import READINGS
 from migrator.maps.system import EXCLUDED_TABLES
-
-_OWNERS_FIRST = ("Space", "Project", "LibraryVariableSet", "Tenant", "Runbook")
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,10 @@ class Registry:
     @cached_property
     def _by_table(self) -> dict[str, DocumentMap]:
         return {item.table.lower(): item for item in self.maps}
+
+    @cached_property
+    def _by_role(self) -> dict[Role, DocumentMap]:
+        return {item.role: item for item in self.maps if item.role is not None}
 
     @cached_property
     def _excluded(self) -> frozenset[str]:
@@ -57,17 +59,30 @@ class Registry:
         """
         return table.lower() in self._excluded
 
+    def of(self, role: Role) -> DocumentMap:
+        """
+        Return the map of the one type that has a role.
+        """
+        return self._by_role[role]
+
+    def holders(self, part: str) -> tuple[DocumentMap, ...]:
+        """
+        Return the maps of the types that hold what references call *part*.
+        """
+        return tuple(item for item in self.maps if part in item.holds)
+
     def owns(self, table: str) -> bool:
         """
         Return whether documents of this type have others as their parts, or hold a space's.
         """
-        return table in _OWNERS_FIRST
+        return self[table].owner_rank is not None
 
     def order(self, table: str) -> tuple[int, str]:
         """
         Return a sort key that puts owners before what they own.
         """
-        return (_OWNERS_FIRST.index(table) if self.owns(table) else len(_OWNERS_FIRST)), table
+        rank = self[table].owner_rank
+        return LAST if rank is None else rank, table
 
 
 _ALL = (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)

@@ -4,8 +4,10 @@ Who may do what, and the server's own settings: users, roles, teams, keys, confi
 
 from __future__ import annotations
 
-from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference, Role, Sensitive, Volatile
+from migrator.maps.membership import Membership
 from migrator.maps.shared import FLAG, IDS
+from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS
 
 _ONE_SERVER = "state of one installation"
 _STORAGE = "storage paths of one installation"
@@ -16,8 +18,15 @@ ACCESS_MAPS = (
         file="Spaces/{name}/{name}",
         id_prefix="Spaces-",
         columns={"IsDefault": FLAG, "TaskQueueStopped": FLAG},
-        references=(Reference("SpaceManagersTeams/*", "Team", Meaning.LINK),),
+        references=(
+            Reference(
+                "SpaceManagersTeams/*", "Team", Meaning.LINK, named="who manages a space does not move with a project"
+            ),
+        ),
         sets=("SpaceManagersTeams",),
+        role=Role.SPACE,
+        owner_rank=0,
+        import_order=10,
         plural="spaces",
     ),
     DocumentMap(
@@ -27,6 +36,7 @@ ACCESS_MAPS = (
         sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
         fixed_ids=("userroles-*",),
         columns={},
+        import_order=20,
         plural="user roles",
     ),
     DocumentMap(
@@ -44,6 +54,8 @@ ACCESS_MAPS = (
             Volatile("SecurityGroupsLastUpdated", "a time stamp of the directory's synchronisation"),
             Volatile("ExternalIdentifiers", "derived from the identity provider at each sign-in"),
         ),
+        membership=Membership(named="people and their logins do not move with a project"),
+        import_order=30,
         plural="users",
     ),
     DocumentMap(
@@ -72,6 +84,7 @@ ACCESS_MAPS = (
             "TenantTags",
         ),
         fixed_ids=("teams-administrators", "teams-everyone", "teams-managers", "teams-spacemanagers-*"),
+        import_order=300,
         plural="teams",
     ),
     DocumentMap(
@@ -91,6 +104,9 @@ ACCESS_MAPS = (
             Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION),
         ),
         sets=("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds"),
+        match_key=("TeamId", "UserRoleId"),
+        repeats=True,
+        import_order=310,
         plural="scoped user roles",
     ),
     DocumentMap(
@@ -105,7 +121,7 @@ ACCESS_MAPS = (
         plural="API keys",
     ),
     DocumentMap(
-        table="Configuration",
+        table=SETTINGS,
         file="Configuration/{id}",
         id_prefix="",
         key=("Id",),
@@ -123,9 +139,11 @@ ACCESS_MAPS = (
         },
         fixed_ids=("*",),
         never_imported={
-            "certificate-global": "the server's own X.509 identity",
+            SERVER_CERTIFICATE: "the server's own X.509 identity",
             "license": "belongs to one installation",
         },
+        # Up to 3.8 of the original tool it stood among the users' certificates.
+        ids_anywhere=(SERVER_CERTIFICATE,),
         plural="server settings",
     ),
     DocumentMap(

@@ -12,6 +12,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from migrator.wording import plural
+from migrator.maps.membership import Membership, Part
+
+ACTION = "Action"
+"""A step's action, by its id inside its process."""
+TEMPLATE = "VariableTemplate"
+"""A variable template, by its id inside its owner."""
+TAG = "Tag"
+"""A tag, by its id or its canonical name ``Set/Tag``."""
+ANY = "*"
+"""A document of any type."""
 
 
 class Kind(Enum):
@@ -21,6 +31,21 @@ class Kind(Enum):
 
     CONFIGURATION = "configuration"
     HISTORY = "history"
+
+
+class Role(Enum):
+    """
+    What the flow of the program itself rests on: each of these is one type.
+    """
+
+    SPACE = "space"
+    """It is a folder of its own and holds whatever names it in ``SpaceId``."""
+    PROJECT = "project"
+    """What people choose for a partial export, and for an import of a part of a tree."""
+    PROJECT_GROUP = "project group"
+    """By which they choose several at once."""
+    STEP_TEMPLATE = "step template"
+    """It says what the values in steps that are made from it mean."""
 
 
 class Column(Enum):
@@ -66,7 +91,7 @@ class Reference:
     """
     A place that holds an id of another document.
 
-    ``target`` is a type, several joined by ``|``, or ``Tag`` for the ids of tags.
+    ``target`` is a type, several joined by ``|``, ``*`` for any, or what a document ``holds``, as ``Tag``.
     """
 
     path: str
@@ -77,6 +102,8 @@ class Reference:
     ``id``; ``csv`` (ids joined by commas); ``json`` (``FeedId`` in a text of JSON); ``known`` (an id only where it is
     exactly one that is known).
     """
+    named: str = ""
+    """Why a mention here does not bring the document along in a partial export; empty: it does."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -110,6 +137,32 @@ class Volatile:
 
 
 @dataclass(frozen=True)
+class TypedBy:
+    """
+    Whose value ``Value`` is: one for the variable ``template`` of ``owner``, which says what it means.
+
+    ``related`` names the document that the value names, where the server knows it. All are properties.
+    """
+
+    owner: str
+    template: str
+    related: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    A place that names a frozen copy of ``type``, which stands in the same folder.
+
+    Its file is called ``file``, made of ``{snapshot}`` (the type's ``snapshot_file``) and ``{id}``.
+    """
+
+    path: str
+    type: str
+    file: str = "{snapshot}"
+
+
+@dataclass(frozen=True)
 class ListRule:
     """
     How the elements of a list are told apart, and whether their order means something.
@@ -133,6 +186,10 @@ class TextRule:
 
     path: str
     kind: str
+
+
+LAST = 1000
+"""The turn of types that an import takes in no particular order."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +258,53 @@ class DocumentMap:
     """False for a table that this program has no facts about."""
     reading: Reading = field(default_factory=Reading)
 
+    role: Role | None = None
+    """What the program itself must know the type as; hardly any has one."""
+    owner_rank: int | None = None
+    """A number where documents of the type own others or hold them: they are read in this order, before the rest."""
+    parts: tuple[Part, ...] = ()
+    """What a document is not whole without, though it does not name it."""
+    membership: Membership = field(default_factory=Membership)
+    """How it gets into a partial export."""
+    inner: tuple[Reference, ...] = ()
+    """Places that hold ids of what other documents ``hold``: GUIDs inside those."""
+    holds: Mapping[str, str] = field(default_factory=dict)
+    """What it holds that others name by id: how references call it, and its place (a path pattern)."""
+    variables: str = ""
+    """The place of its variables, whose types say what their values mean."""
+    parameters: str = ""
+    """The place of the parameters that a step template declares."""
+    properties: tuple[str, ...] = ()
+    """Dictionaries of action properties (path patterns): a value that is an id, declared or known, is a reference."""
+    typed_by: TypedBy | None = None
+    """Where the meaning of its value is declared."""
+    derived_from: str = ""
+    """The column that names its owner, of whose id its own is made: ``id_prefix`` and the owner's id."""
+    match_key: tuple[str, ...] = ()
+    """By what an import finds it, where that is not ``key``."""
+    repeats: bool = False
+    """Several documents of one server may have the same key."""
+    import_order: int = LAST
+    """Its turn in an import: after those its key depends on, and mostly after those it refers to."""
+    slugged: bool = False
+    """Ids may be made of names, on servers that began before 2019."""
+    ids_anywhere: tuple[str, ...] = ()
+    """Ids (lower case) that are of this type in whatever folder of a tree their file stands."""
+    taken: bool = False
+    """Of what happened: a partial export and an import take it, where they take history at all."""
+    snapshot_file: str = ""
+    """What the file of a frozen copy is called; such a copy is history, and taken with it."""
+    snapshots: tuple[Snapshot, ...] = ()
+    """The frozen copies that it brings along."""
+    settled: str = ""
+    """Where its file stands once all channels are known (``{channel}``), if that is not ``file``."""
+    task_logs: bool = False
+    """The server keeps a log of it as a file, named by its id."""
+    of_owner: str = ""
+    """How people call it by its owner, as ``Variables of {}``."""
+    prominence: int = 0
+    """What is told of first where there is room for little: the higher number."""
+
     @property
     def type(self) -> str:
         """
@@ -234,6 +338,12 @@ class DocumentMap:
         Return what people call *number* of them, as ``step templates``.
         """
         return self.words if number == 1 else self.plural or plural(self.words)
+
+    def targets_at(self, path: str) -> tuple[str, ...]:
+        """
+        Return the types that the reference at a place (a path pattern) may point to, none if there is no reference.
+        """
+        return next((item.targets for item in self.references if item.path == path), ())
 
     def is_fixed(self, document_id: str) -> bool:
         """

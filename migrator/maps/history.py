@@ -4,8 +4,10 @@ What happened: releases, deployments, their tasks. Not configuration, exported o
 
 from __future__ import annotations
 
-from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference
+from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference, Snapshot
+from migrator.maps.membership import Membership, Part
 from migrator.maps.shared import FLAG, IDS
+from migrator.maps.system import EVENTS
 
 _LINK = Meaning.LINK
 
@@ -19,6 +21,14 @@ _CONTEXT = (
     Reference("ProjectId", "Project", _LINK),
     Reference("EnvironmentId", "DeploymentEnvironment", _LINK),
     Reference("TenantId", "Tenant", _LINK),
+)
+_OF_DEPLOYMENTS = "deployments"
+_SNAPSHOTS = (
+    Snapshot("ProjectDeploymentProcessSnapshotId", "DeploymentProcess"),
+    Snapshot("DeploymentProcessId", "DeploymentProcess"),
+    Snapshot("ProjectVariableSetSnapshotId", "VariableSet"),
+    Snapshot("ManifestVariableSetId", "VariableSet"),
+    Snapshot("LibraryVariableSetSnapshots/*/VariableSetSnapshotId", "VariableSet", "library-{snapshot} [{id}]"),
 )
 _RELATED: dict[str, Column] = {"RelatedDocumentIds": IDS}
 
@@ -39,6 +49,11 @@ HISTORY_MAPS = (
             Reference("LibraryVariableSetSnapshots/*/LibraryVariableSetId", "LibraryVariableSet", _LINK),
             Reference("LibraryVariableSetSnapshots/*/VariableSetSnapshotId", "VariableSet", _LINK),
         ),
+        membership=Membership(version="Version"),
+        import_order=340,
+        taken=True,
+        snapshots=_SNAPSHOTS,
+        settled="Releases/{owner}/{channel}/{version}/release",
     ),
     _history(
         "Deployment",
@@ -58,6 +73,11 @@ HISTORY_MAPS = (
             Reference("DeployedToMachineIds/*", "Machine", _LINK),
             Reference("ManifestVariableSetId", "VariableSet", _LINK),
         ),
+        parts=(Part("DeploymentHistory", "DeploymentId"), Part("DeploymentRelatedMachine", "DeploymentId")),
+        membership=Membership(ignored_with=_OF_DEPLOYMENTS, goes_to=("EnvironmentId",), follows="ReleaseId"),
+        import_order=360,
+        taken=True,
+        snapshots=_SNAPSHOTS,
         plural="deployments",
     ),
     _history(
@@ -73,6 +93,9 @@ HISTORY_MAPS = (
             Reference("TaskId", "ServerTask", _LINK),
             Reference("ChannelId", "Channel", _LINK),
         ),
+        membership=Membership(ignored_with=_OF_DEPLOYMENTS),
+        import_order=370,
+        taken=True,
     ),
     _history(
         "DeploymentRelatedMachine",
@@ -81,6 +104,9 @@ HISTORY_MAPS = (
         ("DeploymentId", "MachineId"),
         name_property="",
         references=(Reference("DeploymentId", "Deployment", _LINK), Reference("MachineId", "Machine", _LINK)),
+        membership=Membership(ignored_with=_OF_DEPLOYMENTS),
+        import_order=380,
+        taken=True,
     ),
     _history(
         "ServerTask",
@@ -89,9 +115,13 @@ HISTORY_MAPS = (
         ("Id",),
         columns=_FLAGS,
         references=_CONTEXT,
+        membership=Membership(ignored_with=_OF_DEPLOYMENTS),
+        import_order=350,
+        taken=True,
+        task_logs=True,
     ),
     _history(
-        "Event",
+        EVENTS,
         "Events/{id}",
         "Events-",
         ("Id",),

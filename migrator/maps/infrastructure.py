@@ -5,6 +5,7 @@ Infrastructure: environments, deployment targets, workers, policies, proxies, ac
 from __future__ import annotations
 
 from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.membership import Membership
 from migrator.maps.shared import (
     ENDPOINT_REFERENCES,
     ENDPOINT_SECRETS,
@@ -37,6 +38,7 @@ INFRASTRUCTURE_MAPS = (
         table="DeploymentEnvironment",
         file="Environments/{name}",
         id_prefix="Environments-",
+        import_order=60,
         plural="environments",
     ),
     DocumentMap(
@@ -44,6 +46,7 @@ INFRASTRUCTURE_MAPS = (
         file="MachinePolicys/{name}",
         id_prefix="MachinePolicies-",
         columns={"IsDefault": FLAG},
+        import_order=50,
         plural="machine policies",
     ),
     DocumentMap(
@@ -51,6 +54,7 @@ INFRASTRUCTURE_MAPS = (
         file="Proxies/{name}",
         id_prefix="Proxies-",
         sensitive=(Sensitive("Password"),),
+        import_order=40,
         plural="proxies",
     ),
     DocumentMap(
@@ -58,6 +62,7 @@ INFRASTRUCTURE_MAPS = (
         file="WorkerPools/{name}",
         id_prefix="WorkerPools-",
         columns={"IsDefault": FLAG},
+        import_order=80,
         plural="worker pools",
     ),
     DocumentMap(
@@ -79,6 +84,8 @@ INFRASTRUCTURE_MAPS = (
             )
         ),
         sets=RESTRICTION_SETS,
+        import_order=190,
+        slugged=True,
         plural="accounts",
     ),
     DocumentMap(
@@ -90,6 +97,10 @@ INFRASTRUCTURE_MAPS = (
         sensitive=ENDPOINT_SECRETS,
         sets=(*RESTRICTION_SETS, "Roles"),
         volatile=_HEALTH,
+        membership=Membership(ignored_with="machines", by_role=("EnvironmentIds", "Roles")),
+        import_order=230,
+        slugged=True,
+        prominence=2,
         plural="machines",
     ),
     DocumentMap(
@@ -101,6 +112,8 @@ INFRASTRUCTURE_MAPS = (
         sensitive=ENDPOINT_SECRETS,
         sets=("WorkerPoolIds",),
         volatile=_HEALTH,
+        membership=Membership(ignored_with="machines", works_in="WorkerPoolIds"),
+        import_order=240,
         plural="workers",
     ),
 )

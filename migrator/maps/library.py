@@ -4,8 +4,21 @@ The library: variable sets, step templates, tag sets, tenants, lifecycles, feeds
 
 from __future__ import annotations
 
-from migrator.maps.document_map import DocumentMap, Meaning, Noise, Reference, Sensitive, Volatile
+from migrator.maps.document_map import (
+    TAG,
+    TEMPLATE,
+    DocumentMap,
+    Meaning,
+    Noise,
+    Reference,
+    Role,
+    Sensitive,
+    TypedBy,
+    Volatile,
+)
+from migrator.maps.membership import Membership, Part
 from migrator.maps.shared import (
+    CLONED,
     EMBEDDED_PROPERTY,
     FLAG,
     IDS,
@@ -19,6 +32,7 @@ _TEMPLATE_SECRETS = (
     Sensitive("Properties/*/SensitiveValue"),
     Sensitive("Parameters/*/DefaultValue/SensitiveValue"),
 )
+_PHASES = ("Phases/*/AutomaticDeploymentTargets/*", "Phases/*/OptionalDeploymentTargets/*")
 
 LIBRARY_MAPS = (
     DocumentMap(
@@ -28,6 +42,11 @@ LIBRARY_MAPS = (
         reserved_endings=("-variableset",),
         references=(Reference("VariableSetId", "VariableSet", Meaning.LINK),),
         sensitive=(Sensitive("Templates/*/DefaultValue/SensitiveValue"),),
+        owner_rank=2,
+        parts=(Part("VariableSet", "OwnerId"),),
+        holds={TEMPLATE: "Templates/*"},
+        import_order=160,
+        prominence=3,
         plural="library variable sets",
     ),
     DocumentMap(
@@ -41,6 +60,11 @@ LIBRARY_MAPS = (
         sensitive=_TEMPLATE_SECRETS,
         scripts=("Properties",),
         embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        role=Role.STEP_TEMPLATE,
+        parts=(Part("ActionTemplateVersion", "LatestActionTemplateId"),),
+        parameters="Parameters/*",
+        properties=("Properties",),
+        import_order=140,
         plural="step templates",
     ),
     DocumentMap(
@@ -56,6 +80,9 @@ LIBRARY_MAPS = (
         sensitive=_TEMPLATE_SECRETS,
         scripts=("Properties",),
         embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        parameters="Parameters/*",
+        properties=("Properties",),
+        import_order=150,
         plural="step template versions",
     ),
     DocumentMap(
@@ -64,12 +91,15 @@ LIBRARY_MAPS = (
         id_prefix="CommunityActionTemplates-",
         key=("ExternalId",),
         catalogue="a synchronised catalogue, not the user's configuration",
+        import_order=130,
         plural="community step templates",
     ),
     DocumentMap(
         table="TagSet",
         file="TagSets/{name}",
         id_prefix="TagSets-",
+        holds={TAG: "Tags/*"},
+        import_order=70,
         plural="tag sets",
     ),
     DocumentMap(
@@ -82,9 +112,13 @@ LIBRARY_MAPS = (
             Reference("ProjectEnvironments/~", "Project", Meaning.LINK),
             Reference("ProjectEnvironments/*/*", "DeploymentEnvironment", Meaning.LINK),
             Reference("TenantTags/*", "Tag", Meaning.LINK),
-            Reference("ClonedFromTenantId", "Tenant", Meaning.LINK),
+            Reference("ClonedFromTenantId", "Tenant", Meaning.LINK, named=CLONED),
         ),
         sets=("ProjectIds", "TenantTags", "ProjectEnvironments/*"),
+        owner_rank=3,
+        membership=Membership(ignored_with="tenants", connections=("ProjectIds", "ProjectEnvironments")),
+        import_order=180,
+        prominence=1,
         plural="tenants",
     ),
     DocumentMap(
@@ -101,17 +135,20 @@ LIBRARY_MAPS = (
             Reference("RelatedDocumentId", "Account|Certificate|WorkerPool|Feed|Project|Team", Meaning.REQUIRED),
         ),
         sensitive=(Sensitive("Value/SensitiveValue"),),
+        membership=Membership(ignored_with="tenants", with_both=("TenantId", "OwnerId")),
+        inner=(Reference("VariableTemplateId", TEMPLATE),),
+        typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),
+        import_order=290,
         plural="tenant variables",
     ),
     DocumentMap(
         table="Lifecycle",
         file="Lifecycles/{name}",
         id_prefix="Lifecycles-",
-        references=(
-            Reference("Phases/*/AutomaticDeploymentTargets/*", "DeploymentEnvironment", Meaning.RESTRICTION),
-            Reference("Phases/*/OptionalDeploymentTargets/*", "DeploymentEnvironment", Meaning.RESTRICTION),
-        ),
+        references=tuple(Reference(path, "DeploymentEnvironment", Meaning.RESTRICTION) for path in _PHASES),
         sets=("Phases/*/AutomaticDeploymentTargets", "Phases/*/OptionalDeploymentTargets"),
+        membership=Membership(phases=_PHASES),
+        import_order=110,
         plural="lifecycles",
     ),
     DocumentMap(
@@ -120,6 +157,8 @@ LIBRARY_MAPS = (
         id_prefix="Feeds-",
         sensitive=(Sensitive("Password"), Sensitive("SecretKey"), Sensitive("JsonKey")),
         fixed_ids=("feeds-builtin", "feeds-builtin-*"),
+        import_order=90,
+        slugged=True,
         plural="feeds",
     ),
     DocumentMap(
@@ -132,6 +171,9 @@ LIBRARY_MAPS = (
         references=(*RESTRICTIONS, Reference("ReplacedBy", "Certificate", Meaning.LINK)),
         sensitive=(Sensitive("CertificateData"), Sensitive("Password")),
         sets=RESTRICTION_SETS,
+        membership=Membership(ignored_with="certificates"),
+        repeats=True,
+        import_order=200,
         plural="certificates",
     ),
     DocumentMap(
@@ -139,6 +181,7 @@ LIBRARY_MAPS = (
         file="GitCredentials/{name}",
         id_prefix="GitCredentials-",
         sensitive=(Sensitive("Details/Password"), Sensitive("Details/Password/SensitiveValue")),
+        import_order=100,
         plural="git credentials",
     ),
     DocumentMap(
@@ -211,6 +254,7 @@ LIBRARY_MAPS = (
                 "SlackLastProcessedEventAutoId",
             )
         ),
+        import_order=330,
         plural="subscriptions",
     ),
 )

@@ -9,60 +9,11 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from migrator.maps.document_map import DocumentMap
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import LAST, DocumentMap
 
-DERIVED = {
-    "VariableSet": "OwnerId",
-    "DeploymentProcess": "OwnerId",
-    "RunbookProcess": "OwnerId",
-    "DeploymentSettings": "ProjectId",
-}
+DERIVED = {item.type: item.derived_from for item in REGISTRY.maps if item.derived_from}
 """Types whose id is made of their owner's, with the column that names the owner."""
-
-_KEYS = {"ScopedUserRole": ("TeamId", "UserRoleId")}
-_MANY = frozenset(("ScopedUserRole", "Certificate"))
-
-ORDER = (
-    "Space",
-    "UserRole",
-    "User",
-    "Proxy",
-    "MachinePolicy",
-    "DeploymentEnvironment",
-    "TagSet",
-    "WorkerPool",
-    "Feed",
-    "GitCredential",
-    "Lifecycle",
-    "ProjectGroup",
-    "CommunityActionTemplate",
-    "ActionTemplate",
-    "ActionTemplateVersion",
-    "LibraryVariableSet",
-    "Project",
-    "Tenant",
-    "Account",
-    "Certificate",
-    "Channel",
-    "Runbook",
-    "Machine",
-    "Worker",
-    "DeploymentProcess",
-    "RunbookProcess",
-    "DeploymentSettings",
-    "VariableSet",
-    "TenantVariable",
-    "Team",
-    "ScopedUserRole",
-    "ProjectTrigger",
-    "Subscription",
-    "Release",
-    "ServerTask",
-    "Deployment",
-    "DeploymentHistory",
-    "DeploymentRelatedMachine",
-)
-"""Each type after those its key depends on, and mostly after those it refers to."""
 
 
 def fold(text: Any) -> Any:
@@ -76,29 +27,29 @@ def key_of(document_map: DocumentMap) -> tuple[str, ...]:
     """
     Return the properties by which an import matches documents of a type.
     """
-    return _KEYS.get(document_map.type, document_map.key)
+    return document_map.match_key or document_map.key
 
 
 def may_repeat(document_map: DocumentMap) -> bool:
     """
     Return whether several documents of one server may have the same key.
     """
-    return document_map.type in _MANY
+    return document_map.repeats
 
 
 def rank(type_: str) -> tuple[int, str]:
     """
     Return a sort key that puts types in the order of an import.
     """
-    return (ORDER.index(type_) if type_ in ORDER else len(ORDER)), type_
+    found = REGISTRY.find(type_)
+    return (found.import_order if found else LAST), type_
 
 
 def owner_of(document_map: DocumentMap, identity: str, body: dict[str, Any]) -> str | None:
     """
     Return the id of the document that one with a derived id belongs to.
     """
-    column = DERIVED.get(document_map.type)
-    owner = body.get(column) if column else None
+    owner = body.get(document_map.derived_from) if document_map.derived_from else None
     if isinstance(owner, str) and owner:
         return owner
     prefix = document_map.id_prefix

@@ -4,11 +4,23 @@ Projects and what belongs to them: processes, variables, channels, triggers, run
 
 from __future__ import annotations
 
-from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import (
+    ACTION,
+    TEMPLATE,
+    DocumentMap,
+    Meaning,
+    Reference,
+    Role,
+    Sensitive,
+    Volatile,
+)
+from migrator.maps.membership import Membership, Part
 from migrator.maps.shared import (
+    CLONED,
     FLAG,
     IDS,
     PROCESS_EMBEDDED,
+    PROCESS_MEMBERSHIP,
     PROCESS_REFERENCES,
     PROCESS_SCRIPTS,
     PROCESS_SETS,
@@ -30,8 +42,15 @@ VARIABLE_SCOPES = (
 )
 """Scopes of a variable whose values are ids. Role and TargetRole hold names, Action the ids of actions."""
 
+_DONOR = (
+    Reference("VersioningStrategy/DonorPackageStepId", ACTION, Meaning.LINK),
+    Reference("VersioningStrategy/DonorPackage/DeploymentAction", ACTION, Meaning.LINK),
+)
 
-def _process(table: str, id_prefix: str, plural: str, *owners: tuple[str, str]) -> DocumentMap:
+
+def _process(
+    table: str, id_prefix: str, plural: str, *owners: tuple[str, str], import_order: int, **words: object
+) -> DocumentMap:
     """
     Return the map of a kind of process; *owners* are the properties that name whose it is, with their types.
     """
@@ -57,7 +76,13 @@ def _process(table: str, id_prefix: str, plural: str, *owners: tuple[str, str]) 
             Volatile("LastSnapshotId", "points at a snapshot, which is history"),
             Volatile("IsFrozen", "always false for what is exported"),
         ),
+        membership=PROCESS_MEMBERSHIP,
+        holds={ACTION: "Steps/*/Actions/*"},
+        properties=("Steps/*/Actions/*/Properties", "Steps/*/Properties"),
+        derived_from="OwnerId",
+        import_order=import_order,
         plural=plural,
+        **words,  # type: ignore[arg-type]
     )
 
 
@@ -66,6 +91,8 @@ PROJECT_MAPS = (
         table="ProjectGroup",
         file="ProjectGroups/{name}",
         id_prefix="ProjectGroups-",
+        role=Role.PROJECT_GROUP,
+        import_order=120,
         plural="project groups",
     ),
     DocumentMap(
@@ -88,7 +115,7 @@ PROJECT_MAPS = (
             Reference("AutoDeployReleaseOverrides/*/EnvironmentId", "DeploymentEnvironment", Meaning.LINK),
             Reference("AutoDeployReleaseOverrides/*/TenantId", "Tenant", Meaning.LINK),
             Reference("AutoDeployReleaseOverrides/*/ReleaseId", "Release", Meaning.LINK),
-            Reference("ClonedFromProjectId", "Project", Meaning.LINK),
+            Reference("ClonedFromProjectId", "Project", Meaning.LINK, named=CLONED),
             Reference("SpaceId", "Space", Meaning.LINK),
         ),
         sensitive=(Sensitive("Templates/*/DefaultValue/SensitiveValue"),),
@@ -96,9 +123,34 @@ PROJECT_MAPS = (
             Volatile("AutoDeployReleaseOverrides", "points at releases, which are history"),
             Volatile("UsedPackages", _DERIVED),
         ),
+        role=Role.PROJECT,
+        owner_rank=1,
+        parts=(
+            Part("DeploymentProcess", "OwnerId"),
+            Part("VariableSet", "OwnerId"),
+            Part("DeploymentSettings", "ProjectId"),
+            Part("Channel", "ProjectId"),
+            Part("ProjectTrigger", "ProjectId"),
+            Part("Runbook", "ProjectId"),
+        ),
+        membership=Membership(named="only the chosen projects are exported", lifecycle="LifecycleId"),
+        inner=(
+            *_DONOR,
+            Reference("ReleaseCreationStrategy/ReleaseCreationPackageStepId", ACTION, Meaning.LINK),
+            Reference("ReleaseCreationStrategy/ReleaseCreationPackage/DeploymentAction", ACTION, Meaning.LINK),
+        ),
+        holds={TEMPLATE: "Templates/*"},
+        import_order=170,
+        prominence=6,
         plural="projects",
     ),
-    _process("DeploymentProcess", "deploymentprocess-", "deployment processes", ("OwnerId", "Project")),
+    _process(
+        *("DeploymentProcess", "deploymentprocess-", "deployment processes", ("OwnerId", "Project")),
+        import_order=250,
+        snapshot_file="deployment-process-snapshot",
+        of_owner="Deployment process of {}",
+        prominence=4,
+    ),
     DocumentMap(
         table="DeploymentSettings",
         file="{dir}/{owner}-DeploymentSettings",
@@ -108,6 +160,10 @@ PROJECT_MAPS = (
         owner="ProjectId",
         references=(Reference("ProjectId", "Project", _OWNER),),
         volatile=(Volatile("Version", _COUNTER),),
+        inner=_DONOR,
+        derived_from="ProjectId",
+        import_order=270,
+        of_owner="Settings of {}",
         plural="deployment settings",
     ),
     DocumentMap(
@@ -123,11 +179,17 @@ PROJECT_MAPS = (
             Reference("Environments/*", "DeploymentEnvironment", Meaning.RESTRICTION),
         ),
         sets=("Environments",),
+        owner_rank=4,
+        parts=(Part("RunbookProcess", "OwnerId"),),
+        import_order=220,
         plural="runbooks",
     ),
     _process(
         *("RunbookProcess", "RunbookProcess-", "runbook processes"),
         *(("RunbookId", "Runbook"), ("OwnerId", "Runbook"), ("ProjectId", "Project")),
+        import_order=260,
+        snapshot_file="runbook-process-snapshot",
+        of_owner="Process of runbook {}",
     ),
     DocumentMap(
         table="VariableSet",
@@ -148,6 +210,13 @@ PROJECT_MAPS = (
             Volatile("RelatedDocumentIds", _DERIVED),
             Volatile("IsFrozen", "always false for what is exported"),
         ),
+        inner=(Reference("Variables/*/Scope/Action/*", ACTION, Meaning.SCOPE),),
+        variables="Variables/*",
+        derived_from="OwnerId",
+        import_order=280,
+        snapshot_file="variable-set-snapshot",
+        of_owner="Variables of {}",
+        prominence=5,
         plural="variable sets",
     ),
     DocumentMap(
@@ -163,6 +232,12 @@ PROJECT_MAPS = (
             Reference("TenantTags/*", "Tag", Meaning.RESTRICTION),
         ),
         sets=("TenantTags",),
+        membership=Membership(lifecycle="LifecycleId"),
+        inner=(
+            Reference("Rules/*/Actions/*", ACTION, Meaning.RESTRICTION),
+            Reference("Rules/*/ActionPackages/*/DeploymentAction", ACTION),
+        ),
+        import_order=210,
         plural="channels",
     ),
     DocumentMap(
@@ -195,6 +270,7 @@ PROJECT_MAPS = (
             "Action/TenantIds",
             "Action/TenantTags",
         ),
+        import_order=320,
         plural="project triggers",
     ),
 )

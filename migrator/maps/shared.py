@@ -7,9 +7,12 @@ Source: octopus document types as seen in a 2018.8 schema, real exports of Octop
 from __future__ import annotations
 
 from migrator.maps.document_map import Column, Meaning, Reference, Sensitive
+from migrator.maps.membership import Membership
 
 IDS = Column.IDS
 FLAG = Column.FLAG
+CLONED = "where it was cloned from does not matter any more"
+"""Why the origin of a copy does not come along with it."""
 
 ENVIRONMENTS = Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION)
 TENANTS = Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION)
@@ -18,9 +21,14 @@ RESTRICTIONS = (ENVIRONMENTS, TENANTS, TENANT_TAGS)
 RESTRICTION_SETS = ("EnvironmentIds", "TenantIds", "TenantTags")
 RESTRICTION_COLUMNS = {"EnvironmentIds": IDS, "TenantIds": IDS, "TenantTags": IDS}
 
+TAG_ID = r"^TagSets-\d+/Tags-\d+$"
+"""How a tag is named by id; else it is by ``Set/Tag``."""
+
+TEMPLATE_PROPERTY = "Octopus.Action.Template.Id"
+"""The step template that a step was made from."""
 PROPERTY_REFERENCES = (
     ("Octopus.Action.Package.FeedId", "Feed", "id"),
-    ("Octopus.Action.Template.Id", "ActionTemplate", "id"),
+    (TEMPLATE_PROPERTY, "ActionTemplate", "id"),
     ("Octopus.Action.Azure.AccountId", "Account", "id"),
     ("Octopus.Account.Id", "Account", "id"),
     ("Octopus.Action.Manual.ResponsibleTeamIds", "Team", "csv"),
@@ -69,6 +77,11 @@ PROCESS_SETS = tuple(
 )
 PROCESS_SCRIPTS = ("Steps/*/Actions/*/Properties",)
 PROCESS_EMBEDDED = (f"Steps/*/Actions/*/Properties/{EMBEDDED_PROPERTY}",)
+_ROLES = "Octopus.Action.TargetRoles"
+PROCESS_MEMBERSHIP = Membership(
+    goes_to=("Steps/*/Actions/*/Environments/*",),
+    roles=(f"Steps/*/Properties/{_ROLES}", f"Steps/*/Actions/*/Properties/{_ROLES}"),
+)
 
 PARAMETER_CONTROLS = {
     "AmazonWebServicesAccount": "Account",

@@ -10,6 +10,7 @@ from migrator.documents.document import Body
 from migrator.maps import REGISTRY
 from migrator.maps.columns_2018 import COLUMNS
 from migrator.maps.natural_keys import key_of, owner_of
+from migrator.maps.parts import TAKEN_HISTORY
 from migrator.plan.context import is_history
 from migrator.plan.target_view import TargetView
 from migrator.plan.values import ImportOptions
@@ -17,13 +18,6 @@ from migrator.report import ReportedWarning
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
-TAKEN_HISTORY = frozenset(
-    (
-        *("VariableSet", "DeploymentProcess", "RunbookProcess", "Release", "ServerTask", "Deployment"),
-        *("DeploymentHistory", "DeploymentRelatedMachine"),
-    )
-)
-"""Types whose history an import takes; ``plan.history`` matches it."""
 _SERVER_WIDE = ("Space", "Team")
 
 Found = tuple[list[Problem], list[Problem], list[ReportedWarning]]

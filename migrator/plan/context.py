@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from migrator.documents.references import TAG, TEMPLATE, Controls, is_tag_id
+from migrator.documents.references import Controls, is_tag_id
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Kind
+from migrator.maps.document_map import TAG, TEMPLATE, DocumentMap, Kind
 from migrator.maps.natural_keys import DERIVED, fold, key_of
 from migrator.plan.ids import IdMap, Marks
 from migrator.plan.target_view import TargetView

@@ -14,9 +14,9 @@ from typing import Any
 
 from migrator.documents.document import Body, by_number, places
 from migrator.documents.layout import safe_name
-from migrator.documents.references import TAG, TEMPLATE, is_tag_id
+from migrator.documents.references import is_tag_id
 from migrator.documents.stored import Found
-from migrator.maps.document_map import DocumentMap
+from migrator.maps.document_map import TAG, TEMPLATE, DocumentMap
 from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
 from migrator.plan.context import Context
 from migrator.tree.values import TreeDocument

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
-from migrator.documents.references import ACTION, IMPOSSIBLE_GUID, TEMPLATE, Slot, is_impossible, rewrite
-from migrator.maps.document_map import Meaning
+from migrator.documents.references import IMPOSSIBLE_GUID, Slot, is_impossible, rewrite
+from migrator.maps.document_map import ACTION, TEMPLATE, Meaning
 from migrator.plan.context import Context, is_history
 from migrator.plan.history import tolerated
 from migrator.plan.ids import impossible

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.documents.references import TAG, is_impossible
+from migrator.documents.references import is_impossible
 from migrator.errors import OperatorError
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import TAG
 from migrator.maps.parts import prefix_fits
 from migrator.selection.closure import Closure
 from migrator.selection.values import Mentioned
@@ -75,10 +76,11 @@ def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None
 
 def _reason_of_tag(closure: Closure, low: str) -> str | None:
     head = low.rpartition("/")[0]
-    names = (item.name.lower() for item in closure.taken.values() if item.type == "TagSet")
-    if ("TagSet", head) in closure.taken or (head and head in names):
+    types = [item.type for item in REGISTRY.holders(TAG)]
+    names = (item.name.lower() for item in closure.taken.values() if item.type in types)
+    if any((type_, head) in closure.taken for type_ in types) or (head and head in names):
         return ""
     if head in closure.missing or low in closure.missing:
         return "it does not exist on the server"
-    left = closure.left_out.get(("TagSet", head)) or closure.left_out.get(("TagSet", low))
-    return left.reason if left else None
+    left = (closure.left_out.get((type_, place)) for place in (head, low) for type_ in types)
+    return next((item.reason for item in left if item), None)

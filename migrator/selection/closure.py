@@ -3,7 +3,7 @@ What the chosen projects need: every document they refer to, outwards, wave by w
 
 References are followed wherever the document map names them; parts come with what they are part of. It does not go
 sideways: another project is never taken along, only named. Which projects are chosen is in ``selection``, what belongs
-to what in ``maps.parts``, which machines, tenants and releases in ``selection.members`` and ``history``.
+to what in the maps, which machines, tenants and releases in ``selection.members`` and ``history``.
 """
 
 from __future__ import annotations
@@ -13,19 +13,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body, places, spelled
-from migrator.documents.references import ACTION, TAG, TEMPLATE, TEMPLATE_ID, Controls, Slot, is_impossible, slots
+from migrator.documents.references import Controls, Slot, is_impossible, slots
 from migrator.errors import DatabaseError, UnreadableDocument
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Meaning, Noise
-from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS, is_left_out, prefix_fits
+from migrator.maps.document_map import ACTION, ANY, TAG, TEMPLATE, DocumentMap, Meaning, Noise, Role
+from migrator.maps.membership import Part
+from migrator.maps.parts import is_left_out, prefix_fits
+from migrator.maps.shared import TEMPLATE_PROPERTY
 from migrator.selection.known_ids import KnownIds
-from migrator.selection.request import Named, narrow
+from migrator.selection.request import PROJECT, Named, narrow
 from migrator.selection.row_store import RowStore
 from migrator.selection.values import Key, LeftOut, Loaded, Mentioned, Taken, Via, Wanted
 from migrator.sql.reader import FROZEN, Reader
 from migrator.sql.rows import SPACE_COLUMN, Row, Table, body_text, from_body, to_body
 
 CHUNK = 200
+_SPACE = REGISTRY.of(Role.SPACE).type
+_STEP_TEMPLATE = REGISTRY.of(Role.STEP_TEMPLATE).type
+_TAG_SET = REGISTRY.holders(TAG)[0].type
 
 
 @dataclass
@@ -58,8 +63,8 @@ class Closure:
         self.known = KnownIds(self.reader)
         self.controls.known = self.known
         for identity, item in self.roots.items():
-            self._want(Wanted(item.id, Via(None, "asked for"), ("Project",), certain=True))
-            self.known[identity] = "Project"
+            self._want(Wanted(item.id, Via(None, "asked for"), (PROJECT,), certain=True))
+            self.known[identity] = PROJECT
 
     def is_ignored(self, type_: str) -> bool:
         """
@@ -155,9 +160,9 @@ class Closure:
         if stranger:
             natural = {name: body.get(name) for name in table.map.key}
             self.leave(kind, identity, natural, "it belongs to a project that was not chosen")
-            self._name("Project", [stranger])
+            self._name(PROJECT, [stranger])
             return
-        if kind == "Tenant" and self._cut_connections(key, body):
+        if table.map.membership.connections and self._cut_connections(table.map, key, body):
             row = _row_of(table, row, body)
         name = body.get(table.map.name_property)
         self.taken[key] = Taken(kind, identity, name if isinstance(name, str) and name else identity, via)
@@ -173,24 +178,26 @@ class Closure:
         """
         for reference in document_map.references:
             owner = body.get(reference.path)
-            is_owner = reference.meaning is Meaning.OWNER and "Project" in reference.targets
+            is_owner = reference.meaning is Meaning.OWNER and PROJECT in reference.targets
             if not is_owner or not isinstance(owner, str) or not owner or owner.lower() in self.roots:
                 continue
-            if reference.targets == ("Project",) or prefix_fits("Project", owner):
+            if reference.targets == (PROJECT,) or prefix_fits(PROJECT, owner):
                 return owner
         return None
 
-    def _cut_connections(self, key: Key, body: Body) -> bool:
+    def _cut_connections(self, document_map: DocumentMap, key: Key, body: Body) -> bool:
         lost: list[str] = []
-        ids, environments = body.get("ProjectIds"), body.get("ProjectEnvironments")
-        if isinstance(ids, list):
-            lost += [item for item in ids if str(item).lower() not in self.roots]
-            body["ProjectIds"] = [item for item in ids if str(item).lower() in self.roots]
-        if isinstance(environments, dict):
-            lost += [item for item in environments if item.lower() not in self.roots]
-            body["ProjectEnvironments"] = {k: v for k, v in environments.items() if k.lower() in self.roots}
+        for name in document_map.membership.connections:
+            projects = body.get(name)
+            if isinstance(projects, list):
+                body[name] = [item for item in projects if str(item).lower() in self.roots]
+            elif isinstance(projects, dict):
+                body[name] = {item: value for item, value in projects.items() if item.lower() in self.roots}
+            else:
+                continue
+            lost += [str(item) for item in projects if str(item).lower() not in self.roots]
         if lost:
-            self.cut.append((key, "ProjectEnvironments", tuple(dict.fromkeys(map(str, lost)))))
+            self.cut.append((key, document_map.membership.connections[-1], tuple(dict.fromkeys(lost))))
         return bool(lost)
 
     def _follow(self, loaded: Sequence[Loaded]) -> None:
@@ -205,8 +212,8 @@ class Closure:
                 self.mentions.append(Mentioned(item.key, spelled(slot.path), slot.reference.targets, slot.ids))
                 self._follow_slot(item, slot)
             space = item.body.get(SPACE_COLUMN)
-            if isinstance(space, str) and space and self.reader.schema.find("Space") is not None:
-                self._want(Wanted(space, Via(item.key, SPACE_COLUMN), ("Space",)))
+            if isinstance(space, str) and space and self.reader.schema.find(_SPACE) is not None:
+                self._want(Wanted(space, Via(item.key, SPACE_COLUMN), (_SPACE,)))
         self._take_parts(loaded)
 
     def slots_of(self, document_map: DocumentMap, body: Body) -> list[Slot]:
@@ -222,7 +229,7 @@ class Closure:
         return [
             slot
             for slot in slots(document_map, body, self.controls)
-            if slot.reference.targets not in ((ACTION,), (TEMPLATE,), ("Space",))
+            if slot.reference.targets not in ((ACTION,), (TEMPLATE,), (_SPACE,))
         ]
 
     def _load_templates(self, loaded: Sequence[Loaded]) -> None:
@@ -230,14 +237,14 @@ class Closure:
         ids: dict[str, Wanted] = {}
         for item in loaded:
             for text in _template_ids(item.body):
-                if ("ActionTemplate", text.lower()) not in self.taken and text.lower() not in self.missing:
-                    place = f"Steps ({TEMPLATE_ID})"
-                    ids.setdefault(text.lower(), Wanted(text, Via(item.key, place), ("ActionTemplate",)))
+                if (_STEP_TEMPLATE, text.lower()) not in self.taken and text.lower() not in self.missing:
+                    place = f"Steps ({TEMPLATE_PROPERTY})"
+                    ids.setdefault(text.lower(), Wanted(text, Via(item.key, place), (_STEP_TEMPLATE,)))
         if ids:
-            self._take("ActionTemplate", list(ids.values()))
+            self._take(_STEP_TEMPLATE, list(ids.values()))
 
     def _follow_slot(self, item: Loaded, slot: Slot) -> None:
-        reason = NAMED_PLACES.get((item.table.map.type, slot.reference.path))
+        reason = slot.reference.named
         targets = slot.reference.targets
         place = spelled(slot.path)
         via = Via(item.key, place)
@@ -248,7 +255,7 @@ class Closure:
                 self._want_tag(text, via)
                 continue
             ordered = tuple(sorted(_candidates(targets), key=lambda type_: not prefix_fits(type_, text)))
-            named = next((t for t in ordered[:1] if t in NAMED_TYPES), None)
+            named = bool(ordered) and bool(REGISTRY[ordered[0]].membership.named)
             if named and text.lower() in self.roots:
                 continue
             if named or reason:
@@ -258,19 +265,18 @@ class Closure:
 
     def _want_tag(self, text: str, via: Via) -> None:
         head = text.rpartition("/")[0]
-        if prefix_fits("TagSet", head) or self.reader.schema.find("TagSet") is None:
-            self._want(Wanted(head or text, via, ("TagSet",)))
+        table = self.reader.schema.find(_TAG_SET)
+        if prefix_fits(_TAG_SET, head) or table is None:
+            self._want(Wanted(head or text, via, (_TAG_SET,)))
             return
-        table = self.reader.schema.find("TagSet")
-        assert table is not None
         few = narrow(table, ("Id", "Name"))
         found = [str(row[0]) for row in self.reader.by_key(few, few.columns[1], [head])]
         if found:
-            self.want("TagSet", found, via)
+            self.want(_TAG_SET, found, via)
         else:
             self.missing.add(text.lower())
 
-    def _name(self, type_: str, ids: Sequence[str], reason: str | None = None) -> None:
+    def _name(self, type_: str, ids: Sequence[str], reason: str = "") -> None:
         """
         Note documents that are mentioned and not taken along, with what a server finds them by.
         """
@@ -289,7 +295,7 @@ class Closure:
                 key = {
                     name: row[few.position(name) or 0] for name in document_map.key if few.position(name) is not None
                 }
-                why = reason or NAMED_TYPES.get(type_, "it is not part of a project")
+                why = reason or document_map.membership.named or "it is not part of a project"
                 self.leave(type_, str(row[0]), key, why)
             elif few is not None:
                 self.missing.add(text.lower())
@@ -305,14 +311,14 @@ class Closure:
             by_owner = {item.id.lower(): item for item in owners}
             left = list(owners)
             few = narrow(table, (table.columns[table.id_position], column, FROZEN))
-            if part.derived:
+            if table.map.derived_from:
                 ids = [f"{table.map.id_prefix}{item.id}" for item in owners]
                 for row in self.reader.by_key(few, few.columns[0], ids):
                     left = [item for item in left if item.id.lower() != self._take_part(part, few, row, by_owner)]
             for row in self.reader.by_key(few, column, [item.id for item in left]) if left else ():
                 self._take_part(part, few, row, by_owner)
 
-    def _take_part(self, part: Any, few: Table, row: Row, by_owner: Mapping[str, Loaded]) -> str:
+    def _take_part(self, part: Part, few: Table, row: Row, by_owner: Mapping[str, Loaded]) -> str:
         owner = str(row[few.position(part.column) or 0]).lower()
         before = by_owner.get(owner)
         if before is not None:
@@ -321,22 +327,22 @@ class Closure:
         return owner
 
 
-def _parts_of(loaded: Sequence[Loaded]) -> Iterator[tuple[Any, list[Loaded]]]:
+def _parts_of(loaded: Sequence[Loaded]) -> Iterator[tuple[Part, list[Loaded]]]:
     by_type: dict[str, list[Loaded]] = {}
     for item in loaded:
         by_type.setdefault(item.table.map.type, []).append(item)
     for type_, some in by_type.items():
-        for part in PARTS.get(type_, ()):
+        for part in REGISTRY[type_].parts:
             yield part, some
 
 
 def _candidates(targets: Sequence[str]) -> tuple[str, ...]:
-    return tuple(type_ for type_ in targets if type_ != "*" and REGISTRY.find(type_) is not None)
+    return tuple(type_ for type_ in targets if type_ != ANY and REGISTRY.find(type_) is not None)
 
 
 def _template_ids(body: Body) -> Iterator[str]:
     for pattern in ("Steps/*/Actions/*/Properties", "Properties"):
-        for place in places(body, f"{pattern}/{TEMPLATE_ID}"):
+        for place in places(body, f"{pattern}/{TEMPLATE_PROPERTY}"):
             if isinstance(place.value, str) and place.value and "#{" not in place.value:
                 yield place.value
 

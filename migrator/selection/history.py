@@ -6,10 +6,14 @@ Where their files stand is in ``export.history_layout``, which versions an expre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap
 from migrator.selection.closure import Closure
 from migrator.selection.release_versions import chooser
-from migrator.selection.request import narrow
-from migrator.selection.values import Key, Via
+from migrator.selection.request import PROJECT, narrow
+from migrator.selection.values import Key, Taken, Via
 
 
 def take_releases(closure: Closure, versions: str) -> None:
@@ -19,32 +23,48 @@ def take_releases(closure: Closure, versions: str) -> None:
     Raises:
         UsageError: there is no such release, or the expression is no range.
     """
-    table = closure.reader.schema.find("Release")
-    if table is None or closure.is_ignored("Release"):
+    for item in REGISTRY.maps:
+        if item.membership.version and item.owner:
+            _take_versions(closure, item, item.owner, versions)
+
+
+def _take_versions(closure: Closure, document_map: DocumentMap, owner: str, versions: str) -> None:
+    kind, name = document_map.type, document_map.membership.version
+    table = closure.reader.schema.find(kind)
+    if table is None or closure.is_ignored(kind):
         return
-    few = narrow(table, ("Id", "ProjectId", "Version"))
-    at = few.position("ProjectId") or 0
+    few = narrow(table, ("Id", owner, name))
+    at = few.position(owner) or 0
     projects = [item.id for item in closure.roots.values()]
     rows = list(closure.reader.by_key(few, few.columns[at], projects))
-    version = few.position("Version") or 0
+    version = few.position(name) or 0
     wanted = chooser(versions, [str(row[version]) for row in rows])
     for row in rows:
         if wanted(str(row[version])):
-            via = Via(("Project", str(row[at]).lower()), f"release {row[version]}")
-            closure.want("Release", [str(row[few.id_position])], via)
+            via = Via((PROJECT, str(row[at]).lower()), f"{document_map.words} {row[version]}")
+            closure.want(kind, [str(row[few.id_position])], via)
 
 
 def take_deployments(closure: Closure, seen: set[Key]) -> None:
     """
     Take the deployments of the releases that were taken; *seen* remembers for which that was done.
     """
-    table = closure.reader.schema.find("Deployment")
-    fresh = [item for key, item in closure.taken.items() if key[0] == "Release" and key not in seen]
+    followers = [item for item in REGISTRY.maps if item.membership.follows]
+    leaders = {type_ for item in followers for type_ in item.targets_at(item.membership.follows)}
+    fresh = [item for key, item in closure.taken.items() if key[0] in leaders and key not in seen]
     seen.update((item.type, item.id.lower()) for item in fresh)
-    if table is None or closure.is_ignored("Deployment") or not fresh:
+    for document_map in followers:
+        _take_following(closure, document_map, {item.id.lower(): item for item in fresh})
+
+
+def _take_following(closure: Closure, document_map: DocumentMap, fresh: Mapping[str, Taken]) -> None:
+    kind, column = document_map.type, document_map.membership.follows
+    table = closure.reader.schema.find(kind)
+    if table is None or closure.is_ignored(kind) or not fresh:
         return
-    few = narrow(table, ("Id", "ReleaseId"))
-    at = few.position("ReleaseId") or 0
-    for row in closure.reader.by_key(few, few.columns[at], [item.id for item in fresh]):
-        via = Via(("Release", str(row[at]).lower()), "its deployment")
-        closure.want("Deployment", [str(row[few.id_position])], via)
+    few = narrow(table, ("Id", column))
+    at = few.position(column) or 0
+    for row in closure.reader.by_key(few, few.columns[at], [item.id for item in fresh.values()]):
+        before = fresh[str(row[at]).lower()]
+        via = Via((before.type, before.id.lower()), f"its {document_map.words}")
+        closure.want(kind, [str(row[few.id_position])], via)

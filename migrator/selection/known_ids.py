@@ -17,8 +17,6 @@ from migrator.selection.request import narrow
 from migrator.sql.reader import Reader
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._]*-[^\s#{},|/]{1,90}")
-_SLUGGED = ("Account", "Feed", "Machine")
-"""Types whose ids may be made of names, on servers that began before 2019."""
 
 
 class KnownIds(dict[str, str]):
@@ -51,7 +49,7 @@ class KnownIds(dict[str, str]):
 
 def _types_of(text: str) -> list[str]:
     fitting = [item.type for item in CONFIGURATION if item.owner is None and prefix_fits(item.type, text)]
-    return fitting or list(_SLUGGED)
+    return fitting or sorted(item.type for item in CONFIGURATION if item.slugged)
 
 
 _HOLDERS = ("Properties", "Variables", "Packages", "Actions", "Steps", "Parameters", "Templates")

@@ -6,20 +6,28 @@ Only ids and columns of references are read to find them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body, places
-from migrator.maps.document_map import Column
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import Column, DocumentMap, Role
 from migrator.maps.natural_keys import fold
 from migrator.selection.closure import Closure
-from migrator.selection.request import narrow
+from migrator.selection.request import PROJECT, narrow
 from migrator.selection.values import Key, Loaded, Via
 from migrator.sql.rows import SPACE_COLUMN, Table, from_column
 
-ROLES = "Octopus.Action.TargetRoles"
-_PROCESSES = ("DeploymentProcess", "RunbookProcess")
+_MAPS = REGISTRY.maps
+_WITH_BOTH = tuple((item, both) for item in _MAPS if (both := item.membership.with_both))
+_HOLDERS = frozenset(type_ for item, (holder, _) in _WITH_BOTH for type_ in item.targets_at(holder))
+"""Types whose documents have others that come when both these and their owner are taken: tenants have values."""
+_WORKERS = tuple((item, column) for item in _MAPS if (column := item.membership.works_in))
+_POOLS = {type_: item.type for item, column in _WORKERS for type_ in item.targets_at(f"{column}/*")}
+"""Types whose documents bring what works in them, with the type of that."""
+_MACHINES = tuple((item, columns) for item in _MAPS if (columns := item.membership.by_role))
+_ENVIRONMENTS = tuple({t: None for item in _MAPS for path in item.membership.phases for t in item.targets_at(path)})
 
 
 @dataclass
@@ -33,19 +41,20 @@ class Members:
     """Whether a lifecycle without phases brings all environments and their targets."""
     gone_to: list[str] = field(default_factory=list)
     """Environments that exported deployments went to, and that steps are limited to."""
-    lifecycles: dict[str, list[str]] = field(default_factory=dict)
-    """Environments of each lifecycle's phases, by lower-case id."""
+    lifecycles: dict[Key, list[str]] = field(default_factory=dict)
+    """Environments of each lifecycle's phases."""
     used: set[str] = field(default_factory=set)
     """Lower-case ids of the lifecycles that the chosen projects and their channels use."""
     roles: dict[Any, tuple[Key, str]] = field(default_factory=dict)
     spaces: set[Any] = field(default_factory=set)
     pools: dict[str, Key] = field(default_factory=dict)
-    _values: dict[str, list[tuple[str, Key]]] = field(default_factory=dict)
-    """Tenants' values by their owner's lower-case id, until that is taken."""
+    _values: dict[tuple[str, str], list[tuple[str, Key]]] = field(default_factory=dict)
+    """Values (of tenants) by their type and their owner's lower-case id, until that is taken."""
     _heads: dict[str, list[tuple[str, Any, Any]]] = field(default_factory=dict)
-    _tenants: list[tuple[str, Key]] = field(default_factory=list)
-    _asked: Any = None
-    """For how many roles and which environments machines were looked for last."""
+    _fresh: dict[Key, str] = field(default_factory=dict)
+    """Documents (tenants) whose values were not looked for yet, with their ids."""
+    _asked: dict[str, Any] = field(default_factory=dict)
+    """For how many roles and which environments machines of a type were looked for last."""
 
     def __post_init__(self) -> None:
         self.closure.listeners.append(self.see)
@@ -54,81 +63,84 @@ class Members:
         """
         Learn from a document that was taken.
         """
-        kind, body = item.table.map.type, item.body
-        if kind in ("Project", "Channel") and isinstance(body.get("LifecycleId"), str):
-            self.used.add(body["LifecycleId"].lower())
-        if kind == "Project":
+        kind, body, rules = item.table.map.type, item.body, item.table.map.membership
+        if rules.lifecycle and isinstance(body.get(rules.lifecycle), str):
+            self.used.add(body[rules.lifecycle].lower())
+        if rules.phases:
+            self.lifecycles[item.key] = list(_texts(body, rules.phases))
+        if item.table.map.role is Role.PROJECT:
             self.spaces.add(fold(body.get(SPACE_COLUMN)))
-        elif kind == "Lifecycle":
-            self.lifecycles[item.key[1]] = list(_phase_environments(body))
-        elif kind in _PROCESSES:
-            for role in _roles(body):
-                self.roles.setdefault(fold(role), (item.key, role))
-            self.gone_to.extend(str(p.value) for p in places(body, "Steps/*/Actions/*/Environments/*"))
-        elif kind == "Deployment":
-            self.gone_to.append(str(body.get("EnvironmentId")))
-        elif kind == "WorkerPool":
+        for role in _roles(body, rules.roles):
+            self.roles.setdefault(fold(role), (item.key, role))
+        self.gone_to.extend(_texts(body, rules.goes_to))
+        if kind in _POOLS:
             before = self.closure.taken[item.key].via.before
-            if before is None or before[0] != "Worker":
+            if before is None or before[0] != _POOLS[kind]:
                 # A pool that only a worker named does not bring its other workers.
                 self.pools[item.key[1]] = item.key
-        elif kind == "Tenant":
-            self._tenants.append((item.id, item.key))
+        if kind in _HOLDERS:
+            self._fresh[item.key] = item.id
 
-    def tenants(self) -> None:
+    def connected(self) -> None:
         """
-        Take the tenants that are connected to the chosen projects.
+        Take what is connected to the chosen projects: tenants.
         """
-        table = self._table("Tenant")
-        if table is None:
-            return
-        for identity, ids, _ in self._all(table, "ProjectIds"):
-            for project in ids:
-                if project.lower() in self.closure.roots:
-                    self.closure.want("Tenant", [identity], Via(("Project", project.lower()), "connected tenant"))
+        for item in _MAPS:
+            table = self._table(item.type) if item.membership.connections else None
+            if table is None:
+                continue
+            for identity, ids, _ in self._all(table, item.membership.connections[0]):
+                for project in ids:
+                    if project.lower() in self.closure.roots:
+                        via = Via((PROJECT, project.lower()), f"connected {item.words}")
+                        self.closure.want(item.type, [identity], via)
 
     def add(self) -> None:
         """
         Take what belongs to what was taken so far; run the closure and call it again until nothing comes.
         """
-        self._add_values()
+        fresh, self._fresh = self._fresh, {}
+        for item, both in _WITH_BOTH:
+            self._add_values(item, both, fresh)
         self._add_environments()
-        self._add_machines()
-        self._add_workers()
+        for item, columns in _MACHINES:
+            self._add_machines(item.type, *columns)
+        for item, column in _WORKERS:
+            self._add_workers(item.type, column)
 
-    def _add_values(self) -> None:
-        table = self._table("TenantVariable")
-        fresh, self._tenants = dict(self._tenants), []
-        if table is not None and fresh:
-            few = narrow(table, ("Id", "TenantId", "OwnerId"))
-            by_id = {identity.lower(): key for identity, key in fresh.items()}
-            at = few.position("TenantId") or 0
-            for row in self.closure.reader.by_key(few, few.columns[at], list(fresh)):
-                owner = str(row[few.position("OwnerId") or 0] or "").lower()
-                self._values.setdefault(owner, []).append((str(row[few.id_position]), by_id[str(row[at]).lower()]))
-        for owner in [o for o in self._values if self._owns(o)]:
-            for identity, key in self._values.pop(owner):
-                self.closure.want("TenantVariable", [identity], Via(key, "its value"))
-
-    def _owns(self, owner: str) -> bool:
-        return owner in self.closure.roots or self.closure.has("LibraryVariableSet", owner)
+    def _add_values(self, item: DocumentMap, both: tuple[str, str], fresh: Mapping[Key, str]) -> None:
+        table = self._table(item.type)
+        holder, owned = both
+        mine = {key[1]: key for key in fresh if key[0] in item.targets_at(holder)}
+        if table is not None and mine:
+            few = narrow(table, ("Id", *both))
+            at = few.position(holder) or 0
+            for row in self.closure.reader.by_key(few, few.columns[at], [fresh[key] for key in mine.values()]):
+                owner = str(row[few.position(owned) or 0] or "").lower()
+                value = str(row[few.id_position]), mine[str(row[at]).lower()]
+                self._values.setdefault((item.type, owner), []).append(value)
+        types = item.targets_at(owned)
+        for place in [one for one in self._values if one[0] == item.type]:
+            if any(self.closure.has(type_, place[1]) for type_ in types):
+                for identity, key in self._values.pop(place):
+                    self.closure.want(item.type, [identity], Via(key, "its value"))
 
     def _add_environments(self) -> None:
         # A lifecycle without phases goes through all environments, by convention.
-        table = self._table("DeploymentEnvironment")
         empty = self.without_phases()
-        if table is None or not empty or not self.all_environments:
+        if not empty or not self.all_environments:
             return
-        for identity, _, space in self._all(table, None):
-            if space is None or space in self.spaces:
-                via = Via(("Lifecycle", empty[0]), "it has no phases, so all environments")
-                self.closure.want("DeploymentEnvironment", [identity], via)
+        for type_ in _ENVIRONMENTS:
+            table = self._table(type_)
+            for identity, _, space in self._all(table, None) if table is not None else ():
+                if space is None or space in self.spaces:
+                    self.closure.want(type_, [identity], Via(empty[0], "it has no phases, so all environments"))
 
-    def without_phases(self) -> list[str]:
+    def without_phases(self) -> list[Key]:
         """
-        Return the lower-case ids of the lifecycles in use that have no phases, and so go through all environments.
+        Return the lifecycles in use that have no phases, and so go through all environments.
         """
-        return sorted(one for one in self.used if one in self.lifecycles and not self.lifecycles[one])
+        return sorted(key for key, phases in self.lifecycles.items() if key[1] in self.used and not phases)
 
     def _environments(self) -> frozenset[str] | None:
         """
@@ -136,18 +148,18 @@ class Members:
         """
         if self.all_environments and self.without_phases():
             return None
-        known = [self.lifecycles[one] for one in self.used if one in self.lifecycles]
+        known = [phases for key, phases in self.lifecycles.items() if key[1] in self.used]
         return frozenset(item.lower() for phases in (*known, self.gone_to) for item in phases)
 
-    def _add_machines(self) -> None:
-        table = self._table("Machine")
+    def _add_machines(self, type_: str, of_environments: str, of_roles: str) -> None:
+        table = self._table(type_)
         if table is None or not self.roles:
             return
         wanted = self._environments()
-        if self._asked == (len(self.roles), wanted):
+        if self._asked.get(type_) == (len(self.roles), wanted):
             return
-        self._asked = (len(self.roles), wanted)
-        for identity, environments, space in self._all(table, "EnvironmentIds", "Roles"):
+        self._asked[type_] = (len(self.roles), wanted)
+        for identity, environments, space in self._all(table, of_environments, of_roles):
             where, roles = environments
             if space is not None and space not in self.spaces:
                 continue
@@ -155,16 +167,16 @@ class Members:
             if role is None or not (wanted is None or any(one.lower() in wanted for one in where)):
                 continue
             key, spelled = self.roles[role]
-            self.closure.want("Machine", [identity], Via(key, f"role {spelled}"))
+            self.closure.want(type_, [identity], Via(key, f"role {spelled}"))
 
-    def _add_workers(self) -> None:
-        table = self._table("Worker")
+    def _add_workers(self, type_: str, column: str) -> None:
+        table = self._table(type_)
         if table is None or not self.pools:
             return
-        for identity, pools, _ in self._all(table, "WorkerPoolIds"):
+        for identity, pools, _ in self._all(table, column):
             for pool in pools:
                 if pool.lower() in self.pools:
-                    self.closure.want("Worker", [identity], Via(self.pools[pool.lower()], "its worker"))
+                    self.closure.want(type_, [identity], Via(self.pools[pool.lower()], "its worker"))
 
     def _table(self, type_: str) -> Table | None:
         return None if self.closure.is_ignored(type_) else self.closure.reader.schema.find(type_)
@@ -196,15 +208,13 @@ def _listed(text: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def _phase_environments(body: Body) -> Iterator[str]:
-    for name in ("AutomaticDeploymentTargets", "OptionalDeploymentTargets"):
-        for place in places(body, f"Phases/*/{name}/*"):
+def _texts(body: Body, patterns: Iterable[str]) -> Iterator[str]:
+    for pattern in patterns:
+        for place in places(body, pattern):
             if isinstance(place.value, str):
                 yield place.value
 
 
-def _roles(body: Body) -> Iterator[str]:
-    for pattern in (f"Steps/*/Properties/{ROLES}", f"Steps/*/Actions/*/Properties/{ROLES}"):
-        for place in places(body, pattern):
-            if isinstance(place.value, str):
-                yield from (role.strip() for role in place.value.split(",") if role.strip() and "#{" not in role)
+def _roles(body: Body, patterns: Iterable[str]) -> Iterator[str]:
+    for text in _texts(body, patterns):
+        yield from (role.strip() for role in text.split(",") if role.strip() and "#{" not in role)

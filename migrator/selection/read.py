@@ -134,14 +134,14 @@ def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: 
     closure = Closure(reader, store, by_id, selection.ignored, selection.history, noise)
     members = Members(closure, selection.all_environments)
     releases: set[Key] = set()
-    members.tenants()
+    members.connected()
     take_releases(closure, selection.versions)
     while closure.waiting:
         closure.run()
         members.add()
         take_deployments(closure, releases)
     if not selection.all_environments:
-        closure.notes.extend(("Lifecycle", one) for one in members.without_phases())
+        closure.notes.extend(members.without_phases())
     return closure
 
 

@@ -12,12 +12,15 @@ from typing import Any
 
 from migrator.errors import UsageError
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Role
 from migrator.maps.natural_keys import fold
 from migrator.sql.reader import Reader
 from migrator.sql.rows import SPACE_COLUMN, Table
 from migrator.wording import counted, did_you_mean, plain
 
 _NEAR = 3
+PROJECT = REGISTRY.of(Role.PROJECT).type
+"""What is chosen; everything else comes because of it."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,11 @@ def read_choices(reader: Reader) -> Choices:
     """
     Read the heads of all projects, groups and spaces; no bodies.
     """
-    return Choices(_heads(reader, "Project"), _heads(reader, "ProjectGroup"), _heads(reader, "Space"))
+    return Choices(_heads(reader, Role.PROJECT), _heads(reader, Role.PROJECT_GROUP), _heads(reader, Role.SPACE))
 
 
-def _heads(reader: Reader, type_: str) -> tuple[Named, ...]:
-    table = reader.schema.find(type_)
+def _heads(reader: Reader, role: Role) -> tuple[Named, ...]:
+    table = reader.schema.find(REGISTRY.of(role).type)
     if table is None:
         return ()
     few = narrow(table, ("Id", "Name", SPACE_COLUMN, "ProjectGroupId"))
@@ -114,8 +117,8 @@ def chosen_projects(choices: Choices, selection: Selection) -> tuple[Named, ...]
     projects = [item for item in choices.projects if inside is None or fold(item.space) in inside]
     groups = [item for item in choices.groups if inside is None or fold(item.space) in inside]
     spaces = {item.id.lower(): item.name for item in choices.spaces}
-    wanted = {_one("project", name, projects, spaces).id for name in selection.projects}
-    ids = {_one("project group", name, groups, spaces).id.lower() for name in selection.groups}
+    wanted = {_one(Role.PROJECT, name, projects, spaces).id for name in selection.projects}
+    ids = {_one(Role.PROJECT_GROUP, name, groups, spaces).id.lower() for name in selection.groups}
     found = tuple(item for item in projects if item.id in wanted or (item.group or "").lower() in ids)
     if not found:
         raise UsageError(f"no project stands in {', '.join(selection.groups)}, so there is nothing to export")
@@ -133,10 +136,11 @@ def chosen_spaces(choices: Choices, selection: Selection) -> frozenset[str] | No
         return None
     if not choices.spaces:
         raise UsageError("this server has no spaces; leave --space out")
-    return frozenset(fold(_one("space", name, choices.spaces, {}).id) for name in selection.spaces)
+    return frozenset(fold(_one(Role.SPACE, name, choices.spaces, {}).id) for name in selection.spaces)
 
 
-def _one(kind: str, name: str, known: Sequence[Named], spaces: Mapping[str, str]) -> Named:
+def _one(role: Role, name: str, known: Sequence[Named], spaces: Mapping[str, str]) -> Named:
+    kind = REGISTRY.of(role).words
     found = [item for item in known if fold(item.name) == fold(name)]
     if len(found) > 1:
         # A collation that minds case may hold several; then the very spelling decides.

@@ -2,7 +2,7 @@
 Some projects of a tree and what they need: the part of a whole export that an import is restricted to. Pure.
 
 Outwards over every reference, never sideways: other projects and people are named, not taken, and a target has to find
-them for itself. The rules are those of a partial export (``maps.parts``).
+them for itself. The rules are those of a partial export, as the maps have them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrator.documents.references import TAG, Controls, mentions
+from migrator.documents.references import Controls, mentions
 from migrator.errors import UsageError
-from migrator.maps.document_map import Kind
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import ANY, TAG, Kind, Role
 from migrator.maps.natural_keys import fold, key_of
-from migrator.maps.parts import NAMED_PLACES, NAMED_TYPES, PARTS
 from migrator.tree.values import LeftOut, Tree, TreeDocument
 from migrator.wording import did_you_mean
 
@@ -34,10 +34,11 @@ def restrict(tree: Tree, projects: Sequence[str]) -> Tree:
         UsageError: a name that no project of the tree has.
     """
     wanted = {fold(name): name for name in projects}
-    roots = [d for d in tree.documents if d.map.type == "Project" and fold(d.body.get("Name")) in wanted]
+    projects_of = [d for d in tree.documents if d.map.role is Role.PROJECT]
+    roots = [document for document in projects_of if fold(document.body.get("Name")) in wanted]
     unknown = sorted(wanted.keys() - {fold(document.body.get("Name")) for document in roots})
     if unknown:
-        names = [str(d.body.get("Name")) for d in tree.documents if d.map.type == "Project"]
+        names = [str(document.body.get("Name")) for document in projects_of]
         hint = did_you_mean(wanted[unknown[0]], names, limit=3)
         raise UsageError(f"the tree has no project {wanted[unknown[0]]}{hint}")
     closure = _Closure(tree)
@@ -58,13 +59,13 @@ class _Closure:
     _controls: dict[str, Controls] = field(default_factory=lambda: defaultdict(Controls))
 
     def __post_init__(self) -> None:
-        columns = {(part.type, part.column) for parts in PARTS.values() for part in parts}
+        columns = {(part.type, part.column) for item in REGISTRY.maps for part in item.parts}
         for document in self.tree.documents:
             if document.map.kind is Kind.HISTORY:
                 continue
             self._controls[document.origin].add(document.map, document.id, document.body)
             self._by_id[document.origin, document.id.lower()].append(document)
-            if document.map.type == "TagSet":
+            if TAG in document.map.holds:
                 self._tag_sets[document.origin, fold(document.body.get("Name"))] = document
             for type_, column in columns:
                 owner = document.body.get(column)
@@ -73,14 +74,14 @@ class _Closure:
 
     def take(self, roots: Iterable[TreeDocument]) -> None:
         """
-        Take these documents, their parts and whatever they mention; then the tenants connected to them.
+        Take these documents, their parts and whatever they mention; then what is connected to them.
         """
         queue = deque(roots)
         projects = {(document.origin, document.id.lower()) for document in queue}
-        queue.extend(self._tenants(projects))
+        queue.extend(self._connected(projects))
         while queue:
             self._take_all(queue)
-            queue.extend(self._tenant_variables())
+            queue.extend(self._with_both())
 
     def _take_all(self, queue: deque[TreeDocument]) -> None:
         while queue:
@@ -90,37 +91,36 @@ class _Closure:
                 queue.extend(self._parts_of(document))
                 queue.extend(self._mentioned(document))
 
-    def _tenants(self, projects: set[_Place]) -> Iterator[TreeDocument]:
+    def _connected(self, projects: set[_Place]) -> Iterator[TreeDocument]:
         for document in self.tree.documents:
-            connected = document.body.get("ProjectIds")
-            if document.map.type == "Tenant" and isinstance(connected, list):
+            connections = document.map.membership.connections
+            connected = document.body.get(connections[0]) if connections else None
+            if isinstance(connected, list):
                 own = {(document.origin, str(identity).lower()) for identity in connected}
                 if own & projects:
                     yield document
 
-    def _tenant_variables(self) -> list[TreeDocument]:
+    def _with_both(self) -> list[TreeDocument]:
         """
-        Return the variables, not taken yet, of tenants that are taken for owners that are taken.
+        Return the documents, not taken yet, that come when two others are taken: a tenant's values for its projects.
         """
         held = {(d.origin, d.id.lower()) for d in self.tree.documents if id(d) in self.taken}
         return [
             document
             for document in self.tree.documents
-            if document.map.type == "TenantVariable"
+            if (both := document.map.membership.with_both)
             and id(document) not in self.taken
-            and all((document.origin, str(document.body.get(c)).lower()) in held for c in ("TenantId", "OwnerId"))
+            and all((document.origin, str(document.body.get(column)).lower()) in held for column in both)
         ]
 
     def _parts_of(self, document: TreeDocument) -> Iterator[TreeDocument]:
-        for part in PARTS.get(document.map.type, ()):
+        for part in document.map.parts:
             yield from self._parts[document.origin, part.type, part.column, document.id.lower()]
 
     def _mentioned(self, document: TreeDocument) -> Iterator[TreeDocument]:
-        named = {place for type_, place in NAMED_PLACES if type_ == document.map.type}
-        skipped = {place.partition("/")[0] for place in named}
         for mention in mentions(document.map, document.body, self._controls[document.origin]):
             for found in self._find(document.origin, mention.targets, mention.id):
-                if found.map.type in NAMED_TYPES or mention.path[0] in skipped:
+                if found.map.membership.named or mention.named:
                     self._leave_out(found)
                 else:
                     yield found
@@ -131,7 +131,7 @@ class _Closure:
             named = self._tag_sets.get((origin, fold(head)))
             return [named] if named is not None else self._by_id.get((origin, head.lower()), [])
         found = self._by_id.get((origin, identity.lower()), [])
-        return [document for document in found if "*" in targets or document.map.type in targets]
+        return [document for document in found if ANY in targets or document.map.type in targets]
 
     def _leave_out(self, document: TreeDocument) -> None:
         if id(document) not in self.taken:

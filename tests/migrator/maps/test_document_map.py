@@ -12,7 +12,21 @@ import pytest
 
 from auditor.demo.schema import table_definitions
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import Column, DocumentMap, default_map
+from migrator.maps.document_map import (
+    ACTION,
+    ANY,
+    LAST,
+    TAG,
+    TEMPLATE,
+    Column,
+    DocumentMap,
+    Meaning,
+    Role,
+    default_map,
+)
+from migrator.maps.natural_keys import key_of, rank
+from migrator.maps.parts import TAKEN_HISTORY, is_left_out
+from migrator.maps.projects import VARIABLE_SCOPES
 
 SCHEMA = table_definitions()
 NEWER = table_definitions(spaces=True)
@@ -29,8 +43,21 @@ def columns_of(table: str) -> set[str] | None:
 
 
 def patterns(item: DocumentMap) -> list[str]:
-    places = [*item.references, *item.sensitive, *item.volatile]
-    return [*(place.path for place in places), *item.confidential, *item.sets, *item.scripts, *item.embedded]
+    places = [*item.references, *item.inner, *item.sensitive, *item.volatile, *item.snapshots]
+    named = [*item.holds.values(), item.variables, item.parameters, *item.properties]
+    rules = item.membership
+    named += [*rules.connections, rules.lifecycle, *rules.phases, *rules.goes_to, *rules.roles, rules.version]
+    named += [*item.confidential, *item.sets, *item.scripts, *item.embedded]
+    return [*(place.path for place in places), *(pattern for pattern in named if pattern)]
+
+
+def columns_named(item: DocumentMap) -> set[str]:
+    """
+    Return the columns that a map relies on beside those whose form it gives.
+    """
+    rules = item.membership
+    pairs = (*(rules.with_both or ()), *(rules.by_role or ()), *rules.connections[:1])
+    return {name for name in (item.derived_from, rules.works_in, rules.follows, *pairs) if name}
 
 
 @pytest.mark.parametrize("table", sorted(NEWER))
@@ -113,7 +140,76 @@ def test_references_lead_to_known_types() -> None:
     for item in maps():
         for reference in item.references:
             for target in reference.targets:
-                assert target in ("Tag", "*") or REGISTRY.find(target), (item.table, reference)
+                assert target in (TAG, ANY) or REGISTRY.find(target), (item.table, reference)
+
+
+def test_inner_references_lead_to_what_documents_hold() -> None:
+    """
+    What a place inside a document names, some type holds; tags too.
+    """
+    targets = {target for item in maps() for reference in item.inner for target in reference.targets}
+    assert {ACTION, TEMPLATE} == targets
+    assert all(REGISTRY.holders(part) for part in (*targets, TAG))
+
+
+def test_each_role_has_its_type() -> None:
+    """
+    What the program itself rests on is one type each.
+    """
+    assert Counter(item.role for item in maps() if item.role) == dict.fromkeys(Role, 1)
+
+
+@pytest.mark.parametrize("item", REGISTRY.maps, ids=lambda item: item.table)
+def test_what_a_map_relies_on_exists(item: DocumentMap) -> None:
+    """
+    Columns by which documents belong together exist, and lead to known types; parts name their owner's type.
+    """
+    names = columns_of(item.table)
+    assert names is None or columns_named(item) <= names
+    for part in item.parts:
+        other = columns_of(part.type)
+        assert other is None or part.column in other
+        assert item.table in REGISTRY[part.type].targets_at(part.column)
+        assert REGISTRY[part.type].derived_from in ("", part.column)
+    rules = item.membership
+    places = (*(rules.with_both or ()), rules.follows, *rules.phases, rules.works_in and f"{rules.works_in}/*")
+    assert all(item.targets_at(place) for place in places if place)
+    assert all(REGISTRY[snapshot.type].snapshot_file for snapshot in item.snapshots)
+
+
+def test_an_import_takes_owners_and_keys_first() -> None:
+    """
+    Each type has a turn of its own, after those that its documents are parts of and those its key names.
+    """
+    turns = [item.import_order for item in REGISTRY.maps if item.import_order != LAST]
+    assert len(turns) == len(set(turns))
+    for item in REGISTRY.maps:
+        owners = [reference.path for reference in item.references if reference.meaning is Meaning.OWNER]
+        for name in {*key_of(item), *owners} if item.import_order != LAST else ():
+            for target in item.targets_at(name):
+                assert rank(target) < rank(item.table) or not REGISTRY.find(target), (item.table, name, target)
+
+
+def test_history_that_is_taken_is_taken_by_both() -> None:
+    """
+    What a partial export takes of history, and the frozen copies with it, an import takes; events stay behind.
+    """
+    frozen = {"VariableSet", "DeploymentProcess", "RunbookProcess"}
+    happened = {"Release", "Deployment", "ServerTask", "DeploymentHistory", "DeploymentRelatedMachine"}
+    assert frozen | happened == TAKEN_HISTORY
+    assert all(not is_left_out(REGISTRY[type_], frozenset(), history=True) for type_ in TAKEN_HISTORY)
+    assert is_left_out(REGISTRY["Release"], frozenset(), history=False)
+    assert is_left_out(REGISTRY["Event"], frozenset(), history=True)
+
+
+def test_a_scope_of_a_variable_means_one_thing() -> None:
+    """
+    Each scope whose values are ids stands once, and variables refer to what it says.
+    """
+    variables = REGISTRY["VariableSet"]
+    assert len(dict(VARIABLE_SCOPES)) == len(VARIABLE_SCOPES)
+    for scope, target in VARIABLE_SCOPES:
+        assert variables.targets_at(f"Variables/*/Scope/{scope}/*") == tuple(target.split("|"))
 
 
 def test_tables_are_found_blind_to_case() -> None:
