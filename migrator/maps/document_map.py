@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from migrator.wording import plural
 from migrator.maps.membership import Membership, Part
+from migrator.wording import plural
 
 ACTION = "Action"
 """A step's action, by its id inside its process."""
