@@ -17,7 +17,7 @@ from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
 from migrator.maps.library import LIBRARY_MAPS
 from migrator.maps.projects import PROJECT_MAPS
 from migrator.maps.reading import READINGS
-from migrator.maps.system import EXCLUDED_TABLES
+from migrator.maps.system import EXCLUDED_TABLES, VOLATILE_EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Registry:
         """
         Return the map of a known type, or of an unknown one the default.
         """
-        return self.find(table) or default_map(table)
+        return self.find(table) or replace(default_map(table), volatile=VOLATILE_EVERYWHERE)
 
     def is_excluded(self, table: str) -> bool:
         """
@@ -87,7 +87,14 @@ class Registry:
 
 _ALL = (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)
 REGISTRY = Registry(
-    tuple(replace(item, reading=READINGS[item.table]) if item.table in READINGS else item for item in _ALL),
-    EXCLUDED_TABLES,
+    REGISTRY=Registry(
+        tuple(
+            replace(
+                item, volatile=(*item.volatile, *VOLATILE_EVERYWHERE), reading=READINGS.get(item.table, item.reading)
+            )
+            for item in _ALL
+        ),
+        EXCLUDED_TABLES,
+    )
 )
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

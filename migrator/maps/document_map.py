@@ -235,6 +235,8 @@ class DocumentMap:
     columns: Mapping[str, Column] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
+    state_of: tuple[tuple[str, str, str], ...] = ()
+    """What makes a document a state, not configuration: property, value, reason. Left out unless asked for."""
     confidential: tuple[str, ...] = ()
     """Places not encrypted in the database that must not be read in a tree: sealed as they stand."""
     sets: tuple[str, ...] = ()

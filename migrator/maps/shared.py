@@ -28,6 +28,7 @@ TEMPLATE_PROPERTY = "Octopus.Action.Template.Id"
 """The step template that a step was made from."""
 PROPERTY_REFERENCES = (
     ("Octopus.Action.Package.FeedId", "Feed", "id"),
+    ("Octopus.Action.Package.NuGetFeedId", "Feed", "id"),
     (TEMPLATE_PROPERTY, "ActionTemplate", "id"),
     ("Octopus.Action.Azure.AccountId", "Account", "id"),
     ("Octopus.Account.Id", "Account", "id"),
@@ -40,6 +41,8 @@ PROPERTY_REFERENCES = (
 """Properties of actions and steps whose value is an id; ``#{...}`` expressions are left alone."""
 
 EMBEDDED_PROPERTY = "Octopus.Action.KubernetesContainers.Containers"
+EMBEDDED_PROPERTIES = (EMBEDDED_PROPERTY, "Octopus.Action.Aws.Ecs.Deploy.Containers")
+"""Properties whose text is JSON that names feeds."""
 
 
 def property_references(at: str) -> tuple[Reference, ...]:
@@ -47,7 +50,7 @@ def property_references(at: str) -> tuple[Reference, ...]:
     Return the references that a dictionary of action properties at *at* may hold.
     """
     plain = tuple(Reference(f"{at}/{name}", target, form=form) for name, target, form in PROPERTY_REFERENCES)
-    return (*plain, Reference(f"{at}/{EMBEDDED_PROPERTY}", "Feed", form="json"))
+    return (*plain, *(Reference(f"{at}/{name}", "Feed", form="json") for name in EMBEDDED_PROPERTIES))
 
 
 def action_references(at: str) -> tuple[Reference, ...]:
@@ -60,6 +63,7 @@ def action_references(at: str) -> tuple[Reference, ...]:
         Reference(f"{at}Packages/*/PackageId", "Project", form="known"),
         Reference(f"{at}Container/FeedId", "Feed"),
         Reference(f"{at}GitDependencies/*/GitCredentialId", "GitCredential"),
+        Reference(f"{at}GitDependencies/*/GitHubConnectionId", "GitHubAppConnection", Meaning.LINK),
     )
 
 
@@ -76,7 +80,7 @@ PROCESS_SETS = tuple(
     f"Steps/*/Actions/*/{name}" for name in ("Environments", "ExcludedEnvironments", "Channels", "TenantTags")
 )
 PROCESS_SCRIPTS = ("Steps/*/Actions/*/Properties",)
-PROCESS_EMBEDDED = (f"Steps/*/Actions/*/Properties/{EMBEDDED_PROPERTY}",)
+PROCESS_EMBEDDED = tuple(f"Steps/*/Actions/*/Properties/{name}" for name in EMBEDDED_PROPERTIES)
 _ROLES = "Octopus.Action.TargetRoles"
 PROCESS_MEMBERSHIP = Membership(
     goes_to=("Steps/*/Actions/*/Environments/*",),
@@ -108,9 +112,14 @@ ENDPOINT_REFERENCES = (
     Reference("Endpoint/Authentication/ClientCertificate", "Certificate"),
     Reference("Endpoint/ClusterCertificate", "Certificate"),
     Reference("Endpoint/Container/FeedId", "Feed"),
+    Reference("Endpoint/TentacleEndpointConfiguration/ProxyId", "Proxy"),
+    Reference("Endpoint/Inputs/authentication/credentials/account", "Account"),
+    Reference("Endpoint/Inputs/awsAccount", "Account"),
     Reference("MachinePolicyId", "MachinePolicy"),
 )
 ENDPOINT_SECRETS = (
     Sensitive("Endpoint/SensitiveVariablesEncryptionPassword"),
     Sensitive("Endpoint/AadUserCredentialPassword"),
 )
+ENDPOINT_CONFIDENTIAL = ("Endpoint/AadClientCredentialSecret",)
+"""Stands in clear in every model that is known."""

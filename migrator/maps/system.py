@@ -1,8 +1,11 @@
 """
-The server's own tables by name, what an Octopus database is known by, and the tables that are never exported.
+The server's own tables by name, what an Octopus database is known by,
+the tables that are never exported, and what is noise in every table.
 """
 
 from __future__ import annotations
+
+from migrator.maps.document_map import Volatile
 
 EVENTS = "Event"
 """The audit trail."""
@@ -42,4 +45,67 @@ EXCLUDED_TABLES = {
     RELATED: "derived by the server from the documents",
     "NuGetPackage": "an index of the built-in feed's files",
     "sysdiagrams": "a drawing of a database tool",
+    **dict.fromkeys(
+        (
+            "OctopusServerNodeStatus",
+            "MessageBusEvent",
+            "MessageBusCursor",
+            "HalibutMessageQueueItem",
+            "MachineHealthCheck",
+            "MachineScriptTask",
+            "TaskLogEntry",
+            "DeploymentTargetMetadataInspection",
+            "DataMigrationState",
+            "IndexUsage",
+            "IndexRebuild",
+            "DatabaseMaintenance",
+            "EventRetentionRun",
+            "DeprecationUsage",
+            "CacheKey",
+            "GitRepositoryReferenceCacheHighWatermark",
+            "ConnectProjectToTenantsTask",
+            "SampleProject",
+            "UserOnboarding",
+            "UserSession",
+            "UserFavouriteProject",
+            "GitHubAppToken",
+            "GitHubAppConnectionsCache",
+            "GitHubAppRepositoryCacheEntry",
+            "ProjectIntents",
+            "KubernetesTaskResourceStatus",
+            "ProjectTriggerExecution",
+            "RunbookRunHistory",
+            "RunbookRunRelatedMachine",
+            "DeletedSpace",
+            "GitEntityStash",
+            "ProvisionDynamicEnvironmentTask",
+            "DeprovisionDynamicEnvironmentTask",
+            "DeprovisionDynamicEnvironmentForProjectTask",
+            "DynamicInfrastructureLifecycle",
+            "ServerTaskApproval",
+            "Blob",
+            "StepPackage",
+            "PackageMetadata",
+        ),
+        "rewritten by the server in the course of its work",
+    ),
+    "SigningKey": "private keys of one installation",
 }
+
+EXCLUDED_ENDINGS = {"ReadModel": "a view the server keeps for itself", "HighWatermark": "where a cache stands"}
+"""Endings of names of tables that are left out too."""
+
+EXCLUDED_SCHEMAS = {
+    "executions": "running work",
+    "observability": "live status",
+    "nservicebus": "messages between nodes",
+    "sys": "the database's own",
+    "information_schema": "the database's own",
+}
+"""Schemas whose tables are left out, in lower case."""
+
+VOLATILE_EVERYWHERE = tuple(
+    Volatile(name, "when and by whom a row was written last: it moves though nothing else does")
+    for name in ("LastModified", "LastModifiedOn", "LastModifiedBy")
+)
+"""Of every type, known or not."""
