@@ -22,7 +22,7 @@ CONTROL = "Octopus.ControlType"
 _TAG_ID = re.compile(TAG_ID, re.IGNORECASE)
 IMPOSSIBLE_GUID = "00000000-0000-0000-0000-000000000000"
 _PLAIN_TYPES = frozenset(("string", "sensitive", ""))
-_FEED_ID = re.compile(r'("FeedId"\s*:\s*")([^"\\]*)(")')
+_FEED_ID = re.compile(r'("FeedId"\s*:\s*")([^"\\]*)(")', re.IGNORECASE)
 
 
 @dataclass
@@ -257,6 +257,9 @@ def _typed(document_map: DocumentMap, body: Body, controls: Controls) -> Iterato
     for pattern in document_map.properties:
         for holder in places(body, pattern):
             yield from _properties(holder, controls)
+        if "/" in pattern:
+            for holder in places(body, f"{pattern.rpartition('/')[0]}/Inputs"):
+                yield from _inputs(holder, controls)
 
 
 def _variables(body: Body, pattern: str, controls: Controls) -> Iterator[Slot]:
@@ -278,9 +281,15 @@ def _defaults(body: Body, pattern: str) -> Iterator[Slot]:
     for place in places(body, pattern):
         template = place.value
         target = control_target(template)
-        if target and _is_id(template.get("DefaultValue")):
-            inner = Place(template, "DefaultValue", (*place.path, "DefaultValue"))
-            yield _scalar_slot(Reference(f"{pattern}/DefaultValue", target), inner, template["DefaultValue"])
+        value = template.get("DefaultValue") if isinstance(template, dict) else None
+        if not isinstance(value, str) or not _is_id(value):
+            continue
+        inner = Place(template, "DefaultValue", (*place.path, "DefaultValue"))
+        if target:
+            yield _scalar_slot(Reference(f"{pattern}/DefaultValue", target), inner, value)
+        elif _looks_like_json(value):
+            # What a package parameter's default is made of: {"PackageId": ..., "FeedId": ...}.
+            yield from _json_slot(Reference(f"{pattern}/DefaultValue", "Feed", form="json"), inner, value)
 
 
 def _value(body: Body, by: TypedBy, related: Sequence[str], controls: Controls) -> Iterator[Slot]:
@@ -304,12 +313,32 @@ def _properties(holder: Place, controls: Controls) -> Iterator[Slot]:
     for name, text in properties.items():
         if not _is_id(text):
             continue
+        if _looks_like_json(text):
+            path = (*holder.path, name)
+            yield from _json_slot(Reference("/".join(path), "Feed", form="json"), Place(properties, name, path), text)
+            continue
         # Beyond what is declared, a property counts only if its whole text is an id that is known.
         target = declared.get(name) or controls.known.get(text.lower())
         if target:
             path = (*holder.path, name)
             form = "id" if name in declared else "known"
             yield _scalar_slot(Reference("/".join(path), target, form=form), Place(properties, name, path), text)
+
+
+def _inputs(place: Place, controls: Controls) -> Iterator[Slot]:
+    """
+    Yield the slots of a step package's inputs, however deep they are nested: texts that are exactly a known id.
+    """
+    value = place.value
+    if isinstance(value, dict | list):
+        for inner in places({"": value}, "/*"):
+            yield from _inputs(Place(inner.container, inner.key, (*place.path, inner.path[-1])), controls)
+    elif _is_id(value) and (target := controls.known.get(value.lower())):
+        yield _scalar_slot(Reference("/".join(place.path), target, form="known"), place, value)
+
+
+def _looks_like_json(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[") and _FEED_ID.search(text) is not None
 
 
 def _is_id(value: Any) -> bool:

@@ -128,3 +128,45 @@ def test_unknown_variable_type_holds_an_id_only_if_it_exists() -> None:
     }
 
     assert [slot.ids for slot in slots(REGISTRY["VariableSet"], body, controls)] == [("Accounts-1",)]
+
+
+def test_ids_in_json_are_found_whatever_the_case_of_their_key() -> None:
+    """
+    A feed is found in a text of JSON under ``FeedId`` and ``feedId``; what stands around it keeps its form.
+    """
+    text = '[ {"ContainerImageReference": {"ReferenceId": "r", "feedId":  "Feeds-8"}} ]'
+    name = "Octopus.Action.Aws.Ecs.Deploy.Containers"
+    body = {"Steps": [{"Actions": [{"Properties": {name: text, "My.Package": '{"FeedId":"Feeds-8"}'}}]}]}
+
+    new = rewrite(REGISTRY["DeploymentProcess"], body, lambda slot: ["Feeds-501" for _ in slot.ids], NOTHING)
+
+    properties = new["Steps"][0]["Actions"][0]["Properties"]
+    assert properties == {name: text.replace("Feeds-8", "Feeds-501"), "My.Package": '{"FeedId":"Feeds-501"}'}
+
+
+def test_a_package_parameters_default_names_a_feed() -> None:
+    """
+    The default of a package parameter is JSON, and its feed is a reference.
+    """
+    template = {
+        "Name": "My.Package",
+        "DefaultValue": '{"PackageId":"App","FeedId":"Feeds-8"}',
+        "DisplaySettings": {"Octopus.ControlType": "Package"},
+    }
+
+    found = mentions(REGISTRY["ActionTemplate"], {"Parameters": [template]}, NOTHING)
+
+    assert [(item.id, item.targets) for item in found] == [("Feeds-8", ("Feed",))]
+
+
+def test_inputs_of_a_step_package_are_walked_to_their_leaves() -> None:
+    """
+    However deep an account stands in a step package's inputs, it is found if it is a known id; other texts are not.
+    """
+    controls = Controls(known={"accounts-1": "Account"})
+    inputs = {"authentication": [{"credentials": {"account": "Accounts-1", "region": "eu-1"}}]}
+    body = {"Steps": [{"Actions": [{"Inputs": inputs}]}]}
+
+    found = mentions(REGISTRY["DeploymentProcess"], body, controls)
+
+    assert [(item.id, item.targets) for item in found] == [("Accounts-1", ("Account",))]
