@@ -87,14 +87,10 @@ class Registry:
 
 _ALL = (*PROJECT_MAPS, *LIBRARY_MAPS, *INFRASTRUCTURE_MAPS, *ACCESS_MAPS, *HISTORY_MAPS)
 REGISTRY = Registry(
-    REGISTRY=Registry(
-        tuple(
-            replace(
-                item, volatile=(*item.volatile, *VOLATILE_EVERYWHERE), reading=READINGS.get(item.table, item.reading)
-            )
-            for item in _ALL
-        ),
-        EXCLUDED_TABLES,
-    )
+    tuple(
+        replace(item, volatile=(*item.volatile, *VOLATILE_EVERYWHERE), reading=READINGS.get(item.table, item.reading))
+        for item in _ALL
+    ),
+    EXCLUDED_TABLES,
 )
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)
