@@ -21,7 +21,6 @@ from auditor.changes.rows import RowChanges
 from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.repository.fast_import import INCOMING, FastImport
-from auditor.repository.git import GitError
 from auditor.repository.push import Published, adopt, is_published, publish
 from auditor.repository.repository import (
     METADATA,
@@ -62,6 +61,7 @@ from migrator.report import ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.server_facts import ServerFacts
+from migrator.tree.git import GitError
 
 __all__ = ["RunOptions", "audit"]
 
@@ -351,7 +351,7 @@ def _open_repository(run: Run, stack: ExitStack) -> Repository:
     """
     Return the server's repository, locked as long as *stack*, made or taken over from the remote if there is none yet.
     """
-    options, remote = repository_options(run.settings), run.settings.repository.remote
+    options, remote = repository_options(run.settings, run.tools.stop), run.settings.repository.remote
     create(options)
     repository = check_is_ours(options)
     stack.enter_context(locked(repository.path, "auditor.lock", run.options.wait, run.tools.sleep))

@@ -12,6 +12,7 @@ from pathlib import Path
 from auditor.repository.git import GitOptions
 from auditor.repository.repository import Identity, RepositoryOptions
 from auditor.settings import ServerSettings
+from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
 from auditor.window.window import Tools, WindowOptions, release
@@ -22,9 +23,9 @@ from migrator.export.render import RenderOptions
 from migrator.exporter import ExportOptions
 
 
-def repository_options(settings: ServerSettings) -> RepositoryOptions:
+def repository_options(settings: ServerSettings, stop: Stop | None = None) -> RepositoryOptions:
     """
-    Return how a server's repository is kept.
+    Return how a server's repository is kept; *stop* breaks off what talks to its remote.
     """
     table = settings.repository
     key = table.signing_key
@@ -32,7 +33,7 @@ def repository_options(settings: ServerSettings) -> RepositoryOptions:
         Path(table.path),
         table.branch,
         Identity.parse(table.committer),
-        GitOptions(table.push_timeout, table.ssh_key_file),
+        GitOptions(table.push_timeout, table.ssh_key_file, stop or Stop()),
         reference_path(key) if key else None,
     )
 

@@ -17,6 +17,9 @@ from migrator.errors import UsageError
 
 KINDS = ("env", "file", "systemd", "command")
 _HOW = "write env:NAME, file:PATH, systemd:NAME or command:CMD"
+MASTER_KEY_VARIABLE = "OCTOPUS_MASTER_KEY"
+PASSWORD_VARIABLE = "MIGRATOR_PASSWORD"  # noqa: S105 - the variable's name
+_VARIABLES = {MASTER_KEY_VARIABLE, PASSWORD_VARIABLE}
 _REFERENCE = re.compile(rf"(?:{'|'.join(KINDS)}):(?!//)")
 _LOGIN = re.compile(r"\s*[^:/?#]+://[^:/]*:[^@]+@")
 _SETTING = re.compile(r"(?i)(?:^|[?&;])\s*(?:pwd|password)\s*=\s*[^\s;&]")
@@ -61,6 +64,22 @@ def check_reference(reference: str) -> None:
     kind, colon, name = reference.partition(":")
     if not colon or kind not in KINDS or not name:
         raise ValueError(f"a secret is given by reference, not as a literal: {_HOW}")
+    if kind == "env":
+        _VARIABLES.add(name)
+
+
+def secret_variables() -> frozenset[str]:
+    """
+    Return the environment's variables that hold secrets, as far as references told: no child process is given these.
+    """
+    return frozenset(_VARIABLES)
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return an environment for a child process: all of *environ* but ``secret_variables``.
+    """
+    return {name: value for name, value in environ.items() if name not in _VARIABLES}
 
 
 def is_reference(text: str) -> bool:

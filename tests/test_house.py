@@ -26,8 +26,7 @@ HOMES = {
     "apscheduler": ("auditor/daemon/schedule.py",),
     "click": ("migrator/cli/", "auditor/cli/"),
     "cryptography": ("migrator/secrets/ciphers.py",),
-    # The auditor's git, and the reader of a commit that is imported.
-    "git": ("auditor/repository/git.py", "migrator/tree/"),
+    "git": ("migrator/tree/git.py",),
     "httpx": ("auditor/window/octopus_api.py", "auditor/notify/", "auditor/checks/notifications.py"),
     "orjson": ("migrator/documents/canonical_json.py",),
     "prometheus_client": ("auditor/monitoring/",),

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import psutil
 
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
@@ -146,11 +147,15 @@ class Runner:
 
 
 def _kill(pid: int, group: bool) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
         if group:
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGKILL)
+            # Held meanwhile, so that all end as in one moment: it must not see its children die.
+            process.suspend()
+            for child in process.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        process.kill()
 
 
 @dataclass

@@ -118,11 +118,6 @@ def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
 
 def message(changes: Sequence[Change], facts: Sequence[tuple[str, str]], *, first: bool = False) -> str:
     """
-    Return the whole message of a commit, small enough for a pipe's buffer.
+    Return the whole message of a commit; the facts are its last paragraph, whatever its length.
     """
-    text = f"{subject(changes, first=first)}\n\n{body(changes, facts)}\n"
-    return (
-        text
-        if len(text.encode("utf-8", "replace")) < 50_000
-        else text.encode("utf-8", "replace")[:50_000].decode("utf-8", "ignore")
-    )
+    return f"{subject(changes, first=first)}\n\n{body(changes, facts)}\n"

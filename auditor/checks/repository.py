@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from auditor.checks.check import Finding, Subject, failed, passed, warned, writable
-from auditor.repository.git import GitError, GitOptions
+from auditor.repository.git import GitOptions
 from auditor.repository.push import backlog, remote_tip
 from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create
 from auditor.upkeep.signing import check_signing
 from auditor.wiring import repository_options
 from migrator.errors import OperatorError
+from migrator.tree.git import GitError
 
 _LIMIT = 60
 
@@ -83,8 +84,9 @@ def _push(found: Repository, address: str, tip: str | None, own: bool) -> Iterat
     else:
         behind = "it is empty"
     try:
-        commit = head or found.commit(found.git.run("mktree", stdin=b""), [], "A dry run\n")
-        found.git.run("push", "--dry-run", "--quiet", "--no-verify", "--", address, f"{commit}:{found.ref}")
+        commit = head or found.commit(found.git.run("mktree"), [], "A dry run\n")
+        words = ("push", "--dry-run", "--quiet", "--no-verify", "--", address, f"{commit}:{found.ref}")
+        found.git.run(*words, remote=True)
     except GitError as error:
         yield failed("remote", f"it would refuse a push: {error}", "give the key the right to push to this branch")
         return

@@ -33,10 +33,10 @@ from auditor.history.opened import Opened, index_path, moment_of
 from auditor.history.opened import opened as open_history
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.reader import open_reader
-from auditor.repository.git import Git
 from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
+from migrator.tree.git import Git
 
 FOUND = 3
 
@@ -415,7 +415,7 @@ def at(
             _out("\n".join([*lines, *(escaped(item.label) for item in found)]))
             return
         item = documents.one_document(source.index, document, commit.seq)
-        content = source.git.run("cat-file", "blob", item.blob, strip_newline_in_stdout=False)
+        content = source.git.output("cat-file", "blob", item.blob).decode("utf-8", "replace")
         if as_json:
             _out(_dumped({"commit": commit.id, **_document_json(item), "body": _masked(content)}))
         else:

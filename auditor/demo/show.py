@@ -23,11 +23,11 @@ from auditor.audit import audit
 from auditor.demo.content.server import fill
 from auditor.demo.edits import apply_edits
 from auditor.demo.stub import RestStub
-from auditor.repository.git import Git
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
 from auditor.world import RunTools
 from migrator.errors import OperatorError, UsageError
+from migrator.tree.git import Git
 from migrator.wording import counted
 
 SERVER = "demo"

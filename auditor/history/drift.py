@@ -15,8 +15,8 @@ from auditor.history.documents import Document, all_documents
 from auditor.history.index import Index, Told
 from auditor.history.names import OldNames
 from auditor.history.reader import Reader, Side, document_change, open_reader
-from auditor.repository.git import Git
 from migrator.documents.document import Body
+from migrator.tree.git import Git
 
 
 def drift(left: tuple[Git, Index, int, str], right: tuple[Git, Index, int, str]) -> Told:

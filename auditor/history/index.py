@@ -21,8 +21,8 @@ from auditor.changes.records import Element, Record, masked, plain, spelled
 from auditor.changes.wording import DocumentChange, Sides
 from auditor.history.names import NewNames, OldNames, named, names_in
 from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
-from auditor.repository.git import Git
 from migrator.errors import OperatorError
+from migrator.tree.git import Git
 
 VERSION = 1
 BATCH = 2000

@@ -17,8 +17,8 @@ from auditor.history import questions
 from auditor.history.index import Index
 from auditor.history.questions import CommitRow
 from auditor.history.reader import open_reader
-from auditor.repository.git import Git, GitError
 from migrator.errors import OperatorError, UsageError
+from migrator.tree.git import Git, GitError
 
 _FIELDS = re.compile(r"(?i)\d{4}-\d\d|\bago\b|yesterday|today|noon|midnight|last |now|^\d{10}$|\d+:\d\d")
 
@@ -108,8 +108,7 @@ def opened(
         UsageError: the path is no repository.
         OperatorError: it has no commit yet, or its index cannot be written.
     """
-    # Git started in a folder that is not there looks around the current one instead.
-    if not path.is_dir() or not Git(path).succeeds("rev-parse", "--git-dir"):
+    if not Git(path).succeeds("rev-parse", "--git-dir"):
         raise UsageError(f"{path} is not a git repository; name one by --repository")
     git = Git(path)
     try:

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 from auditor.changes.differ import differences
 from auditor.changes.records import Subject
 from auditor.changes.wording import DocumentChange
-from auditor.repository.git import Git, GitError, close
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body, display_name
 from migrator.documents.scripts import LINK, script_owner
 from migrator.maps.document_map import DocumentMap
+from migrator.tree.git import Git, GitError, close, end
 from migrator.tree.types import Types, place_of
 
 LARGEST_BLOB = 256 * 1024 * 1024
@@ -223,9 +223,8 @@ class Reader:
                 yield from (piece for piece in pieces if piece)
             if rest:
                 yield rest
-        except GeneratorExit:
-            process.kill()
-            process.communicate()
+        except BaseException:
+            end(process)
             raise
         close(process, words[0])
 

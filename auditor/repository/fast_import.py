@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from auditor.repository.git import Git, GitError, close
 from migrator.documents.file import File
+from migrator.tree.git import Git, GitError, close, end
 
 INCOMING = "refs/auditor/incoming"
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
@@ -89,13 +89,11 @@ class FastImport:
         End the stream without keeping anything.
         """
         if self._process is not None:
+            # Killed first, so that the feeder does not wait for a git that is behind.
             self._process.kill()
             if self._feeder is not None:
                 self._feeder.finish()
-            for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if stream is not None:
-                    stream.close()
-            self._process.wait()
+            end(self._process)
             self._process = None
 
     def _put(self, *pieces: bytes) -> None:
@@ -127,7 +125,6 @@ class FastImport:
         assert self._process is not None and self._feeder is not None
         process, self._process = self._process, None
         self._feeder.finish()
-        process.stdin = None
         close(process, "fast-import")
         raise GitError("git fast-import ended before its time; is the disk full?")
 

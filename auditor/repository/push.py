@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from auditor.repository.git import GitError
 from auditor.repository.repository import METADATA, Repository
+from migrator.tree.git import GitError
 
 _ATTEMPTS = 5
 _FETCHED = "refs/auditor/fetched"
@@ -42,7 +42,7 @@ def adopt(repository: Repository, remote: str) -> bool:
     """
     if remote_tip(repository, remote) is None:
         return False
-    repository.git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{repository.ref}:{_FETCHED}")
+    _fetch(repository, remote)
     tip = repository.git.run("rev-parse", "--verify", _FETCHED)
     if repository.read(METADATA, tip) is None:
         return False  # A foreign beginning, as a hosting service makes it; our tree is put on top when it is pushed.
@@ -62,9 +62,8 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
         if head is None:
             return Published(True)
         try:
-            repository.git.run(
-                "push", "--quiet", "--porcelain", "--no-verify", "--", remote, f"{head}:{repository.ref}"
-            )
+            words = ("push", "--quiet", "--porcelain", "--no-verify", "--", remote, f"{head}:{repository.ref}")
+            repository.git.run(*words, remote=True)
         except GitError as refused:
             error = str(refused)
         try:
@@ -86,12 +85,17 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
     return Published(False, ahead, oldest, tuple(superseded), error or "the remote did not take the commit")
 
 
+def _fetch(repository: Repository, remote: str) -> None:
+    words = ("fetch", "--quiet", "--no-tags", "--", remote, f"+{repository.ref}:{_FETCHED}")
+    repository.git.run(*words, remote=True)
+
+
 def _has(repository: Repository, commit: str, head: str) -> bool:
     return repository.git.succeeds("merge-base", "--is-ancestor", commit, head)
 
 
 def _put_on_top(repository: Repository, remote: str, head: str, log: Any) -> list[str]:
-    repository.git.run("fetch", "--quiet", "--no-tags", "--", remote, f"+{repository.ref}:{_FETCHED}")
+    _fetch(repository, remote)
     tip = repository.git.run("rev-parse", "--verify", _FETCHED)
     foreign = repository.git.run("rev-list", "--max-count=100", tip, f"^{head}").split()
     contained = _has(repository, head, tip)
@@ -116,7 +120,7 @@ def remote_tip(repository: Repository, remote: str) -> str | None:
     Raises:
         GitError: the remote cannot be reached.
     """
-    answer = repository.git.run("ls-remote", "--quiet", "--", remote, repository.ref)
+    answer = repository.git.run("ls-remote", "--quiet", "--", remote, repository.ref, remote=True)
     return answer.split()[0] if answer else None
 
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from auditor.repository.git import Git, GitError, GitOptions
+from auditor.repository.git import GitOptions, git_in
 from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
+from migrator.tree.git import GitError
 
 _SETTINGS = {
     "gc.auto": "0",
@@ -80,7 +81,7 @@ class Repository:
     def __init__(self, options: RepositoryOptions) -> None:
         self.options = options
         self.path = options.path
-        self.git = Git(options.path, options.git)
+        self.git = git_in(options.path, options.git)
         self._listing_algorithm: str | None = None
 
     @property
@@ -168,16 +169,11 @@ class Repository:
             "GIT_COMMITTER_DATE": date,
         }
         words = ["commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-"]
-        signing: list[str] = []
-        session = self.options.signing_key_file is not None
         if self.options.signing_key_file is not None:
-            signing = ["-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}"]
-            words.insert(1, "-S")
+            signing = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}")
+            words = [*signing, *words, "-S"]
             env |= SIGNING_ENVIRONMENT
-        # A session of its own has no terminal on which a passphrase could be asked for.
-        return self.git.run(
-            *signing, *words, stdin=message.encode("utf-8", "replace"), env=env, start_new_session=session
-        )
+        return self.git.run(*words, stdin=message.encode("utf-8", "replace"), env=env)
 
     def advance(self, new: str, old: str | None) -> None:
         """
@@ -191,7 +187,7 @@ class Repository:
         """
         head = self.head()
         if head is not None:
-            for _ in self.git.lines("rev-list", "--objects", "--max-count=1", head, end=b"\n"):
+            for _ in self.git.lines("rev-list", "--objects", "--max-count=1", head, end_of_line=b"\n"):
                 pass
 
 
@@ -218,7 +214,7 @@ def _initialize(options: RepositoryOptions) -> None:
     new = path.with_name(f".{path.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
-    Git(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+    git_in(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
     if (path / "auditor.lock").exists():
         # The very same file, so that whoever holds it goes on holding it.
         (path / "auditor.lock").rename(new / "auditor.lock")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from auditor.repository.fast_import import INCOMING, FastImport
-from auditor.repository.git import Git, GitError, close
 from auditor.repository.push import publish
 from auditor.repository.repository import METADATA, Repository, check_is_ours, clear_stale, locked
 from auditor.settings import ServerSettings
@@ -29,6 +28,7 @@ from migrator.secrets.ciphers import KeyDerivation, PasswordCipher
 from migrator.secrets.sealing import SecretsMode
 from migrator.sql.engine import open_engine
 from migrator.sql.locks import application_lock
+from migrator.tree.git import Git, GitError, close, end
 from migrator.tree.metadata import Metadata
 from migrator.tree.types import Types
 
@@ -140,11 +140,7 @@ def _blobs(git: Git, ids: list[str]) -> Iterator[bytes]:
                 raise GitError(f"git cat-file did not give the file {blob}; check the repository with `git fsck`")
             yield stdout.read(int(answer[2]) + 1)[:-1]
     except BaseException:
-        process.kill()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.wait()
+        end(process)
         raise
     close(process, "cat-file")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from auditor.repository.repository import SIGNING_ENVIRONMENT, Identity
 from auditor.settings import ServerSettings
 from auditor.wiring import reference_path
+from migrator.credentials import without_secrets
 from migrator.errors import OperatorError
 
 _NAMESPACE = "git"
@@ -73,7 +74,7 @@ def _call(key: Path, *words: str, stdin: bytes = b"") -> bytes:
             ["ssh-keygen", *words],
             input=stdin,
             capture_output=True,
-            env={**os.environ, **SIGNING_ENVIRONMENT},
+            env={**without_secrets(os.environ), **SIGNING_ENVIRONMENT},
             timeout=_LIMIT,
             # Without a terminal there is nothing to ask on.
             start_new_session=True,

@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.cli.options import Values
-from migrator.credentials import Secret, holds_password, is_reference, resolve
+from migrator.credentials import MASTER_KEY_VARIABLE, PASSWORD_VARIABLE, Secret, holds_password, is_reference, resolve
 from migrator.errors import UsageError
 from migrator.settings import InstanceSettings, find_file, load
-
-MASTER_KEY_VARIABLE = "OCTOPUS_MASTER_KEY"
-PASSWORD_VARIABLE = "MIGRATOR_PASSWORD"  # noqa: S105 - the variable's name
 
 
 @dataclass(frozen=True)

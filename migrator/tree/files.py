@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
 import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from migrator.errors import OperatorError
+from migrator.tree.git import Git, GitError, GitMissing, close, end, library
 
 LARGEST = 256 << 20
 """Bytes of the largest file that is read; the server's largest documents are far below it."""
@@ -104,28 +106,36 @@ class RevisionFiles:
         self._limit = limit
         self.warnings: list[str] = []
         self._blobs: dict[str, tuple[str, int]] = {}
-        self._git: Any = None
-        self._reader: Any = None
+        self._git = Git(repository)
+        self._reader: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RevisionFiles:
-        git = _git()
         if not self._revision or self._revision.startswith("-") or "\0" in self._revision:
             raise OperatorError(f"{self._revision!r} is not a revision; give a commit, a tag or a branch")
-        try:
-            with git.Repo(self._place) as repository:
-                directory = str(repository.git_dir)
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-            raise OperatorError(f"{self._place} is not a git repository; check the path") from None
-        self._git = git.Git(directory)
+        self._git = Git(self._directory())
         try:
             tree = self._resolved(f"{self._revision}^{{tree}}")
-        except git.GitCommandError:
+        except GitError:
             tree = self._dated()
         self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree))
         return self
 
+    def _directory(self) -> Path:
+        try:
+            git = library()
+        except GitMissing:
+            # A host without git can still export and import folders.
+            raise OperatorError(
+                "git is not installed, so no commit can be read; install it, or name a directory"
+            ) from None
+        try:
+            with git.Repo(self._place, expand_vars=False) as repository:
+                return Path(repository.git_dir)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+            raise OperatorError(f"{self._place} is not a git repository; check the path") from None
+
     def _resolved(self, name: str) -> str:
-        return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", name).strip()
+        return self._run("rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
     def _dated(self) -> str:
         """
@@ -138,10 +148,10 @@ class RevisionFiles:
         if not found:
             raise unknown
         try:
-            time = self._run("rev-parse", f"--since={found['date']}").strip().removeprefix("--max-age=")
+            time = self._run("rev-parse", f"--since={found['date']}").removeprefix("--max-age=")
             branch = self._resolved(found["branch"] or "HEAD")
-            commit = self._run("rev-list", "-1", "--first-parent", f"--min-age={time}", branch).strip()
-        except _git().GitCommandError:
+            commit = self._run("rev-list", "-1", "--first-parent", f"--min-age={time}", branch)
+        except GitError:
             raise unknown from None
         # git takes what it does not understand for the present moment.
         if abs(int(time) - clock.time()) < _MOMENT and found["date"].lower() not in ("now", "today"):
@@ -152,18 +162,14 @@ class RevisionFiles:
 
     def __exit__(self, *exc: object) -> None:
         if self._reader is not None:
-            self._reader.stdin.close()
-            self._reader.stdout.close()
-            self._reader.wait()
+            if exc[0] is None:
+                close(self._reader, "cat-file")
+            end(self._reader)
             self._reader = None
 
-    def _command(self, *arguments: str) -> list[str]:
-        # The directory is named, so that a GIT_DIR in the environment cannot lead elsewhere.
-        return ["git", "--git-dir", str(self._git.working_dir), *arguments]
-
-    def _run(self, *arguments: str) -> str:
-        out: Any = self._git.execute(self._command(*arguments), stdout_as_string=False)
-        return os.fsdecode(out)
+    def _run(self, *words: str) -> str:
+        # The directory is named: it may be of a work tree, and another user's.
+        return self._git.run("--git-dir", str(self._git.path), *words)
 
     def _list(self, listing: str) -> None:
         for line in filter(None, listing.split("\0")):
@@ -202,24 +208,17 @@ class RevisionFiles:
 
     def _content(self, blob: str) -> bytes:
         if self._reader is None:
-            self._reader = self._git.execute(self._command("cat-file", "--batch"), as_process=True, istream=-1)
-        self._reader.stdin.write(blob.encode() + b"\n")
-        self._reader.stdin.flush()
-        header = self._reader.stdout.readline().split()
+            self._reader = self._git.start("--git-dir", str(self._git.path), "cat-file", "--batch")
+        asked, answer = self._reader.stdin, self._reader.stdout
+        assert asked is not None and answer is not None
+        asked.write(blob.encode() + b"\n")
+        asked.flush()
+        header = answer.readline().split()
         if len(header) != 3:
             raise OperatorError(f"the repository {self._place} is damaged: {blob} is missing; run `git fsck` there")
-        content: bytes = self._reader.stdout.read(int(header[2]))
-        self._reader.stdout.read(1)
+        content = answer.read(int(header[2]))
+        answer.read(1)
         return content
-
-
-def _git() -> Any:
-    # Looked for only here: a host without git can still export and import folders.
-    try:
-        import git
-    except ImportError:
-        raise OperatorError("git is not installed, so no commit can be read; install it, or name a directory") from None
-    return git
 
 
 def _refuse(error: OSError) -> None:

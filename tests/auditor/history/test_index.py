@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from auditor.history import documents, questions
 from auditor.history.index import VERSION, Index, check
 from auditor.history.questions import Filter
-from auditor.repository.git import Git
 from migrator.errors import UsageError
+from migrator.tree.git import Git
 from tests.support.histories import History, project, secret, shop, variables
 
 URL = "https://shop.example.com"

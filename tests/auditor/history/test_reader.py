@@ -11,7 +11,7 @@ import pytest
 
 from auditor.changes.records import Op, spelled
 from auditor.history.reader import Changed, Commit, open_reader
-from auditor.repository.git import Git
+from migrator.tree.git import Git
 from tests.support.histories import History, project, shop, variables
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from auditor.repository.fast_import import FastImport, blob_id
-from auditor.repository.git import GitError
 from auditor.repository.repository import (
     Busy,
     Repository,
@@ -22,6 +21,7 @@ from auditor.repository.repository import (
 )
 from migrator.documents.file import File
 from migrator.errors import OperatorError
+from migrator.tree.git import GitError
 from tests.support.audits import git, tree_files
 
 
@@ -88,6 +88,32 @@ def test_the_branch_moves_only_from_where_it_was(repository: Repository) -> None
 
     with pytest.raises(GitError):
         repository.advance(first, first)
+
+
+def test_a_message_of_any_length(repository: Repository) -> None:
+    """
+    A commit says all that it was given to say, however long that is.
+    """
+    message = "One line\n\n" + "\n".join(f"  a document {number}" for number in range(100_000)) + "\n\nServer: prod\n"
+    tree = repository.tree(commit(repository, File("a", b"1")))
+
+    long = repository.commit(tree, [], message)
+
+    assert len(message) > 1_000_000
+    assert git(repository.path, "log", "-1", "--format=%B", long) == message.strip()
+
+
+def test_a_repository_that_is_gone_is_not_looked_for_above(tmp_path: Path) -> None:
+    """
+    Where the repository is damaged, one in a folder above is never taken for it.
+    """
+    git(tmp_path, "init", "--quiet", "--bare", ".")
+    options = RepositoryOptions(tmp_path / "r.git")
+    create(options)
+    (options.path / "HEAD").write_text("nonsense")
+
+    with pytest.raises(OperatorError, match="not a repository that git can read"):
+        check_is_ours(options)
 
 
 def test_half_made_repositories_are_no_hindrance(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def test_a_repository_is_closed_after_use(repository: Path) -> None:
     """
     with RevisionFiles(repository, "HEAD") as files:
         files.read("metadata.json")
-        process = files._reader.proc
+        process = files._reader
+    assert process is not None
     assert process.poll() == 0
 
 
