@@ -14,6 +14,7 @@ from typing import Any
 from auditor.settings import ExportTable
 from migrator.export.read import Server, read_rows, reader_of
 from migrator.export.spool import Spool
+from migrator.maps.document_map import Role
 from migrator.maps.natural_keys import fold
 from migrator.partial_exporter import partial_facts
 from migrator.selection.read import read_selected, without
@@ -76,7 +77,7 @@ def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | 
     """
     Return whether a row belongs to one of the spaces, or to the whole server.
     """
-    at = table.id_position if table.map.type == "Space" else table.position(SPACE_COLUMN)
+    at = table.id_position if table.map.role is Role.SPACE else table.position(SPACE_COLUMN)
     if at is None:
         return None
     return lambda row: row[at] is None or fold(row[at]) in inside

@@ -30,7 +30,7 @@ from migrator.export.stream import Rendition
 from migrator.export.task_logs import copy_task_logs
 from migrator.exporter import ExportOptions, Progress, report_of, stays
 from migrator.maps.document_map import DocumentMap, Kind, Noise
-from migrator.octopus_format.classes import CONFIGURATION_FILES
+from migrator.octopus_format.classes import FILES
 from migrator.octopus_format.form import OctopusMetadata, as_stored, octopus_metadata, write_document
 from migrator.report import Report
 from migrator.secrets.ciphers import InterchangeCipher
@@ -64,8 +64,7 @@ class OctopusLayout(Layout):
         """
         Return a document's path below the root.
         """
-        if document_map.table == "Configuration":
-            identity = CONFIGURATION_FILES.get(identity.lower(), identity)
+        identity = FILES.get(document_map.type, {}).get(identity.lower(), identity)
         return super().path(document_map, identity, body)
 
 

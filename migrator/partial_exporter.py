@@ -190,7 +190,7 @@ def tasks_of(selected: Selected) -> frozenset[str]:
     """
     Return the ids of the tasks that were taken, in lower case.
     """
-    return frozenset(low for type_, low in selected.taken if type_ == "ServerTask")
+    return frozenset(low for type_, low in selected.taken if REGISTRY[type_].task_logs)
 
 
 def _with_selection(report: Report, selected: Selected) -> PartialReport:

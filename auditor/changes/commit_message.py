@@ -14,12 +14,6 @@ from migrator.wording import counted
 
 SUBJECT = 120
 _NAMES_SHOWN = 40
-_OF_OWNER = {
-    "VariableSet": "Variables of {}",
-    "DeploymentProcess": "Deployment process of {}",
-    "RunbookProcess": "Process of runbook {}",
-    "DeploymentSettings": "Settings of {}",
-}
 
 
 class Outcome(Enum):
@@ -68,19 +62,15 @@ def _phrases(changes: Iterable[Change]) -> list[str]:
     groups: defaultdict[tuple[str, Outcome], list[str]] = defaultdict(list)
     for change in changes:
         groups[change.type, change.outcome].append(change.name)
-    ranked = sorted(groups.items(), key=lambda item: (_rank(item[0][0]), item[0][0], item[0][1].value))
+    ranked = sorted(groups.items(), key=lambda item: (-REGISTRY[item[0][0]].prominence, item[0][0], item[0][1].value))
     return [_phrase(kind, names, outcome) for (kind, outcome), names in ranked]
 
 
-def _rank(kind: str) -> int:
-    order = ("Project", "VariableSet", "DeploymentProcess", "LibraryVariableSet", "Machine", "Tenant")
-    return order.index(kind) if kind in order else len(order)
-
-
 def _phrase(kind: str, names: list[str], outcome: Outcome) -> str:
-    if kind in _OF_OWNER:
+    of_owner = REGISTRY[kind].of_owner
+    if of_owner:
         shown = ", ".join(sorted(names)) if len(names) <= 2 else f"{len(names)} projects or sets"
-        return f"{_OF_OWNER[kind].format(shown)} {outcome.value}"
+        return f"{of_owner.format(shown)} {outcome.value}"
     words = REGISTRY[kind].called(len(names))
     if len(names) == 1:
         return f"{words[:1].upper()}{words[1:]} {names[0]} {outcome.value}"

@@ -6,10 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY
 
-_COMPANIONS = ("VariableSet", "DeploymentProcess", "RunbookProcess", "DeploymentSettings")
 _TYPES = {item.folder.lower(): item.table for item in REGISTRY.maps if "{" not in item.folder}
+_COMPANIONS = {
+    ending: item.table
+    for item in REGISTRY.maps
+    if item.file.startswith("{dir}/") and (ending := item.file.rpartition("{owner}")[2])
+}
+"""What follows the owner's name in the names of files that stand with their owner; ``{`` begins what differs."""
 
 
 def documents_of(paths: Iterable[str]) -> list[str]:
@@ -24,10 +30,11 @@ def group_of(path: str) -> str:
     Return the type that a document's path looks like.
     """
     parts = path.split("/")
-    if parts[0] == "Spaces" and len(parts) > 3:
+    if parts[0] == SPACES and len(parts) > 3:
         parts = parts[2:]
     file = parts[-1].removesuffix(".json")
-    for ending in _COMPANIONS:
-        if file.endswith(f"-{ending}"):
-            return ending
-    return "TenantVariable" if "-variables-" in file else _TYPES.get(parts[0].lower(), parts[0])
+    for ending, table in _COMPANIONS.items():
+        fixed, differs, _ = ending.partition("{")
+        if fixed in file if differs else file.endswith(fixed):
+            return table
+    return _TYPES.get(parts[0].lower(), parts[0])

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from migrator.documents.document import Body
-from migrator.maps.document_map import DocumentMap
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap, Role
 
+SPACES = REGISTRY.of(Role.SPACE).folder
+"""The folder of spaces, each of which is a folder of its own in it."""
 NAME_CHARACTERS = 80
 NAME_BYTES = 180
 SEGMENT_CHARACTERS = 120
@@ -131,7 +134,7 @@ class Layout:
         Remember a document that may own others, or a space; all of them, before places are asked for.
         """
         self._known[owner.id.lower()] = owner
-        if owner.map.table == "Space":
+        if owner.map.role is Role.SPACE:
             self._spaces[owner.id.lower()] = self._place(owner).name
 
     def owner_place(self, owner: str | None) -> OwnerPlace | None:
@@ -175,7 +178,7 @@ class Layout:
         """
         if not space:
             return ""
-        return f"Spaces/{self._spaces.get(space.lower()) or safe_id(space)}/"
+        return f"{SPACES}/{self._spaces.get(space.lower()) or safe_id(space)}/"
 
     def path(self, document_map: DocumentMap, identity: str, body: Body) -> str:
         """
@@ -200,7 +203,7 @@ class Layout:
             values["owner"] = place.name if place else safe_id(str(owner or "none"))
             values["dir"] = place.directory if place else ""
         path = template.format_map(values) + ".json"
-        if "{dir}" in template or document_map.table == "Space":
+        if "{dir}" in template or document_map.role is Role.SPACE:
             return path
         return self.space_folder(space if isinstance(space, str) else None) + path
 

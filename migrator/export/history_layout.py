@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.documents.document import Body, by_number
+from migrator.documents.document import Body, by_number, places
 from migrator.documents.layout import Layout, safe_id, safe_name
 from migrator.errors import UnreadableDocument
 from migrator.export.spool import Spool, SpooledTable
-from migrator.sql.rows import Row, body_text, to_body
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap
+from migrator.sql.rows import SPACE_COLUMN, Row, body_text, to_body
 
 FROZEN = "IsFrozen"
+CHANNEL = "ChannelId"
 Key = tuple[str, str]
-_NAMES = {
-    "VariableSet": "variable-set-snapshot",
-    "DeploymentProcess": "deployment-process-snapshot",
-    "RunbookProcess": "runbook-process-snapshot",
-}
+_SETTLED = tuple(item for item in REGISTRY.maps if item.snapshots)
+"""Releases, then deployments: the documents that bring frozen copies along."""
+_CHANNELS = frozenset(type_ for item in _SETTLED for type_ in item.targets_at(CHANNEL))
 
 
 @dataclass
@@ -40,57 +41,48 @@ class HistoryPlaces:
         """
         channels = self._channels()
         frozen = self._frozen()
-        for body in self._bodies("Release"):
-            folder = self._release_folder(body, channels)
-            self._put("Release", str(body.get("Id")), f"{folder}/release")
-            self._put_frozen(frozen, folder, body)
-        for body in self._bodies("Deployment"):
-            folder = f"{self._space(body)}Deployments/{self._project(body)}/{safe_id(str(body.get('Id')))}"
-            self._put("Deployment", str(body.get("Id")), f"{folder}/deployment")
-            self._put_frozen(frozen, folder, body)
+        for item in _SETTLED:
+            for body in self._bodies(item.type):
+                path = self._path(item, body, channels)
+                self._put(item.type, str(body.get("Id")), path)
+                self._put_frozen(item, frozen, path.rpartition("/")[0], body)
         for (type_, low), (identity, owner) in frozen.items():
             place = self.layout.owner_place(owner)
             name = place.name if place else safe_id(owner or "none")
-            self._put(type_, low, f"Releases/{name}/{_NAMES[type_]}s/{safe_id(identity)}")
+            folder = f"{_SETTLED[0].folder}/{name}/{REGISTRY[type_].snapshot_file}s"
+            self._put(type_, low, f"{folder}/{safe_id(identity)}")
 
     def _put(self, type_: str, identity: str, path: str) -> None:
         self.layout.fixed[type_, identity.lower()] = f"{path}.json"
 
-    def _release_folder(self, body: Body, channels: dict[str, str]) -> str:
-        channel = str(body.get("ChannelId") or "")
-        name = channels.get(channel.lower()) or safe_id(channel or "none")
-        version = safe_name(str(body.get("Version")), str(body.get("Id")))
-        return f"{self._space(body)}Releases/{self._project(body)}/{name}/{version}"
-
-    def _put_frozen(self, frozen: dict[Key, tuple[str, str]], folder: str, body: Body) -> None:
-        for type_, name in (
-            ("DeploymentProcess", "ProjectDeploymentProcessSnapshotId"),
-            ("DeploymentProcess", "DeploymentProcessId"),
-            ("VariableSet", "ProjectVariableSetSnapshotId"),
-            ("VariableSet", "ManifestVariableSetId"),
-        ):
-            low = str(body.get(name) or "").lower()
-            if frozen.pop((type_, low), None) is not None:
-                self._put(type_, low, f"{folder}/{_NAMES[type_]}")
-        for item in body.get("LibraryVariableSetSnapshots") or []:
-            low = str(item.get("VariableSetSnapshotId") or "").lower() if isinstance(item, dict) else ""
-            found = frozen.pop(("VariableSet", low), None)
-            if found is not None:
-                self._put("VariableSet", low, f"{folder}/library-{_NAMES['VariableSet']} [{safe_id(found[0])}]")
-
-    def _project(self, body: Body) -> str:
-        owner = str(body.get("ProjectId") or "")
+    def _path(self, document_map: DocumentMap, body: Body, channels: dict[str, str]) -> str:
+        identity, channel = str(body.get("Id")), str(body.get(CHANNEL) or "")
+        owner, space = str(body.get(document_map.owner or "") or ""), body.get(SPACE_COLUMN)
         place = self.layout.owner_place(owner)
-        return place.name if place else safe_id(owner or "none")
+        path = (document_map.settled or document_map.file).format(
+            owner=place.name if place else safe_id(owner or "none"),
+            channel=channels.get(channel.lower()) or safe_id(channel or "none"),
+            version=safe_name(str(body.get("Version")), identity),
+            id=safe_id(identity),
+        )
+        return f"{self.layout.space_folder(space if isinstance(space, str) else None)}{path}"
 
-    def _space(self, body: Body) -> str:
-        space = body.get("SpaceId")
-        return self.layout.space_folder(space if isinstance(space, str) else None)
+    def _put_frozen(
+        self, document_map: DocumentMap, frozen: dict[Key, tuple[str, str]], folder: str, body: Body
+    ) -> None:
+        for snapshot in document_map.snapshots:
+            for place in places(body, snapshot.path):
+                low = str(place.value or "").lower()
+                found = frozen.pop((snapshot.type, low), None)
+                if found is not None:
+                    name = REGISTRY[snapshot.type].snapshot_file
+                    file = snapshot.file.format(snapshot=name, id=safe_id(found[0]))
+                    self._put(snapshot.type, low, f"{folder}/{file}")
 
     def _channels(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for position, item in enumerate(self.spool.tables):
-            if item.table.map.type == "Channel":
+            if item.table.map.type in _CHANNELS:
                 for _, head, _ in self.spool.rows(position):
                     found[str(head[0]).lower()] = self.layout.base(item.table.map, str(head[0]), head[3])
         return found
@@ -102,7 +94,7 @@ class HistoryPlaces:
         found: dict[Key, tuple[str, str]] = {}
         for position, item in enumerate(self.spool.tables):
             at = item.table.position(FROZEN)
-            if item.table.map.type in _NAMES and at is not None:
+            if item.table.map.snapshot_file and at is not None:
                 for _, head, packed in self.spool.rows(position):
                     if Spool.unpack(packed)[at]:
                         kind = item.table.map.type

@@ -9,6 +9,9 @@ Sources: exports of Octopus.Migrator 3.4 to 3.15 and the server's schema of 2018
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 TYPE = "$type"
 METADATA_TYPES = (
     "Octopus.Migrator.ExportProcess.ServerMetadata, Octopus.Migrator",
@@ -16,6 +19,21 @@ METADATA_TYPES = (
 )
 NAMESPACE = "Octopus.Core.Model."
 ASSEMBLY = ", Octopus.Core"
+
+
+@dataclass(frozen=True)
+class Varied:
+    """
+    How the class of a document follows from one of its properties: by ``classes``, else made of ``otherwise``.
+
+    ``missing`` stands for a value that is not there. Lower-case values in ``classes`` are found blind to case.
+    """
+
+    property: str
+    classes: Mapping[str, str]
+    otherwise: str = ""
+    missing: str = ""
+
 
 CLASSES = {
     "ActionTemplate": "Projects.ActionTemplate",
@@ -53,27 +71,40 @@ CLASSES = {
 }
 """Class of each type whose documents are all of one class."""
 
-ACCOUNT_CLASS = "Environments.Accounts.{}Account"
-"""Class of an account, by its AccountType."""
-FEED_CLASSES = {
-    "NuGet": "NuGet.NuGetFeed",
-    "BuiltIn": "NuGet.NuGetFeed",
-    "Docker": "Docker.DockerFeed",
-    "Maven": "Maven.MavenFeed",
-    "GitHub": "GitHub.GitHubFeed",
+_ACCOUNT = "Environments.Accounts.{}Account"
+_ACCOUNT_TYPES = (
+    *("UsernamePassword", "SshKeyPair", "AzureSubscription", "AzureServicePrincipal"),
+    *("AmazonWebServices", "Token"),
+)
+VARIED = {
+    "Account": Varied("AccountType", {kind: _ACCOUNT.format(kind) for kind in _ACCOUNT_TYPES}, _ACCOUNT),
+    "Feed": Varied(
+        "FeedType",
+        {
+            "NuGet": "NuGet.NuGetFeed",
+            "BuiltIn": "NuGet.NuGetFeed",
+            "Docker": "Docker.DockerFeed",
+            "Maven": "Maven.MavenFeed",
+            "GitHub": "GitHub.GitHubFeed",
+        },
+        "{0}.{0}Feed",
+        "NuGet",
+    ),
+    "Configuration": Varied(
+        "Id",
+        {
+            "features": "Features.FeaturesConfiguration",
+            "serverconfig": "Server.ServerConfiguration",
+            "smtp": "Smtp.SmtpConfiguration",
+            "webportal": "WebPortal.WebPortalConfiguration",
+            "license": "Installation.License",
+            "certificate-global": "Configuration.CertificateConfiguration",
+        },
+    ),
 }
-"""Class of a feed, by its FeedType."""
-CONFIGURATION_CLASSES = {
-    "features": "Features.FeaturesConfiguration",
-    "serverconfig": "Server.ServerConfiguration",
-    "smtp": "Smtp.SmtpConfiguration",
-    "webportal": "WebPortal.WebPortalConfiguration",
-    "license": "Installation.License",
-    "certificate-global": "Configuration.CertificateConfiguration",
-}
-"""Class of a row of Configuration, by its id."""
-CONFIGURATION_FILES = {"serverconfig": "server"}
-"""Names of files that are not simply the id."""
+"""Classes of the types whose documents are of several."""
+FILES = {"Configuration": {"serverconfig": "server"}}
+"""Names of files that are not simply the id, by type and id."""
 
 LEADING = {
     "ActionTemplate": "Id Name Description Version ActionType CommunityActionTemplateId Properties Parameters",
@@ -117,3 +148,5 @@ OMITTED: dict[str, dict[str, object]] = {
     "RunbookProcess": {"IsFrozen": False},
 }
 """Properties that are not written when they have this value."""
+WITHOUT_EMPTY = {"VariableSet": ("Variables", "Scope")}
+"""A property of the elements of a list that is not written when it is empty."""

@@ -19,17 +19,16 @@ from migrator.documents.document import Body, element_names, places, spelled
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.octopus_format.classes import (
-    ACCOUNT_CLASS,
     ASSEMBLY,
     CLASSES,
-    CONFIGURATION_CLASSES,
-    FEED_CLASSES,
     LEADING,
     METADATA_TYPES,
     NAMESPACE,
     OMITTED,
     TRAILING,
     TYPE,
+    VARIED,
+    WITHOUT_EMPTY,
 )
 from migrator.secrets.ciphers import InterchangeCipher, find_ciphertexts, is_ciphertext
 from migrator.secrets.sealing import SECRET, MixedText, SecretText
@@ -133,13 +132,10 @@ def class_name(document_map: DocumentMap, body: Body) -> str | None:
     Return a document's ``$type``, ``None`` where it is not known.
     """
     name = CLASSES.get(document_map.type)
-    if document_map.type == "Account":
-        name = ACCOUNT_CLASS.format(body.get("AccountType"))
-    elif document_map.type == "Feed":
-        kind = str(body.get("FeedType") or "NuGet")
-        name = FEED_CLASSES.get(kind, f"{kind}.{kind}Feed")
-    elif document_map.type == "Configuration":
-        name = CONFIGURATION_CLASSES.get(str(body.get("Id")).lower())
+    varied = VARIED.get(document_map.type)
+    if varied is not None:
+        value = str(body.get(varied.property) or varied.missing)
+        name = varied.classes.get(value) or varied.classes.get(value.lower()) or varied.otherwise.format(value)
     return f"{NAMESPACE}{name}{ASSEMBLY}" if name else None
 
 
@@ -180,15 +176,16 @@ def _without_defaults(document_map: DocumentMap, body: Body) -> Body:
         for key, value in body.items()
         if not (key in omitted and (value is None or value == omitted[key]))
     }
-    if document_map.type == "VariableSet" and isinstance(kept.get("Variables"), list):
-        kept["Variables"] = [_without_empty_scope(variable) for variable in kept["Variables"]]
+    elements, name = WITHOUT_EMPTY.get(document_map.type, (None, ""))
+    if elements and isinstance(kept.get(elements), list):
+        kept[elements] = [_without_empty(element, name) for element in kept[elements]]
     return kept
 
 
-def _without_empty_scope(variable: Any) -> Any:
-    if isinstance(variable, dict) and "Scope" in variable and not variable["Scope"]:
-        return {key: value for key, value in variable.items() if key != "Scope"}
-    return variable
+def _without_empty(element: Any, name: str) -> Any:
+    if isinstance(element, dict) and name in element and not element[name]:
+        return {key: value for key, value in element.items() if key != name}
+    return element
 
 
 def _ordered(document_map: DocumentMap, body: Body) -> Body:

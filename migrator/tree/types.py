@@ -10,15 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrator.documents.document import Body
+from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY, Registry
 from migrator.maps.document_map import DocumentMap, Meaning, default_map
-from migrator.octopus_format.classes import ACCOUNT_CLASS, CLASSES, CONFIGURATION_CLASSES, FEED_CLASSES, NAMESPACE, TYPE
-
-SPACES = "Spaces"
-CERTIFICATE = "certificate-global"
-SNAPSHOT_FOLDERS = ("releases", "deployments")
-SNAPSHOTS = ("VariableSet", "DeploymentProcess", "RunbookProcess")
-"""Types whose frozen copies stand with the releases and deployments that use them."""
+from migrator.octopus_format.classes import CLASSES, NAMESPACE, TYPE, VARIED
 
 
 @dataclass(frozen=True)
@@ -60,8 +55,11 @@ class Types:
                 self._main[f"{item.table}s".lower()] = item
                 for folder in self._owner_folders(item):
                     self._companions.setdefault(folder.lower(), []).append(item)
-        for folder in SNAPSHOT_FOLDERS:
-            self._companions[folder] = [registry[type_] for type_ in SNAPSHOTS]
+        # Frozen copies stand with the releases and deployments that use them.
+        for item in registry.maps:
+            if item.snapshots:
+                self._companions[item.folder.lower()] = [other for other in registry.maps if other.snapshot_file]
+        self._anywhere = {identity: item for item in registry.maps for identity in item.ids_anywhere}
         self._classes = dict(_classes())
 
     def _owner_folders(self, item: DocumentMap) -> Iterable[str]:
@@ -85,9 +83,8 @@ class Types:
         """
         Return the type of a document, ``None`` if there is none for it.
         """
-        if identity.lower() == CERTIFICATE:
-            # Up to 3.8 the server's own certificate stood among the users' ones.
-            return self._registry["Configuration"]
+        if identity.lower() in self._anywhere:
+            return self._anywhere[identity.lower()]
         named = self._by_class(body)
         if named is not None:
             return named
@@ -113,16 +110,6 @@ class Types:
 def _classes() -> Iterable[tuple[str, str]]:
     for table, name in CLASSES.items():
         yield f"{NAMESPACE}{name}".lower(), table
-    for kind in (
-        "UsernamePassword",
-        "SshKeyPair",
-        "AzureSubscription",
-        "AzureServicePrincipal",
-        "AmazonWebServices",
-        "Token",
-    ):
-        yield f"{NAMESPACE}{ACCOUNT_CLASS.format(kind)}".lower(), "Account"
-    for name in FEED_CLASSES.values():
-        yield f"{NAMESPACE}{name}".lower(), "Feed"
-    for name in CONFIGURATION_CLASSES.values():
-        yield f"{NAMESPACE}{name}".lower(), "Configuration"
+    for table, varied in VARIED.items():
+        for name in varied.classes.values():
+            yield f"{NAMESPACE}{name}".lower(), table
