@@ -57,6 +57,7 @@ from migrator.export.read import Server, look_at, probe, reads_one_state
 from migrator.export.spool import Spool
 from migrator.export.stream import Rendition
 from migrator.exporter import metadata_of, renderer_of
+from migrator.maps.system import EVENTS
 from migrator.report import ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation
 from migrator.sql.locks import AlreadyLocked, application_lock
@@ -141,7 +142,7 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
         seconds=run.settings.maintenance.full_run_every
     )
     run.full = due or run.options.full
-    newest, before = run.probe.get("Event", ""), run.status.probe.get("Event", "")
+    newest, before = run.probe.get(EVENTS, ""), run.status.probe.get(EVENTS, "")
     now, then = number(newest), number(before)
     if now is not None and then is not None and now < then:
         run.went_back = (before, newest)

@@ -12,15 +12,15 @@ from migrator.errors import SecretError
 from migrator.export.read import Server, look_at, reader_of, reads_one_state
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind
+from migrator.maps.system import CORE_TABLES, EVENTS, INSTALLATIONS
 from migrator.sql.engine import odbc_drivers, open_engine, parse_address
-from migrator.sql.reader import CORE_TABLES
 from migrator.sql.rights import Rights, database_time, read_rights
 from migrator.sql.server_facts import read_facts
 
 _SHOWN = 8
 NEEDED = frozenset(item.table for item in REGISTRY.maps if item.kind is not Kind.HISTORY) | {
-    "Event",
-    "OctopusServerInstallationHistory",
+    EVENTS,
+    INSTALLATIONS,
 }
 
 

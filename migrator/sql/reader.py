@@ -20,6 +20,7 @@ from sqlalchemy.sql import quoted_name
 from migrator.errors import DatabaseError
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind, default_map
+from migrator.maps.system import CORE_TABLES, EVENTS, EXPECTED_TABLES
 from migrator.sql.engine import database_errors
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
 
@@ -27,7 +28,6 @@ BATCH = 128
 """Rows fetched at once: few enough to stay in the processor's cache."""
 KEYS = 500
 """Keys asked for in one statement."""
-CORE_TABLES = ("Project", "DeploymentEnvironment", "Configuration", "VariableSet", "DeploymentProcess")
 FROZEN = "IsFrozen"
 _ROWVERSION = "dataversion"
 _NEWEST = 100
@@ -91,14 +91,11 @@ def _schema(reflected: dict[str, list[Any]], present: frozenset[str], history: b
         typed |= {(found.name, item["name"]): care for item in columns if (care := _care(item["type"]))}
     warnings += [
         f"table {name} is missing, as on an older server; nothing of this type is exported"
-        for name in _ALWAYS
+        for name in EXPECTED_TABLES
         if name.lower() not in present
     ]
     ordered = sorted(tables, key=lambda item: (REGISTRY.order(item.map.table), item.name))
     return Schema(tuple(ordered), tuple(sorted(warnings)), present, typed, rowversions)
-
-
-_ALWAYS = (*CORE_TABLES, "Lifecycle", "ProjectGroup", "LibraryVariableSet", "Machine", "User", "Team", "UserRole")
 
 
 def _table(name: str, columns: list[Any], history: bool) -> Table | None:
@@ -201,14 +198,14 @@ class Reader:
         audit event but for those of maintenance mode itself.
         """
         signs = {source.name: self._sign(source) for source in self.schema.tables}
-        if "event" in self.schema.all_tables:
-            signs["Event"] = self._newest_event()
+        if EVENTS.lower() in self.schema.all_tables:
+            signs[EVENTS] = self._newest_event()
         return signs
 
     def _newest_event(self) -> str:
         # A window switches maintenance mode, which makes events itself. Only the newest rows are looked at, since a
         # condition on the message would read a table of millions.
-        statement = select(_column("AutoId"), _column("Message")).select_from(_named("Event"))
+        statement = select(_column("AutoId"), _column("Message")).select_from(_named(EVENTS))
         rows = self._connection.execute(statement.order_by(_column("AutoId").desc()).limit(_NEWEST)).all()
         return next((str(number) for number, text in rows if "maintenance" not in str(text).lower()), "None")
 

@@ -8,11 +8,11 @@ import hashlib
 from dataclasses import dataclass
 
 from migrator.errors import SecretError, UnreadableDocument
+from migrator.maps.system import INSTALLATIONS, SERVER_CERTIFICATE, SETTINGS
 from migrator.secrets.ciphers import MasterKeyCipher, is_ciphertext
 from migrator.sql.reader import Reader
 from migrator.sql.rows import body_text, to_body
 
-CERTIFICATE = "certificate-global"
 WRONG_KEY = (
     "the master key does not open this database; get the right one with `Octopus.Server show-master-key` "
     "(after a rotation it is a new one)"
@@ -57,7 +57,7 @@ def read_facts(reader: Reader) -> ServerFacts:
 
     The identity is made of the oldest row of OctopusServerInstallationHistory, which is written once.
     """
-    history = reader.scalars("OctopusServerInstallationHistory", ("Installed", "Id", "Node", "Version"))
+    history = reader.scalars(INSTALLATIONS, ("Installed", "Id", "Node", "Version"))
     ordered = sorted(history, key=lambda row: (str(row[0]), str(row[1])))
     newest = str(ordered[-1][3] or "") if ordered else ""
     oldest = repr(tuple(str(value) for value in ordered[0][1:])) if ordered else "no installation history"
@@ -68,10 +68,10 @@ def read_facts(reader: Reader) -> ServerFacts:
 
 
 def _certificate(reader: Reader) -> str | None:
-    table = reader.schema.find("Configuration")
+    table = reader.schema.find(SETTINGS)
     if table is None:
         return None
-    for row in reader.by_key(table, "Id", [CERTIFICATE]):
+    for row in reader.by_key(table, "Id", [SERVER_CERTIFICATE]):
         try:
             value = to_body(table, row, body_text(table, row)).get("CertificateData")
         except UnreadableDocument:

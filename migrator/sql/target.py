@@ -19,6 +19,8 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from migrator.documents.document import Body
 from migrator.documents.stored import Found, Stored
 from migrator.errors import DatabaseError, UnreadableDocument
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import Role
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed
@@ -177,7 +179,7 @@ class Target:
         Return id -> (name, whether it is the default) of each space; empty on a server without spaces.
         """
         if self._spaces is None:
-            rows = self.reader.scalars("Space", ("Id", "Name", "IsDefault"))
+            rows = self.reader.scalars(REGISTRY.of(Role.SPACE).table, ("Id", "Name", "IsDefault"))
             self._spaces = {str(row[0]): (str(row[1]), bool(row[2])) for row in rows}
         return self._spaces
 

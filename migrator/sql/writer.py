@@ -18,13 +18,14 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.sql import quoted_name
 
 from migrator.documents.document import Body
+from migrator.maps import REGISTRY
+from migrator.maps.system import EVENTS, KEYS, RELATED
 from migrator.sql.reader import _column, _named
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Table, from_body
 from migrator.sql.target import Target
 
 ROWS = 200
 """Rows in one statement's batch."""
-KEYS = "KeyAllocation"
 _PROCEDURE = "GetNextKeyBlock"
 _ROWVERSION = "dataversion"
 
@@ -117,10 +118,10 @@ class Writer:
         """
         Rewrite the edges of documents: for each id the related ids with their tables; *changed* had edges before.
         """
-        if "relateddocument" not in self.target.schema.all_tables or not edges:
+        if RELATED.lower() not in self.target.schema.all_tables or not edges:
             return
         names = ("Id", "Table", "RelatedDocumentId", "RelatedDocumentTable")
-        into = table(quoted_name("RelatedDocument", True), *[_column(name) for name in names])
+        into = table(quoted_name(RELATED, True), *[_column(name) for name in names])
         ids = [identity for identity in changed if identity in edges]
         for start in range(0, len(ids), ROWS):
             self.target.connection.execute(delete(into).where(_column("Id").in_(ids[start : start + ROWS])))
@@ -136,15 +137,15 @@ class Writer:
         """
         Add an audit event; its Id is given here.
         """
-        columns = self.target.columns("Event")
+        columns = self.target.columns(EVENTS)
         if not columns:
             return
-        (identity,) = self.reserve_unmapped("Event", "Events-")
+        (identity,) = self.reserve_unmapped(EVENTS, REGISTRY[EVENTS].id_prefix)
         names = {item["name"].lower(): item["name"] for item in columns.values()}
         plain = {names[key.lower()]: value for key, value in body.items() if key.lower() in names}
-        row = self._complete("Event", {names["id"]: identity} | plain)
+        row = self._complete(EVENTS, {names["id"]: identity} | plain)
         named = {name: value for name, value in row.items() if value is not None}
-        into = table(quoted_name(self._spelled("Event"), True), *[_column(name) for name in named])
+        into = table(quoted_name(self._spelled(EVENTS), True), *[_column(name) for name in named])
         self.target.connection.execute(insert(into), [named])
 
     def reserve_unmapped(self, collection: str, prefix: str) -> list[str]:
