@@ -15,6 +15,7 @@ from typing import Any
 from auditor.history.documents import Document, type_called
 from auditor.history.index import Index
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Role
 
 MOST_HITS = 200
 _SHORTEST_WORD = 3
@@ -160,15 +161,11 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
             "(v.owner IN (SELECT p.id FROM documents p WHERE p.type = ? AND p.name = ? COLLATE NOCASE) "
             "OR (d.type = ? AND d.name = ? COLLATE NOCASE))"
         )
-        project = _owner_type()
+        project = REGISTRY.of(Role.PROJECT).table
         values += [project, wanted.project, project, wanted.project]
     if wanted.secret_only:
         where.append("EXISTS (SELECT 1 FROM records r WHERE r.doc = v.doc AND r.seq = v.seq AND r.secret <> '')")
     return " AND ".join(where), values
-
-
-def _owner_type() -> str:
-    return next(item.table for item in REGISTRY.maps if item.reading.title == "Project")
 
 
 def _has_glob(text: str) -> bool:
