@@ -42,6 +42,8 @@ VARIABLE_SCOPES = (
 )
 """Scopes of a variable whose values are ids. Role and TargetRole hold names, Action the ids of actions."""
 
+SCOPE_TARGETS = {scope: tuple(target.split("|")) for scope, target in (*VARIABLE_SCOPES, ("Action", ACTION))}
+"""What the ids of each scope may be of."""
 _DONOR = (
     Reference("VersioningStrategy/DonorPackageStepId", ACTION, Meaning.LINK),
     Reference("VersioningStrategy/DonorPackage/DeploymentAction", ACTION, Meaning.LINK),

@@ -15,6 +15,7 @@ from secrets import token_hex
 
 from migrator.documents.references import IMPOSSIBLE_GUID
 from migrator.maps import REGISTRY
+from migrator.maps.natural_keys import fold
 
 Source = tuple[str, str]
 """Origin and type."""
@@ -101,7 +102,13 @@ class IdMap:
         """
         self._ids.setdefault((origin, type_), {})[source.lower()] = target
         self._spelled.setdefault((origin, type_), {})[source.lower()] = source
-        self._images.setdefault(type_, set()).add(target.lower())
+        self.see(type_, target)
+
+    def see(self, type_: str, target: str) -> None:
+        """
+        Say that the tree holds a document of the target, or a part of one, by whatever name others mention it.
+        """
+        self._images.setdefault(type_, set()).add(fold(target))
 
     def get(self, origin: str, type_: str, source: str) -> str | None:
         """
@@ -123,7 +130,7 @@ class IdMap:
         """
         Return whether a document of the target has a counterpart in the tree.
         """
-        return target.lower() in self._images.get(type_, ())
+        return fold(target) in self._images.get(type_, ())
 
     def report(self, types: Sequence[str], settled: Callable[[str], str]) -> dict[str, dict[str, str]]:
         """

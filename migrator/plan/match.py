@@ -270,7 +270,9 @@ class Matcher:
                 if part == TAG:
                     target = target or _new_tag(match.target_id, source, taken)
                     self.context.ids.put(match.document.origin, TAG, source, target)
-                    self.context.names[target.lower()] = f"{match.document.body.get('Name')}/{name}"
+                    canonical = f"{match.document.body.get('Name')}/{name}"
+                    self.context.names[target.lower()] = canonical
+                    self.context.ids.see(TAG, canonical)
                 elif source:
                     key = f"{match.document.id}/{source}"
                     self.context.ids.put(match.document.origin, TEMPLATE, key, target or source)

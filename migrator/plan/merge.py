@@ -15,6 +15,7 @@ from migrator.documents.references import clone, is_impossible
 from migrator.documents.stored import Stored
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference
 from migrator.maps.natural_keys import fold
+from migrator.maps.projects import SCOPE_TARGETS
 from migrator.plan.rewrite import Rewritten
 
 IsImage = Callable[[str, str], bool]
@@ -204,25 +205,38 @@ def _listed(body: Body) -> list[Any]:
 def _counterpart(variable: Any, left: list[Any], change: Rewritten, is_image: IsImage) -> Any:
     named = [other for other in left if _name(other) == _name(variable)]
     exact = next((other for other in named if _scope(other) == _scope(variable)), None)
-    if exact is not None or not change.narrowed:
+    narrowed = _narrowed_scopes(variable, change)
+    if exact is not None or not narrowed:
         return exact
-    wider = [other for other in named if _only_unseen_more(_scope(variable), _scope(other), is_image)]
+    wider = [other for other in named if _only_unseen_more(_scope(variable), _scope(other), narrowed, is_image)]
     return wider[0] if len(wider) == 1 else None
 
 
-def _only_unseen_more(mine: dict[str, frozenset[str]], theirs: dict[str, frozenset[str]], is_image: IsImage) -> bool:
+def _narrowed_scopes(variable: Any, change: Rewritten) -> set[str]:
     """
-    Return whether a variable of the target has the same scope but for what the tree cannot see.
+    Return the kinds of a variable's scope that lost ids on the way to the target.
+    """
+    own = f"[{variable.get('Id')}]" if isinstance(variable, dict) else ""
+    scopes = [path for path in change.narrowed if len(path) == 4 and (path[0], path[2]) == ("Variables", "Scope")]
+    # Only a variable whose own id is not unique is named by its place in the list, which is no longer known.
+    return {kind for _, name, _, kind in scopes if name == own or name.isdigit()}
+
+
+def _only_unseen_more(
+    mine: dict[str, frozenset[str]], theirs: dict[str, frozenset[str]], narrowed: set[str], is_image: IsImage
+) -> bool:
+    """
+    Return whether a variable of the target has the same scope but for what this one lost and the tree cannot see.
     """
     if mine.keys() != theirs.keys():
         return False
+    differing = [kind for kind in mine if mine[kind] != theirs[kind]]
     return all(
-        values <= theirs[kind] and not any(is_image(_SCOPES.get(kind, kind), extra) for extra in theirs[kind] - values)
-        for kind, values in mine.items()
+        kind in narrowed
+        and mine[kind] < theirs[kind]
+        and not any(is_image(target, extra) for target in SCOPE_TARGETS[kind] for extra in theirs[kind] - mine[kind])
+        for kind in differing
     )
-
-
-_SCOPES = {"Environment": "DeploymentEnvironment", "TenantTag": "Tag", "ProcessOwner": "Project"}
 
 
 def _name(variable: Any) -> Any:
@@ -248,9 +262,5 @@ def _without_doubles(variables: list[Any]) -> list[Any]:
     for index, variable in enumerate(variables):
         scope = tuple(sorted((kind, tuple(sorted(values))) for kind, values in _scope(variable).items()))
         value = variable.get("Value") if isinstance(variable, dict) else index
-        kept.setdefault((_name(variable), scope, repr(value) if not _hashable(value) else value), variable)
+        kept.setdefault((_name(variable), scope, repr(value) if isinstance(value, (dict, list)) else value), variable)
     return list(kept.values())
-
-
-def _hashable(value: Any) -> bool:
-    return value is None or not isinstance(value, (dict, list))

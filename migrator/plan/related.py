@@ -12,11 +12,10 @@ from migrator.documents.document import Body, places
 from migrator.documents.references import Controls, is_impossible, is_tag_id, slots
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
-from migrator.maps.projects import VARIABLE_SCOPES
+from migrator.maps.projects import SCOPE_TARGETS
 from migrator.plan.values import Final
 
 _RELATED = frozenset(("VariableSet", "DeploymentProcess", "RunbookProcess", "TenantVariable"))
-_TARGETS = {scope: tuple(target.split("|")) for scope, target in VARIABLE_SCOPES}
 
 
 def with_edges(document_map: DocumentMap, body: Body, spelled: Callable[[str], str]) -> Final:
@@ -46,7 +45,7 @@ def _related(
     elif document_map.type == "VariableSet":
         for place in places(body, "Variables/*/Scope/*/*"):
             if isinstance(place.value, str):
-                yield place.value, _TARGETS.get(place.path[-2], ())
+                yield place.value, SCOPE_TARGETS.get(place.path[-2], ())
     else:
         for slot in slots(document_map, body, Controls()):
             if slot.reference.meaning is not Meaning.OWNER:

@@ -4,15 +4,21 @@ Known defects of importers: merging, and what must not be narrowed. Numbers are 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from migrator.tree.values import Tree, TreeDocument
 from tests.support.imports import (
     Server,
     account,
+    action,
     doc,
     empty_server,
     environment,
     outcomes,
+    process,
     project,
     tree,
     variable,
@@ -91,6 +97,128 @@ def test_4882_merged_sets_get_no_doubles_and_lose_no_scope(target: Server) -> No
     ]
     assert outcomes(plan) == {"Unchanged": 5}
     assert any("Machine" in item.message and "dropped" in item.message for item in report.warnings)
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Server:
+    """
+    An empty target of a version that has runbooks, with its default space.
+    """
+    server = empty_server(tmp_path, "newer", spaces=True)
+    server.add("Space", "Spaces-1", Name="Default", Slug="default", IsDefault=True)
+    return server
+
+
+def with_parts(*more: TreeDocument) -> Tree:
+    """
+    Return a tree of a project with two of everything that a scope can name.
+    """
+    runbooks = [
+        document
+        for number in (1, 2)
+        for document in (
+            doc("Runbook", f"Runbooks-{number}", Name=f"R{number}", ProjectId="Projects-1", Environments=[]),
+            doc("RunbookProcess", f"RunbookProcess-Runbooks-{number}", OwnerId=f"Runbooks-{number}", Steps=[]),
+        )
+    ]
+    tags = [{"Id": f"TagSets-1/Tags-{number}", "Name": name} for number, name in ((1, "early"), (2, "late"))]
+    return tree(
+        *project(),
+        environment(),
+        environment("Environments-2", "Prod"),
+        doc("TagSet", "TagSets-1", Name="Ring", SortOrder=1, Tags=tags),
+        process("Projects-1", action("a1", "One"), action("a2", "Two")),
+        *runbooks,
+        *more,
+    )
+
+
+def scopes_of(server: Server, kind: str) -> list[tuple[str, int]]:
+    """
+    Return value and number of scope values of each variable named A.
+    """
+    some = server.all("VariableSet")[0]["Variables"]
+    return sorted((item["Value"], len(item["Scope"][kind])) for item in some if item["Name"] == "A")
+
+
+LOST = {
+    "Environment": "Environments-9",
+    "ProcessOwner": "Runbooks-9",
+    "TenantTag": "TagSets-9/Tags-1",
+    "Machine": "Machines-9",
+}
+"""Ids that are not in the tree, so that a scope with one is narrowed on the way to the target."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "more"),
+    [
+        ("Environment", "Environments-1", "Environments-2"),
+        ("ProcessOwner", "Runbooks-1", "Runbooks-2"),
+        ("TenantTag", "TagSets-1/Tags-1", "TagSets-1/Tags-2"),
+        ("TenantTag", "Ring/early", "Ring/late"),
+    ],
+)
+def test_a_variable_does_not_merge_into_one_of_a_scope_that_the_tree_sees(
+    newer: Server, kind: str, own: str, more: str
+) -> None:
+    """
+    Whatever more the target's variable is for, the tree holds it too, so it is another variable and keeps its value.
+    """
+    newer.take(with_parts(variables("Projects-1", variable("A", "theirs", **{kind: [own, more]}))))
+
+    mine = variable("A", "mine", **{kind: [own, LOST[kind]]})
+    newer.take(with_parts(variables("Projects-1", mine)), overwrite=True)
+
+    assert scopes_of(newer, kind) == [("mine", 1), ("theirs", 2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "unseen"),
+    [
+        ("Environment", "Environments-1", "Environments-77"),
+        ("ProcessOwner", "Runbooks-1", "Runbooks-77"),
+        ("TenantTag", "TagSets-1/Tags-1", "TagSets-77/Tags-1"),
+        ("TenantTag", "Ring/early", "Region/North"),
+    ],
+)
+def test_a_narrowed_variable_merges_into_what_it_is_left_of(newer: Server, kind: str, own: str, unseen: str) -> None:
+    """
+    What more the target's variable is for, the tree cannot see: it is the same variable, and keeps its scope.
+    """
+    widen(newer, kind, own, unseen)
+
+    mine = variable("A", "mine", **{kind: [own, LOST[kind]]})
+    newer.take(with_parts(variables("Projects-1", mine)), overwrite=True)
+
+    assert scopes_of(newer, kind) == [("mine", 2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "unseen"),
+    [("Environment", "Environments-1", "Environments-77"), ("Role", "web", "db"), ("Action", "a1", "a77")],
+)
+def test_a_variable_that_lost_nothing_is_left_of_no_other(newer: Server, kind: str, own: str, unseen: str) -> None:
+    """
+    That another variable lost something says nothing of this one: its scope is what the source meant.
+    """
+    widen(newer, kind, own, unseen)
+
+    lost = variable("M", "1", Machine=[LOST["Machine"]], Environment=["Environments-1"])
+    mine = variable("A", "mine", **{kind: [own]})
+    newer.take(with_parts(variables("Projects-1", mine, lost)), overwrite=True)
+
+    assert scopes_of(newer, kind) == [("mine", 1), ("theirs", 2)]
+
+
+def widen(server: Server, kind: str, own: str, unseen: str) -> None:
+    """
+    Give the server a variable that applies to something that no tree holds, too.
+    """
+    server.take(with_parts(variables("Projects-1", variable("A", "theirs", **{kind: [own]}))))
+    body = server.all("VariableSet")[0]
+    body["Variables"][0]["Scope"][kind].append(unseen)
+    server.run("UPDATE VariableSet SET JSON = ?", json.dumps({"Variables": body["Variables"]}))
 
 
 def test_teams_merge_members(target: Server) -> None:
