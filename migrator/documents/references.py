@@ -15,7 +15,7 @@ from typing import Any
 
 from migrator.documents.document import Body, Place, places
 from migrator.maps.document_map import ANY, TEMPLATE, DocumentMap, Meaning, Reference, Role, TypedBy
-from migrator.maps.shared import PARAMETER_CONTROLS, TAG_ID, TEMPLATE_PROPERTY
+from migrator.maps.shared import EMBEDDED_TARGET, PARAMETER_CONTROLS, TAG_ID, TEMPLATE_PROPERTY
 
 CONTROL = "Octopus.ControlType"
 
@@ -289,7 +289,7 @@ def _defaults(body: Body, pattern: str) -> Iterator[Slot]:
             yield _scalar_slot(Reference(f"{pattern}/DefaultValue", target), inner, value)
         elif _looks_like_json(value):
             # What a package parameter's default is made of: {"PackageId": ..., "FeedId": ...}.
-            yield from _json_slot(Reference(f"{pattern}/DefaultValue", "Feed", form="json"), inner, value)
+            yield from _json_slot(Reference(f"{pattern}/DefaultValue", EMBEDDED_TARGET, form="json"), inner, value)
 
 
 def _value(body: Body, by: TypedBy, related: Sequence[str], controls: Controls) -> Iterator[Slot]:
@@ -315,7 +315,9 @@ def _properties(holder: Place, controls: Controls) -> Iterator[Slot]:
             continue
         if _looks_like_json(text):
             path = (*holder.path, name)
-            yield from _json_slot(Reference("/".join(path), "Feed", form="json"), Place(properties, name, path), text)
+            yield from _json_slot(
+                Reference("/".join(path), EMBEDDED_TARGET, form="json"), Place(properties, name, path), text
+            )
             continue
         # Beyond what is declared, a property counts only if its whole text is an id that is known.
         target = declared.get(name) or controls.known.get(text.lower())

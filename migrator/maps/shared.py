@@ -41,6 +41,8 @@ PROPERTY_REFERENCES = (
 """Properties of actions and steps whose value is an id; ``#{...}`` expressions are left alone."""
 
 EMBEDDED_PROPERTY = "Octopus.Action.KubernetesContainers.Containers"
+EMBEDDED_TARGET = "Feed"
+"""What ``FeedId`` names in JSON inside a text."""
 EMBEDDED_PROPERTIES = (EMBEDDED_PROPERTY, "Octopus.Action.Aws.Ecs.Deploy.Containers")
 """Properties whose text is JSON that names feeds."""
 
