@@ -6,7 +6,7 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from auditor.basis import basis_of
-from auditor.changes.commit_message import SUBJECT, counts, message, subject
-from auditor.changes.files import Comparison
-from auditor.changes.rows import RowChanges
+from auditor.changes.commit_message import SUBJECT, Change, counts, message, subject
+from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefore
+from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.repository.fast_import import INCOMING, FastImport
@@ -33,11 +32,10 @@ from auditor.repository.repository import (
     locked,
 )
 from auditor.result import AuditResult, FileCounts
-from auditor.run import Run, RunOptions
-from auditor.scope import SliceRead, read_slice, sliced
+from auditor.run import MadeOn, Run, RunOptions
+from auditor.scope import in_scope, read_scope, read_until_still
 from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
-from auditor.steady import read_steady
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import OctopusApi
 from auditor.window.window import NoWindow, Tools, Window, WindowStuck, maintenance_window
@@ -53,14 +51,16 @@ from auditor.world import RunTools
 from migrator.documents.document import number
 from migrator.documents.file import File
 from migrator.errors import OperatorError, folder_errors
-from migrator.export.read import Server, look_at, probe, reads_one_state
+from migrator.export.read import Content, Server, look_at, probe, reads_one_state
 from migrator.export.spool import Spool
-from migrator.export.stream import Rendition
+from migrator.export.stream import Stream, Unreadable
 from migrator.exporter import metadata_of, renderer_of
 from migrator.maps.system import EVENTS
 from migrator.report import ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation
+from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
+from migrator.sql.rows import Table
 from migrator.sql.server_facts import ServerFacts
 from migrator.tree.git import GitError
 
@@ -122,7 +122,7 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             with run.phase("repository"):
                 repository = _open_repository(run, stack)
             with run.phase("look"):
-                server = sliced(look_at(database_address(run.settings)), run.settings.export)
+                server = in_scope(look_at(database_address(run.settings)), run.settings.export)
             stack.callback(server.engine.dispose)
             stack.enter_context(application_lock(server.engine, run.folder))
             if not _must_read(run, server, repository):
@@ -159,81 +159,82 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(1))
         head = repository.head()
+        made_on = MadeOn(repository, options, master)
         before = metadata_in(repository, head)
         state = stack.enter_context(State(run.folder / "rows.sqlite"))
         # Mostly nothing changed, and then the password's key is not needed; else it is derived while rows are read.
-        likely = head is not None and not run.full and state.basis().startswith(basis_of(repository, head, options))
+        likely = head is not None and not run.full and state.made_on().startswith(made_on(head))
         key = ExportKey(options, pool)
         if before and before.derivation and not likely:
             key.start(before.derivation)
-        spool, read = _read(run, server, stack)
-        facts = read.facts
-        facts.check_master_key(master)
+        spool, content = _read(run, server, stack)
+        facts = content.facts
+        secrets = OpenedSecrets(master) if master is not None else None
+        facts.check_master_key(secrets)
         derivation = KeyDerivation(facts.identity)
         cipher = partial(key.cipher, derivation)
-        basis = basis_of(repository, head, options, read)
-        trusted = head is not None and not run.full and state.basis() == basis
+        trusted = head is not None and not run.full and state.made_on() == made_on(head, content)
         if not trusted:
             state.clear()
-        listing = None if trusted else repository.listing(head) if head else {}
-        total = state.total_files() if trusted else len(listing or ())
-        rendition = Rendition(spool, renderer_of(options, server, master, cipher))
-        rows = RowChanges(spool, partial(key.start, derivation))
-        find_in_head = partial(repository.find, head or "")
-        comparison = Comparison(
-            rendition, rows, state, listing, repository.algorithm, run.tools.stop.check, find_in_head
-        )
+        known = state if trusted else None
+        stream = Stream(spool, renderer_of(options, content, secrets, cipher))
         with run.phase("compare"):
-            comparison.find()
+            tables = changed_tables(stream, known)
+            if tables.any:
+                key.start(derivation)
+            rows = changed_rows(stream, tables, known, run.tools.stop.check)
+        changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
+        total = changes.before.files()
         tree = None
-        if not trusted or rows.differ():
+        if not trusted or rows.differ:
             with run.phase("render"):
-                metadata = replace(metadata_of(options, facts, cipher()), partial=read.partial)
+                metadata = metadata_of(options, content, cipher())
                 check_password(before, options, metadata)
-                tree = _written(run, comparison, repository, head, File(METADATA, metadata.to_bytes()))
+                tree = _written(run, stream, changes, repository, head, File(METADATA, metadata.to_bytes()))
         commit = None
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
-                commit = _committed(run, comparison, repository, head, tree, facts)
-        count = comparison.file_counts(total)
-        _finish(run, state, basis_of(repository, repository.head(), options, read), count, comparison.wholes())
+                commit = _committed(run, changes.changes, repository, head, tree, facts)
+        count = changes.counts(total)
+        wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
+        _finish(run, state, made_on(repository.head(), content), count, wholes)
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
-            documents=comparison.rows.documents,
+            documents=rows.documents,
             files=count,
-            changes=counts(comparison.changes) if commit else {},
+            changes=counts(changes.changes) if commit else {},
             commits=(commit,) if commit else (),
-            subject=_subject(run, comparison, facts, head) if commit else "",
-            warnings=_warnings(run, rendition, server),
+            subject=_subject(run, changes.changes, facts, head) if commit else "",
+            warnings=_warnings(run, stream.unreadable, server),
         )
     run.status = replace(run.status, version=facts.version)
     return _published(run, repository, done)
 
 
-def _finish(run: Run, state: State, basis: str, count: FileCounts, wholes: list[Whole]) -> None:
+def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole]) -> None:
     try:
-        state.finish(basis, count.added + count.modified + count.unchanged, wholes)
+        state.finish(made_on, count.added + count.modified + count.unchanged, wholes)
     except StateError as error:
         # What was committed stands, and is still to be pushed; only the next run is slower.
         run.tools.log.warning("state-not-kept", server=run.server, reason=str(error))
 
 
-def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, SliceRead]:
+def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
     with run.phase("read"), _window(run, server) as window:
 
         def progress(table: str, rows: int) -> None:
             window.check()
             run.tools.progress(table, rows)
 
-        def read() -> tuple[Spool, SliceRead]:
+        def read() -> tuple[Spool, Content]:
             spool = stack.enter_context(Spool(run.folder))
-            return spool, read_slice(server, spool, run.settings.export, progress)
+            return spool, read_scope(server, spool, run.settings.export, progress)
 
         if run.settings.opens_window or reads_one_state(server):
             return read()
         # Neither a window nor a snapshot keeps the rows still, so a read counts only if nothing moved during it.
-        return read_steady(read, lambda: probe(server), lambda seconds: run.tools.sleep(seconds))
+        return read_until_still(read, lambda: probe(server), lambda seconds: run.tools.sleep(seconds))
 
 
 @contextmanager
@@ -254,11 +255,29 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
             run.tools.step("window-closed")
 
 
-def _written(run: Run, comparison: Comparison, repository: Repository, head: str | None, metadata: File) -> str | None:
+def _before(
+    repository: Repository, head: str | None, known: State | None, gone: Sequence[tuple[Table, str]]
+) -> StateBefore | TreeBefore:
+    """
+    Return what HEAD holds: as the state knows it if that belongs to HEAD, else as its tree shows it.
+    """
+    if known is not None:
+        return StateBefore(known, gone)
+    return TreeBefore(repository.listing(head) if head else {}, partial(repository.find, head or ""))
+
+
+def _written(
+    run: Run, stream: Stream, changes: FileChanges, repository: Repository, head: str | None, metadata: File
+) -> str | None:
     sink = FastImport(repository.git, head, run.tools.stop.check)
     accepted = head is None or run.options.accept_shrink
+    limit = None if accepted else Shrinking(run.settings.export.shrink_limit, changes.before.counts())
     try:
-        comparison.write(sink, metadata, None if accepted else run.settings.export.shrink_limit)
+        for document in stream.documents():
+            run.tools.stop.check()
+            changes.add(document, sink)
+        changes.add_metadata(metadata, sink)
+        changes.finish(stream.unreadable, sink, limit)
         run.tools.step("files-written")
         return sink.finish() if sink.started else None
     except BaseException:
@@ -268,15 +287,15 @@ def _written(run: Run, comparison: Comparison, repository: Repository, head: str
 
 
 def _committed(
-    run: Run, comparison: Comparison, repository: Repository, head: str | None, tree: str, facts: ServerFacts
+    run: Run, changes: Sequence[Change], repository: Repository, head: str | None, tree: str, facts: ServerFacts
 ) -> str:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
     if _upgraded(run, facts):
         trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
     if run.went_back is not None:
         trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
-    text = message(comparison.changes, trailers, first=head is None)
-    text = f"{_subject(run, comparison, facts, head)}\n{text.partition(chr(10))[2]}"
+    text = message(changes, trailers, first=head is None)
+    text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
     commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
     repository.advance(commit, head)
@@ -289,8 +308,8 @@ def _upgraded(run: Run, facts: ServerFacts) -> bool:
     return bool(run.status.version) and run.status.version != facts.version
 
 
-def _subject(run: Run, comparison: Comparison, facts: ServerFacts, head: str | None) -> str:
-    line = subject(comparison.changes, first=head is None)
+def _subject(run: Run, changes: Sequence[Change], facts: ServerFacts, head: str | None) -> str:
+    line = subject(changes, first=head is None)
     if _upgraded(run, facts):
         line = f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}; {line}"
     return line[:SUBJECT]
@@ -328,7 +347,7 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(run: Run, rendition: Rendition, server: Server) -> tuple[ReportedWarning, ...]:
+def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tuple[ReportedWarning, ...]:
     back = []
     if run.went_back is not None:
         before, newest = run.went_back
@@ -343,7 +362,7 @@ def _warnings(run: Run, rendition: Rendition, server: Server) -> tuple[ReportedW
         ReportedWarning(
             f"{item.identity.type} {item.identity.id}", item.path, f"{item.message}; its previous files were kept"
         )
-        for item in rendition.unreadable
+        for item in unreadable
     ]
     return (*back, *left, *(ReportedWarning("", "", text) for text in server.schema.warnings))
 

@@ -1,20 +1,26 @@
 """
-What the steps of one run hand to each other, and what a caller asks of it.
+What the steps of one run hand to each other, what a caller asks of it, and what its state is made on.
 
 The steps themselves are in audit.py.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from auditor.repository.repository import Repository
 from auditor.settings import ServerSettings
 from auditor.status import Status
 from auditor.world import RunTools
+from migrator.export.read import Content
+from migrator.export.render import FORMAT
+from migrator.exporter import ExportOptions
+from migrator.secrets.ciphers import MasterKeyCipher
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,38 @@ class Run:
             yield
         finally:
             self.phases[name] = round(self.phases.get(name, 0.0) + self.tools.clock() - start, 4)
+
+
+@dataclass(frozen=True)
+class MadeOn:
+    """
+    What a state must have been made on to count: HEAD's tree, and all that files depend on beside the rows.
+
+    The password stands in it as a digest under the master key, so that it cannot be guessed by who has not the server's
+    secrets anyway.
+    """
+
+    repository: Repository
+    options: ExportOptions
+    master: MasterKeyCipher | None
+
+    def __call__(self, head: str | None, content: Content | None = None) -> str:
+        """
+        Return it as one text; without what was read it is the beginning of that.
+        """
+        tree = self.repository.tree(head) if head else ""
+        options, render = self.options, self.options.render
+        password = options.password.reveal() if options.password else ""
+        key = self.master.key if self.master else b"none"
+        digest = hmac.digest(key, password.encode("utf-8", "surrogatepass"), "sha256")
+        words = [
+            tree,
+            str(FORMAT),
+            render.noise.value,
+            render.inline_scripts.value,
+            options.secrets.value,
+            digest.hex(),
+        ]
+        if content is not None:
+            words += [content.facts.name, content.facts.version, repr(content.partial)]
+        return " ".join(words)

@@ -1,38 +1,29 @@
 """
-One team's slice of a server: which projects, spaces and types of document an audit reads, by the table ``export``.
+The scope of an audit: which projects, spaces and types of document of a server it reads, by the table ``export``.
 
 What chosen projects need is found by the migrator's own selection, so that an audit's tree and a partial export are the
-same. Not here: what is done with the rows.
+same. A database that nothing keeps still is read again until it did not move. Not here: what is done with the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from auditor.settings import ExportTable
-from migrator.export.read import Server, read_rows, reader_of
+from migrator.errors import DatabaseError
+from migrator.export.read import Content, Progress, Server, read_rows, reader_of
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Role
 from migrator.maps.natural_keys import fold
-from migrator.partial_exporter import partial_facts
 from migrator.selection.read import read_selected, without
 from migrator.selection.request import Selection, chosen_spaces, read_choices, type_names
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
-from migrator.sql.server_facts import ServerFacts
 
-Progress = Callable[[str, int], None]
-
-
-@dataclass(frozen=True)
-class SliceRead:
-    """
-    The facts of a server, and what the head of its tree says of a slice (``None``: the whole server).
-    """
-
-    facts: ServerFacts
-    partial: dict[str, Any] | None = None
+ATTEMPTS = 5
+_PAUSE = 2.0
+Read = TypeVar("Read")
 
 
 def selection_of(table: ExportTable) -> Selection:
@@ -45,7 +36,7 @@ def selection_of(table: ExportTable) -> Selection:
     return Selection(table.projects, table.project_groups, table.spaces, type_names(table.leave_out), history=False)
 
 
-def sliced(server: Server, table: ExportTable) -> Server:
+def in_scope(server: Server, table: ExportTable) -> Server:
     """
     Return a server without the tables that are not to be read.
     """
@@ -54,9 +45,9 @@ def sliced(server: Server, table: ExportTable) -> Server:
     return replace(server, schema=without(server.schema, selection_of(table)))
 
 
-def read_slice(server: Server, spool: Spool, table: ExportTable, progress: Progress) -> SliceRead:
+def read_scope(server: Server, spool: Spool, table: ExportTable, progress: Progress) -> Content:
     """
-    Copy the rows of a slice, or of the whole server, to *spool*, in one read transaction.
+    Copy the rows of a server that are in scope to *spool*, in one read transaction.
 
     Raises:
         UsageError: a project, group or space does not exist.
@@ -65,12 +56,12 @@ def read_slice(server: Server, spool: Spool, table: ExportTable, progress: Progr
     selection = selection_of(table)
     if selection.projects or selection.groups:
         selected = read_selected(server, spool, selection, noise=table.noise_level, progress=progress)
-        return SliceRead(selected.facts, partial_facts(selection, selected))
+        return Content(selected.facts, server.clashes, selected.head(selection))
     if not selection.spaces:
-        return SliceRead(read_rows(server, spool, progress))
+        return Content(read_rows(server, spool, progress), server.clashes)
     with reader_of(server) as reader:
-        inside = chosen_spaces(read_choices(reader), selection)
-    return SliceRead(read_rows(server, spool, progress, keep=lambda table: _of_spaces(table, inside or frozenset())))
+        inside = chosen_spaces(read_choices(reader), selection) or frozenset()
+    return Content(read_rows(server, spool, progress, keep=lambda table: _of_spaces(table, inside)), server.clashes)
 
 
 def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | None:
@@ -81,3 +72,32 @@ def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | 
     if at is None:
         return None
     return lambda row: row[at] is None or fold(row[at]) in inside
+
+
+def read_until_still(
+    read: Callable[[], Read], probe: Callable[[], Mapping[str, str]], sleep: Callable[[float], Any]
+) -> Read:
+    """
+    Return what *read* returns for the first time that *probe* says the same before and after it.
+
+    Raises:
+        DatabaseError: it moved during each of five reads.
+    """
+    before = probe()
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            sleep(_PAUSE * attempt)
+            before = probe()
+        try:
+            result = read()
+        except DatabaseError:
+            # Rows that came or went are told by the read itself; anything else fails again and is told then.
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        if probe() == before:
+            return result
+    raise DatabaseError(
+        f"the database was changed during each of {ATTEMPTS} reads; allow snapshot isolation on it "
+        "(ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON), or let a maintenance window keep it still"
+    )

@@ -31,8 +31,7 @@ def run_one(work: Path, project: str | None) -> Figures:
     Export a project, or the whole server, into an empty directory; return seconds, documents and peak memory in MB.
     """
     from migrator.credentials import Secret
-    from migrator.exporter import ExportOptions, export
-    from migrator.partial_exporter import partial_export
+    from migrator.exporter import ExportOptions, export, partial_export
     from migrator.selection.request import Selection
 
     options = ExportOptions(Secret(PASSWORD), Secret(base64.b64encode(MASTER_KEY).decode()))

@@ -5,9 +5,8 @@ This is the promise; everything else may change.
 """
 
 from migrator.errors import OperatorError
-from migrator.exporter import ExportOptions, export
+from migrator.exporter import ExportOptions, PartialReport, export, partial_export
 from migrator.importer import ImportOptions, ImportRefused, apply_import, describe, import_tree, plan_import
-from migrator.partial_exporter import PartialReport, partial_export
 from migrator.report import Report
 from migrator.selection.request import Selection
 

@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,8 @@ from auditor.demo.show import Talk, demonstrate
 from bench.generate import change, generate
 from migrator.documents.scripts import InlineScripts
 from migrator.export.render import RenderOptions
-from migrator.exporter import export
-from migrator.interchange import export_octopus
+from migrator.exporter import Octopus, export, partial_export
 from migrator.maps.document_map import Noise
-from migrator.partial_exporter import export_octopus_partly, partial_export
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import Selection
 from tests.support.audits import folder_tree, git
@@ -47,11 +46,11 @@ def part(selection: Selection) -> Writes:
 
 
 def octopus(server: SampleServer, folder: Path) -> None:
-    export_octopus(server.address, folder, server.options(history=True), clock=lambda: THEN)
+    export(server.address, folder, server.options(history=True), form=partial(Octopus, clock=lambda: THEN))
 
 
 def octopus_part(server: SampleServer, folder: Path) -> None:
-    export_octopus_partly(server.address, folder, SHOP, server.options())
+    partial_export(server.address, folder, SHOP, server.options(), form=Octopus)
     # It holds the time of the export.
     (folder / "metadata.json").unlink()
 

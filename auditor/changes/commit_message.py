@@ -1,5 +1,7 @@
 """
 What changed, in Octopus's own words: the subject and the body of a commit's message. Pure.
+
+Also which kind of document a path of a tree is of, for counting only: meaning is never taken from it.
 """
 
 from __future__ import annotations
@@ -9,11 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY
 from migrator.wording import counted
 
 SUBJECT = 120
 _NAMES_SHOWN = 40
+_TYPES = {item.folder.lower(): item.table for item in REGISTRY.maps if "{" not in item.folder}
+_COMPANIONS = {
+    ending: item.table
+    for item in REGISTRY.maps
+    if item.file.startswith("{dir}/") and (ending := item.file.rpartition("{owner}")[2])
+}
+"""What follows the owner's name in the names of files that stand with their owner; ``{`` begins what differs."""
 
 
 class Outcome(Enum):
@@ -111,3 +121,25 @@ def message(changes: Sequence[Change], facts: Sequence[tuple[str, str]], *, firs
     Return the whole message of a commit; the facts are its last paragraph, whatever its length.
     """
     return f"{subject(changes, first=first)}\n\n{body(changes, facts)}\n"
+
+
+def documents_of(paths: Iterable[str]) -> list[str]:
+    """
+    Return the paths that are documents: neither scripts nor metadata.json.
+    """
+    return [path for path in paths if path.endswith(".json") and "/" in path]
+
+
+def group_of(path: str) -> str:
+    """
+    Return the type that a document's path looks like.
+    """
+    parts = path.split("/")
+    if parts[0] == SPACES and len(parts) > 3:
+        parts = parts[2:]
+    file = parts[-1].removesuffix(".json")
+    for ending, table in _COMPANIONS.items():
+        fixed, differs, _ = ending.partition("{")
+        if fixed in file if differs else file.endswith(fixed):
+            return table
+    return _TYPES.get(parts[0].lower(), parts[0])

@@ -8,136 +8,131 @@ content is known by one hash, and none of its rows is looked at. Nothing is pars
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from itertools import count
 
 from auditor.changes.state import State, Whole
 from migrator.export.render import Renderer
-from migrator.export.spool import Head, Packed, Spool
-from migrator.export.stream import Rendition
+from migrator.export.spool import Head, Packed, RawHead
+from migrator.export.stream import HASH, Judge, Stream
 from migrator.maps import REGISTRY
 from migrator.sql.rows import SPACE_COLUMN, Table
 
 _CHECK_EVERY = 256
-_SIZE = 16
+
+
+@dataclass(frozen=True)
+class TableChanges:
+    """
+    Each table of a spool by its hash, and those that are not what they were, by position.
+    """
+
+    hashes: dict[int, bytes]
+    unchanged: dict[int, int]
+    """The documents of each table that is as a whole what it was."""
+    gone: tuple[tuple[Table, str], ...]
+    """The rows of tables that are gone."""
+
+    @property
+    def any(self) -> bool:
+        """
+        Return whether a table must be looked at row by row, so that there may be something to render.
+        """
+        return len(self.unchanged) < len(self.hashes)
 
 
 @dataclass
 class RowChanges:
     """
-    The rows of a spool that differ from the state, and the rows that are gone.
+    What the rows of a spool are, beside the state: how many documents, which rows are gone, whether any differs.
     """
 
-    spool: Spool
-    on_difference: Callable[[], object] = lambda: None
-    """Called once, as soon as a table is met that is not what it was: there will be something to render."""
     documents: int = 0
+    differ: bool = False
     gone: list[tuple[Table, str]] = field(default_factory=list)
     wholes: list[Whole] = field(default_factory=list)
     """Each table as it was read, for the state."""
-    _wanted: list[bytearray] = field(default_factory=list)
 
-    def wanted(self, table: int) -> bytearray:
+    def wholes_but(self, troubled: Container[str]) -> list[Whole]:
         """
-        Return a flag for each row of a table: whether it differs.
+        Return the tables that may be known by one hash from now on: those of which every row could be read.
         """
-        return self._wanted[table]
-
-    def differ(self) -> bool:
-        """
-        Return whether any row differs or is gone.
-        """
-        return bool(self.gone) or any(1 in flags for flags in self._wanted)
-
-    def find(self, rendition: Rendition, state: State | None, check: Callable[[], None]) -> None:
-        """
-        Hash what came; without a *state* every row differs. *check* is called now and then and may raise.
-
-        The rendition learns the owners as soon as a table must be looked at row by row.
-        """
-        if state is not None:
-            present = {item.table.map.type for item in self.spool.tables}
-            for name in state.types() - present:
-                table = Table(name, ("Id",), REGISTRY[name])
-                self.gone += [(table, identity) for identity in state.hashes(name)]
-        renderer, owners, learned = rendition.renderer, self._owners(rendition.renderer), False
-        for position, item in enumerate(self.spool.tables):
-            self._wanted.append(bytearray(item.count))
-            if renderer.options.leaves_out(item.table.map):
-                continue
-            digest = self.spool.digest(position)
-            if not _alone(item.table, renderer):
-                digest = hashlib.blake2b(digest + owners, digest_size=_SIZE).digest()
-            documents = _unchanged(item.table, digest, state)
-            if documents is None:
-                if not learned:
-                    self.on_difference()
-                    rendition.learn_owners()
-                    learned = True
-                documents = self._all_of(position) if state is None else self._find_in(position, renderer, state, check)
-            self.documents += documents
-            self.wholes.append(Whole(item.table.map.type, digest, documents))
-
-    def _owners(self, renderer: Renderer) -> bytes:
-        """
-        Return a hash of all that paths of owned documents and of those in spaces may depend on.
-        """
-        tables = [
-            self.spool.digest(position)
-            for position, item in enumerate(self.spool.tables)
-            if REGISTRY.owns(item.table.map.table)
-        ]
-        clashes = repr(sorted(renderer.layout.clashes)).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(b"".join([*tables, clashes]), digest_size=_SIZE).digest()
-
-    def _all_of(self, position: int) -> int:
-        """
-        Let every row of a table differ; return how many documents it has.
-        """
-        flags, exclusion = self._wanted[position], _exclusion(self.spool.tables[position].table)
-        if exclusion is None:
-            flags[:] = b"\1" * len(flags)
-        else:
-            for index, head, _ in self.spool.rows(position):
-                flags[index] = exclusion(str(head[0])) is None
-        return flags.count(1)
-
-    def _find_in(self, position: int, renderer: Renderer, state: State, check: Callable[[], None]) -> int:
-        """
-        Compare a table row by row; return how many documents it has.
-        """
-        table, flags = self.spool.tables[position].table, self._wanted[position]
-        known = state.hashes(table.map.type)
-        alone, certain, exclusion = _alone(table, renderer), _certain(table), _exclusion(table)
-        skipped = 0
-        for index, head, packed in self.spool.rows(position):
-            if not index % _CHECK_EVERY:
-                check()
-            if exclusion is not None and exclusion(str(head[0])) is not None:
-                skipped += 1
-                continue
-            context = b"" if alone else renderer.context(table, Head(*head))
-            flags[index] = known.pop(head[0], None) != _hash(packed, context) or not certain
-        self.gone += [(table, identity) for identity in known]
-        return len(flags) - skipped
+        return [whole for whole in self.wholes if whole.table not in troubled]
 
 
-def row_hash(table: Table, head: Head, packed: Packed, renderer: Renderer) -> bytes:
+def changed_tables(stream: Stream, state: State | None) -> TableChanges:
     """
-    Return the hash of a row and of whatever else its files depend on; owners must have been learned.
+    Compare each table as a whole with the state; without one all of them differ.
     """
-    return _hash(packed, b"" if _alone(table, renderer) else renderer.context(table, head))
+    renderer, spool = stream.renderer, stream.spool
+    tables = list(stream.tables())
+    gone: list[tuple[Table, str]] = []
+    if state is not None:
+        for name in state.types() - {item.table.map.type for item in spool.tables}:
+            table = Table(name, ("Id",), REGISTRY[name])
+            gone += [(table, identity) for identity in state.hashes(name)]
+    owners = _owners(stream)
+    hashes = {position: spool.digest(position) for position, _ in tables}
+    for position, item in tables:
+        if not _alone(item.table, renderer):
+            hashes[position] = hashlib.blake2b(hashes[position] + owners, digest_size=HASH).digest()
+    unchanged = {
+        position: documents
+        for position, item in tables
+        if (documents := _unchanged(item.table, hashes[position], state)) is not None
+    }
+    return TableChanges(hashes, unchanged, tuple(gone))
 
 
-def _hash(packed: Packed, context: bytes) -> bytes:
-    return hashlib.blake2b(packed.whole(context), digest_size=_SIZE).digest()
-
-
-def _exclusion(table: Table) -> Callable[[str], str | None] | None:
+def changed_rows(stream: Stream, tables: TableChanges, state: State | None, check: Callable[[], None]) -> RowChanges:
     """
-    Return what tells a row that is left out by its id, ``None`` if none of the table is.
+    Let the stream look at the rows of all tables that differ and choose those that do; without a *state* all do.
+
+    *check* is called now and then and may raise.
     """
-    return table.map.exclusion if table.map.excluded_ids else None
+    found = RowChanges(gone=list(tables.gone))
+    for position, digest in tables.hashes.items():
+        table = stream.spool.tables[position].table
+        documents = tables.unchanged.get(position)
+        if documents is None:
+            known = state.hashes(table.map.type) if state is not None else {}
+            documents, chosen = stream.look(position, _judge(table, stream.renderer, known, check))
+            found.gone += [(table, identity) for identity in known]
+            found.differ = found.differ or chosen > 0
+        found.documents += documents
+        found.wholes.append(Whole(table.map.type, digest, documents))
+    found.differ = found.differ or bool(found.gone)
+    return found
+
+
+def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Callable[[], None]) -> Judge:
+    """
+    Return what chooses the rows whose hash is not the *known* one, and takes out of these what it meets.
+    """
+    alone, certain, counted = _alone(table, renderer), _certain(table), count()
+
+    def judge(head: RawHead, packed: Packed) -> bytes | None:
+        if not next(counted) % _CHECK_EVERY:
+            check()
+        context = b"" if alone else renderer.context(table, Head(*head))
+        digest = hashlib.blake2b(packed.whole(context), digest_size=HASH).digest()
+        return None if known.pop(head[0], None) == digest and certain else digest
+
+    return judge
+
+
+def _owners(stream: Stream) -> bytes:
+    """
+    Return a hash of all that paths of owned documents and of those in spaces may depend on.
+    """
+    tables = [
+        stream.spool.digest(position)
+        for position, item in enumerate(stream.spool.tables)
+        if REGISTRY.owns(item.table.map.table)
+    ]
+    clashes = repr(sorted(stream.renderer.layout.clashes)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(b"".join([*tables, clashes]), digest_size=HASH).digest()
 
 
 def _unchanged(table: Table, digest: bytes, state: State | None) -> int | None:

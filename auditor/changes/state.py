@@ -21,6 +21,18 @@ Files = tuple[tuple[str, bytes], ...]
 """Paths and blob ids of one document's files."""
 
 
+class StateRow(NamedTuple):
+    """
+    What is remembered of a row: its table and id, its hash, its document's name and files.
+    """
+
+    table: str
+    id: str
+    hash: bytes
+    name: str
+    files: Files
+
+
 class Whole(NamedTuple):
     """
     A table as it was read: a hash of its rows in their order and of what else their files depend on; its documents.
@@ -32,7 +44,8 @@ class Whole(NamedTuple):
 
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS head (one INTEGER PRIMARY KEY CHECK (one = 1), basis TEXT NOT NULL,
+DROP TABLE IF EXISTS head;
+CREATE TABLE IF NOT EXISTS made (one INTEGER PRIMARY KEY CHECK (one = 1), made_on TEXT NOT NULL,
   files INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS row (
   tbl TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL, name TEXT NOT NULL, files BLOB NOT NULL,
@@ -83,12 +96,12 @@ class State:
                 "makes it anew"
             ) from None
 
-    def basis(self) -> str:
+    def made_on(self) -> str:
         """
         Return what the state was made on (HEAD's tree and whatever else files depend on), ``""`` if it is new.
         """
         with self._errors():
-            found = self._db.execute("SELECT basis FROM head").fetchone()
+            found = self._db.execute("SELECT made_on FROM made").fetchone()
         return str(found[0]) if found is not None else ""
 
     def clear(self) -> None:
@@ -98,7 +111,7 @@ class State:
         with self._errors():
             self._db.execute("DELETE FROM row")
             self._db.execute("DELETE FROM whole")
-            self._db.execute("DELETE FROM head")
+            self._db.execute("DELETE FROM made")
 
     def whole(self, table: str) -> Whole | None:
         """
@@ -143,13 +156,11 @@ class State:
             found = self._db.execute(asked, (table, identity)).fetchone()
             return (found[0], marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
 
-    def put(self, rows: Iterable[tuple[str, str, bytes, str, Files]]) -> None:
+    def put(self, rows: Iterable[StateRow]) -> None:
         """
-        Remember rows: table, id, hash, name, files.
+        Remember rows.
         """
-        values = (
-            (table, identity, digest, name, marshal.dumps(files)) for table, identity, digest, name, files in rows
-        )
+        values = ((row.table, row.id, row.hash, row.name, marshal.dumps(row.files)) for row in rows)
         with self._errors():
             self._db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)", values)
 
@@ -165,17 +176,17 @@ class State:
         Return how many files HEAD has.
         """
         with self._errors():
-            found = self._db.execute("SELECT files FROM head").fetchone()
+            found = self._db.execute("SELECT files FROM made").fetchone()
             return int(found[0]) if found else 0
 
-    def finish(self, basis: str, total_files: int, wholes: Iterable[Whole] = ()) -> None:
+    def finish(self, made_on: str, total_files: int, wholes: Iterable[Whole] = ()) -> None:
         """
-        Make what was put and forgotten count for *basis*, a tree of *total_files* files, and *wholes* alone as such.
+        Make what was put and forgotten count for *made_on*, a tree of *total_files* files, and *wholes* alone as such.
         """
         with self._errors():
             self._db.execute("DELETE FROM whole")
             self._db.executemany("INSERT OR REPLACE INTO whole VALUES (?, ?, ?)", wholes)
-            self._db.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (basis, total_files))
+            self._db.execute("INSERT OR REPLACE INTO made VALUES (1, ?, ?)", (made_on, total_files))
             self._db.commit()
 
 

@@ -14,8 +14,7 @@ from migrator.documents.scripts import InlineScripts
 from migrator.errors import OperatorError, UsageError
 from migrator.export.render import RenderOptions
 from migrator.export.task_logs import check_source
-from migrator.exporter import ExportOptions, export
-from migrator.interchange import export_octopus
+from migrator.exporter import FORMS, ExportOptions, export
 from migrator.maps.document_map import Noise
 from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
@@ -36,8 +35,8 @@ def run_export(values: Values) -> int:
     server = choose_server(values, master_key=mode is not SecretsMode.OMIT, password=mode is not SecretsMode.OMIT)
     options = export_options(values, server, mode, task_logs)
     with progress(values.has("quiet")) as tick:
-        run = export_octopus if values.text("format") == "octopus" else export
-        report = run(server.address, directory, options, clean=values.has("clean"), progress=tick)
+        form = FORMS[values.text("format")]
+        report = export(server.address, directory, options, form=form, clean=values.has("clean"), progress=tick)
     return show_result(values, report, report_path, directory)
 
 

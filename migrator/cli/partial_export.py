@@ -12,8 +12,8 @@ from migrator.cli.options import PASSWORD, RESULT, SERVER, TREE, Option, Values,
 from migrator.cli.output import progress
 from migrator.cli.server import choose_server
 from migrator.errors import UsageError
+from migrator.exporter import FORMS, partial_export
 from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
-from migrator.partial_exporter import export_octopus_partly, partial_export
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Selection
@@ -86,8 +86,8 @@ def run_partial_export(values: Values) -> int:
     server = choose_server(values, master_key=mode is not SecretsMode.OMIT, password=mode is not SecretsMode.OMIT)
     options = export_options(values, server, mode, task_logs)
     with progress(values.has("quiet")) as tick:
-        run = export_octopus_partly if values.text("format") == "octopus" else partial_export
-        report = run(server.address, directory, selection, options, clean=values.has("clean"), progress=tick)
+        form, clean = FORMS[values.text("format")], values.has("clean")
+        report = partial_export(server.address, directory, selection, options, form=form, clean=clean, progress=tick)
     if values.has("explain"):
         sys.stdout.write("".join(f"{line}\n" for line in report.chains))
     return show_result(values, report, report_path, directory)

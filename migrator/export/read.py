@@ -6,18 +6,24 @@ The second half is what a maintenance window covers, so it does nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 
 from migrator.errors import DatabaseError
 from migrator.export.spool import Spool
+from migrator.maps.document_map import Noise
+from migrator.report import ReportedWarning
 from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
 from migrator.sql.reader import Reader, Schema, clashing_names, reflect
 from migrator.sql.rows import Row, Table
 from migrator.sql.server_facts import ServerFacts, read_facts
+
+Progress = Callable[[str, int], None]
+"""Called after each batch of rows with the table's name and their number."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,50 @@ class Server:
     engine: Engine
     schema: Schema
     clashes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Content:
+    """
+    What was read: the server's facts, and names that several documents bear but for case.
+
+    Of a part of a server also what the head of its tree says of it, the tasks (lower-case ids) that it has, what a
+    person should know of it, and for each document what brought it in.
+    """
+
+    facts: ServerFacts
+    clashes: frozenset[tuple[str, str]] = frozenset()
+    partial: Mapping[str, Any] | None = None
+    tasks: frozenset[str] | None = None
+    warnings: tuple[ReportedWarning, ...] = ()
+    chains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """
+    A whole server, with or without what happened on it.
+    """
+
+    address: str
+    history: bool = False
+
+    def check(self) -> None:
+        """
+        Do nothing: there is nothing to choose.
+        """
+
+    def look(self) -> Server:
+        """
+        Open the database and reflect its structure; raises as ``look_at``.
+        """
+        return look_at(self.address, history=self.history)
+
+    def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
+        """
+        Copy every row to *spool*; raises as ``read_rows``.
+        """
+        return Content(read_rows(server, spool, progress, frozen=self.history), server.clashes)
 
 
 def look_at(address: str, *, history: bool = False) -> Server:
@@ -47,7 +97,7 @@ def look_at(address: str, *, history: bool = False) -> Server:
 def read_rows(
     server: Server,
     spool: Spool,
-    progress: Callable[[str, int], None] = lambda table, rows: None,
+    progress: Progress = lambda table, rows: None,
     *,
     frozen: bool = False,
     keep: Callable[[Table], Callable[[Row], bool] | None] = lambda table: None,
@@ -57,8 +107,6 @@ def read_rows(
 
     With *frozen* also the copies of processes and variables that releases keep. *keep* gives, for a table, which of its
     rows are kept (``None``: all).
-
-    *progress* is called after each batch with the table's name and its number of rows.
 
     Raises:
         DatabaseError: the connection was lost, or rows came or went during the read.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from migrator.documents.canonical_json import encode
@@ -16,10 +17,11 @@ from migrator.documents.document import Body, DocumentId, display_name, holders
 from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
 from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script_owner
-from migrator.export.spool import Head
+from migrator.errors import UnreadableDocument
+from migrator.export.spool import Head, Packed, Spool
 from migrator.maps.document_map import DocumentMap, Noise
-from migrator.secrets.ciphers import MasterKeyCipher
-from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, plaintexts, seal_for_tree
+from migrator.secrets.opened import OpenedSecrets
+from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
 from migrator.sql.rows import Row, Table, body_text, to_body
 
 FORMAT = 1
@@ -30,12 +32,17 @@ FORMAT = 1
 class Rendered:
     """
     One document's files; the first is the document itself.
+
+    ``owner`` is its owner's id, ``owner_name`` what people call that (``None``: not known). ``row_hash`` is what the
+    first look at its row gave.
     """
 
     identity: DocumentId
     name: str
     owner: str | None
+    owner_name: str | None
     files: tuple[File, ...]
+    row_hash: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,57 @@ class RenderOptions:
         return bool(document_map.catalogue) and self.noise is Noise.STRICT
 
 
+@dataclass(frozen=True)
+class Signs:
+    """
+    What stands in every row of a table that has a secret at a declared place; ``None``: any row may have one.
+    """
+
+    marks: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, table: Table) -> Signs:
+        """
+        Return the signs of a table, from its map.
+        """
+        declared = table.map.sensitive
+        columns = [item.path.partition("/")[0] for item in declared if not item.when]
+        if table.map.confidential or any(table.position(name) is not None for name in columns):
+            return cls(None)
+        marks: list[str] = []
+        for item in declared:
+            words = [value if isinstance(value, str) else name for name, value in item.when]
+            marks += words or [item.path.rpartition("/")[2]]
+        return cls(tuple(f'"{word}"' for word in dict.fromkeys(marks)))
+
+    @cached_property
+    def _bytes(self) -> tuple[bytes, ...]:
+        return tuple(mark.encode() for mark in ("==", "\\u00", *(self.marks or ())))
+
+    def may_stand_in(self, packed: Packed) -> bool:
+        """
+        Return quickly whether a row may have a secret; never wrongly false.
+        """
+        return self.marks is None or packed.holds(*self._bytes)
+
+    def stand_in(self, text: str) -> bool:
+        """
+        Return whether a row, by its text, is worth being taken apart; never wrongly false.
+        """
+        return self.marks is None or may_hold_secret(text) or any(mark in text for mark in self.marks)
+
+
 @dataclass
 class Renderer:
     """
-    Renders rows; owners and spaces must have been learned first.
+    Renders rows; owners and spaces must have been learned, and secrets been met, before.
     """
 
     options: RenderOptions
     layout: Layout
-    master: MasterKeyCipher | None
+    secrets: OpenedSecrets | None
+    """``None``: secrets are left out, and nothing is opened."""
     seal: Sealer
-    on_plaintexts: Callable[[list[str]], None] = field(default=lambda found: None, repr=False)
     write: Callable[[DocumentMap, Body], bytes] | None = field(default=None, repr=False)
     """Makes the file of an opened document in a foreign form, secrets and all; ``None``: the native form."""
 
@@ -85,9 +132,26 @@ class Renderer:
             return origin
         return repr((origin, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
 
-    def render(self, table: Table, row: Row) -> Rendered:
+    def meet(self, table: Table, packed: Packed, signs: Signs) -> None:
         """
-        Return the files of one row.
+        Open the secrets of a row that is going to be rendered; *signs* are its table's.
+        """
+        if self.secrets is None or not signs.may_stand_in(packed):
+            return  # Most rows have no secret, which is seen without unpacking them.
+        row = Spool.unpack(packed)
+        texts = [value for value in row if isinstance(value, str)]
+        try:
+            texts.append(body_text(table, row))
+            if signs.stand_in("\n".join(texts)):
+                self.secrets.meet(table.map, to_body(table, row, texts[-1]))
+        except UnreadableDocument:
+            # The rendering names it; what opens in it must not stand in another document either.
+            for text in texts:
+                self.secrets.meet_text(text)
+
+    def render(self, table: Table, row: Row, row_hash: bytes = b"") -> Rendered:
+        """
+        Return the files of one row, whose secrets were met before.
 
         Raises:
             UnreadableDocument: its body or one of its secrets cannot be read.
@@ -98,21 +162,21 @@ class Renderer:
         thorough = may_hold_secret(text) or may_hold_secret(
             "\n".join([v for v in row if isinstance(v, str) and v is not text])
         )
-        opened = open_stored(table.map, identity, body, self.master, thorough=thorough)
-        with_secrets = opened is not body
-        if with_secrets and (found := plaintexts(opened)):
-            self.on_plaintexts(found)
-        return self.render_opened(table.map, identity, opened, with_secrets=with_secrets or thorough)
+        opened = open_stored(table.map, identity, body, self.secrets, thorough=thorough)
+        if opened is not body and self.secrets is not None and not self.secrets.knows(opened):
+            raise AssertionError(f"a secret of {table.map.type} {identity} was not met before it was rendered")
+        path = self.layout.path(table.map, identity, opened)
+        name = display_name(table.map, opened, identity)
+        owner = opened.get(table.map.owner) if table.map.owner else None
+        owner = owner if isinstance(owner, str) else None
+        place = self.layout.owner_place(owner)
+        files = self._files(table.map, identity, opened, path, with_secrets=thorough or opened is not body)
+        document = DocumentId(table.map.type, identity)
+        return Rendered(document, name, owner, place.title if place else None, files, row_hash)
 
-    def render_opened(
-        self, document_map: DocumentMap, identity: str, body: Body, *, with_secrets: bool = True
-    ) -> Rendered:
-        """
-        Return the files of a document whose secrets are opened.
-        """
-        path = self.layout.path(document_map, identity, body)
-        name = display_name(document_map, body, identity)
-        owner = body.get(document_map.owner) if document_map.owner else None
+    def _files(
+        self, document_map: DocumentMap, identity: str, body: Body, path: str, *, with_secrets: bool
+    ) -> tuple[File, ...]:
         _quieten(document_map, body, self.options.noise)
         _sort_sets(document_map, body)
         if with_secrets and self.write is None:
@@ -120,8 +184,7 @@ class Renderer:
             body = seal_for_tree(document_map, identity, body, self.seal)
         scripts = self._scripts(document_map, body, path)
         content = encode(body, document_map.first) if self.write is None else self.write(document_map, body)
-        files = (File(path, content), *scripts)
-        return Rendered(DocumentId(document_map.type, identity), name, owner if isinstance(owner, str) else None, files)
+        return (File(path, content), *scripts)
 
     def _scripts(self, document_map: DocumentMap, body: Body, path: str) -> list[File]:
         mode = self.options.inline_scripts

@@ -102,6 +102,7 @@ class Spool:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
+        self.directory = directory
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115
         self.tables: list[SpooledTable] = []
         self._pieces: list[bytes] = []

@@ -1,29 +1,31 @@
 """
-From a spool of rows to a tree: owners first, then the plaintexts, then file by file.
+From a spool of rows to a tree: a first look at each row, then file by file.
 
-Shared by the exporter (all rows into a folder) and the auditor (changed rows into git). Knows no sink.
+The first look learns who owns what and opens the secrets of all rows that are going to be rendered; the second renders
+them. Shared by the exporter (all rows into a folder) and the auditor (changed rows into git). Knows no sink.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from migrator.documents.document import DocumentId
-from migrator.documents.file import File
 from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
-from migrator.export.collector import fewer_collections
-from migrator.export.render import Rendered, Renderer
-from migrator.export.spool import Head, Packed, Spool
+from migrator.export.history_layout import HistoryPlaces
+from migrator.export.render import Rendered, Renderer, Signs
+from migrator.export.spool import Head, Packed, RawHead, Spool, SpooledTable
 from migrator.maps import REGISTRY
-from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard
-from migrator.secrets.sealing import open_stored, plaintexts
-from migrator.sql.rows import Row, Table, body_text, to_body
+from migrator.sql.rows import Table
 from migrator.sql.server_facts import WRONG_KEY
 
-Wanted = Callable[[int], bytearray | None]
-"""Which rows of the table at a position are to be rendered, a flag for each; ``None``: all of them."""
+HASH = 16
+"""Bytes of a row's hash."""
+Judge = Callable[[RawHead, Packed], bytes | None]
+"""Returns the hash of a row that is to be rendered, ``None`` for one that is not."""
 
 
 @dataclass(frozen=True)
@@ -39,78 +41,121 @@ class Unreadable:
     """The path of its file in the tree."""
 
 
-def _everything(table: int) -> None:
-    return None
+@dataclass
+class _Chosen:
+    """
+    The rows of a table that are to be rendered: a flag for each row, and the hashes of those whose flag is set.
+    """
+
+    flags: bytearray
+    hashes: bytearray = field(default_factory=bytearray)
 
 
 @dataclass
-class Rendition:
+class Stream:
     """
-    One run's rendering of a spool; unreadable documents are collected, not raised.
+    One run's way from a spool to files; unreadable documents are collected, not raised.
     """
 
     spool: Spool
     renderer: Renderer
-    wanted: Wanted = _everything
+    history: HistoryPlaces | None = None
+    """Where documents of history stand, if there may be any."""
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    current: tuple[Table, Head, Packed] = field(init=False, repr=False)
-    """The row of the document that was yielded last."""
-    _guard: LeakGuard | None = field(default=None, repr=False)
-    _known: set[str] = field(default_factory=set, repr=False)
-    _late: set[str] = field(default_factory=set, repr=False)
+    """Documents of each type that were rendered."""
+    _chosen: dict[int, _Chosen] = field(default_factory=dict)
+    _learned: int = 0
+    """Up to which table owners are known."""
 
-    def learn_owners(self) -> None:
+    def tables(self) -> Iterator[tuple[int, SpooledTable]]:
         """
-        Read the heads of the tables whose documents own others; call it first.
+        Yield position and table of what is not left out as a whole.
         """
         for position, item in enumerate(self.spool.tables):
-            if REGISTRY.owns(item.table.map.table):
+            if not self.renderer.options.leaves_out(item.table.map):
+                yield position, item
+
+    def look_at_all(self) -> None:
+        """
+        Look at every row and choose it.
+        """
+        for position, _ in self.tables():
+            self.look(position)
+
+    def look(self, position: int, judge: Judge | None = None) -> tuple[int, int]:
+        """
+        Look at a table's rows and choose those that *judge* gives a hash (``None``: all).
+
+        Returns how many documents the table has, and how many of them were chosen.
+
+        Tables are looked at in the order of the spool, where owners come before what they own.
+        """
+        self._learn_owners(position)
+        self._learned = position + 1
+        item = self.spool.tables[position]
+        table, signs = item.table, Signs.of(item.table)
+        excluded = table.map.exclusion if table.map.excluded_ids else None
+        learns, places = REGISTRY.owns(table.map.table), self.history
+        chosen, documents = _Chosen(bytearray(item.count)), item.count
+        for index, head, packed in self.spool.rows(position):
+            if learns:
+                self.renderer.learn(table, Head(*head))
+            if places is not None:
+                places.learn(table, head, packed)
+            if excluded is not None and excluded(str(head[0])) is not None:
+                documents -= 1
+                continue
+            if judge is not None:
+                digest = judge(head, packed)
+                if digest is None:
+                    continue
+                chosen.hashes += digest
+            chosen.flags[index] = 1
+            self.renderer.meet(table, packed, signs)
+        self._chosen[position] = chosen
+        return documents, chosen.flags.count(1)
+
+    def _learn_owners(self, before: int) -> None:
+        """
+        Learn from the heads of tables *before* a position that nothing else will look at.
+        """
+        for position in range(self._learned, before):
+            table = self.spool.tables[position].table
+            if REGISTRY.owns(table.map.table):
                 for _, head, _ in self.spool.rows(position):
-                    self.renderer.learn(item.table, Head(*head))
+                    self.renderer.learn(table, Head(*head))
 
     def documents(self) -> Iterator[Rendered]:
         """
-        Yield every wanted document that can be read, each searched for plaintexts before it is yielded.
+        Yield every chosen document that can be read, each searched for plaintexts before it is yielded.
 
         Raises:
             PlaintextFound: a secret's plaintext would be written; nothing of what was yielded may be kept.
             SecretError: no secret at all opens under the master key.
         """
-        with fewer_collections():
-            self._collect_plaintexts()
-            self.renderer.on_plaintexts = self._met
-            yield from self._render()
-            if self._late:
-                # Secrets of an unusual shape, known only now: look again, before the sink keeps anything.
-                self._guard = LeakGuard(self._late)
-                for _ in self._render(again=True):
-                    pass
+        if self.history is not None:
+            self.history.settle()
+        secrets = self.renderer.secrets
+        if secrets is not None and not secrets.fit():
+            raise SecretError(WRONG_KEY)
+        guard = secrets.guard() if secrets is not None else None
+        with _fewer_collections():
+            for position, chosen in sorted(self._chosen.items()):
+                yield from self._rendered(position, chosen, guard)
 
-    def wanted_rows(self) -> Iterator[tuple[Table, Head, Packed]]:
-        """
-        Yield the rows that are to be rendered, as often as asked.
-        """
-        for position, item in enumerate(self.spool.tables):
-            if self.renderer.options.leaves_out(item.table.map):
-                continue
-            excludes = bool(item.table.map.excluded_ids)
-            for _, head, packed in self.spool.rows(position, self.wanted(position)):
-                if not (excludes and item.table.map.exclusion(str(head[0]))):
-                    self.current = item.table, Head(*head), packed
-                    yield self.current
-
-    def _render(self, *, again: bool = False) -> Iterator[Rendered]:
-        for table, head, packed in self.wanted_rows():
+    def _rendered(self, position: int, chosen: _Chosen, guard: LeakGuard | None) -> Iterator[Rendered]:
+        table, at = self.spool.tables[position].table, 0
+        for _, head, packed in self.spool.rows(position, chosen.flags):
+            digest, at = bytes(chosen.hashes[at : at + HASH]), at + HASH
             try:
-                rendered = self.renderer.render(table, Spool.unpack(packed))
+                rendered = self.renderer.render(table, Spool.unpack(packed), digest)
             except UnreadableDocument as error:
-                if not again:
-                    self._leave(table, head, error)
+                self._leave(table, Head(*head), error)
                 continue
-            self._search(rendered.identity, rendered.files)
-            if not again:
-                self.counts[table.map.type] = self.counts.get(table.map.type, 0) + 1
+            if guard is not None:
+                _search(rendered, guard)
+            self.counts[table.map.type] = self.counts.get(table.map.type, 0) + 1
             yield rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:
@@ -120,55 +165,30 @@ class Rendition:
         path = self.renderer.layout.path(table.map, str(head.id), body)
         self.unreadable.append(Unreadable(DocumentId(table.map.type, str(head.id)), error.path, error.message, path))
 
-    def _search(self, identity: DocumentId, files: tuple[File, ...]) -> None:
-        for file in files:
-            if self._guard is not None and self._guard.finds(file.content):
-                raise PlaintextFound(
-                    f"{identity.type} {identity.id}: the plaintext of a secret stands in clear in {file.path}; nothing "
-                    "was written. Take it out of the document (use a sensitive variable), or change the secret"
-                )
 
-    def _met(self, found: list[str]) -> None:
-        self._late.update(plain for plain in found if plain not in self._known and len(plain) >= 8)
-
-    def _collect_plaintexts(self) -> None:
-        found: set[str] = set()
-        opened = failed = 0
-        master = self.renderer.master
-        for table, _, packed in self.wanted_rows() if master else ():
-            if not table.map.confidential and not packed.holds(b"==", b"\\u00"):
-                continue  # Most rows have no secret, which is seen without unpacking them.
-            some, good, bad = _plaintexts_of(table, Spool.unpack(packed), master)
-            found.update(some)
-            opened, failed = opened + good, failed + bad
-        if failed > opened * _ACCIDENTS:
-            raise SecretError(WRONG_KEY)
-        self._known = found
-        self._guard = LeakGuard(found)
+def _search(rendered: Rendered, guard: LeakGuard) -> None:
+    for file in rendered.files:
+        if guard.finds(file.content):
+            raise PlaintextFound(
+                f"{rendered.identity.type} {rendered.identity.id}: the plaintext of a secret stands in clear in "
+                f"{file.path}; nothing was written. Take it out of the document (use a sensitive variable), or change "
+                "the secret"
+            )
 
 
-_ACCIDENTS = 20
-"""A wrong key opens one secret in 256 by accident, since nothing authenticates them; a right one opens nearly all."""
+_USUAL = gc.get_threshold()
+_SELDOM = 50_000
 
 
-def _plaintexts_of(table: Table, row: Row, master: MasterKeyCipher | None) -> tuple[list[str], int, int]:
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
     """
-    Return the plaintexts in a row, and how many of its secrets the master key opened and did not open.
+    Look for garbage cycles less often: a rendered document is freed by its last reference, so that none are found.
+
+    It took a sixth of a first run's time. Of the whole process: with runs side by side the first to end restores.
     """
-    assert master is not None
+    gc.set_threshold(_SELDOM, *_USUAL[1:])
     try:
-        texts = [body_text(table, row), "\n".join([value for value in row if isinstance(value, str)])]
-        if table.map.confidential or "\\u00" in texts[0]:
-            body = to_body(table, row, texts[0])
-            return plaintexts(open_stored(table.map, "", body, master)), 0, 0
-    except UnreadableDocument:
-        return [], 0, 0
-    found: list[str] = []
-    failed = 0
-    for text in dict.fromkeys(text for text in texts if "==" in text):
-        for start, end in find_ciphertexts(text):
-            try:
-                found.append(master.open(text[start:end]))
-            except SecretError:
-                failed += 1
-    return found, len(found), failed
+        yield
+    finally:
+        gc.set_threshold(*_USUAL)

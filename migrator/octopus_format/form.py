@@ -1,9 +1,10 @@
 """
-Documents in the original tool's own form: to bytes and back. Pure.
+Documents in the original tool's own form: to bytes and back, and where their files stand. Pure.
 
 The form: ``$type`` first, properties in the order of their class, nulls and empty lists written, no line end at the
 end, secrets as ``base64|IV`` under a key of the password alone. Its weaknesses are the ``InterchangeCipher``'s; it is
-there for exchange with that tool. Not here: where a file stands.
+there for exchange with that tool. Differences, all accepted by it: names that no file system holds are made safe as in
+our own format, releases stand in no folder of their channel, and line ends are LF.
 
 Sources: exports of Octopus.Migrator 3.4 to 3.15.
 """
@@ -16,11 +17,13 @@ from typing import Any
 
 from migrator.documents.canonical_json import decode, encode_ordered
 from migrator.documents.document import Body, element_names, places, spelled
+from migrator.documents.layout import Layout
 from migrator.errors import OperatorError, SecretError, UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.octopus_format.classes import (
     ASSEMBLY,
     CLASSES,
+    FILES,
     LEADING,
     METADATA_TYPES,
     NAMESPACE,
@@ -79,6 +82,16 @@ class OctopusMetadata:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise OperatorError("metadata.json was not written by Octopus.Migrator, or was changed") from None
 
+    def as_before(self, content: bytes | None) -> OctopusMetadata:
+        """
+        Return this head with the time of an earlier one, if nothing else in that differs.
+        """
+        try:
+            previous = OctopusMetadata.from_bytes(content or b"")
+        except OperatorError:
+            return self
+        return previous if replace(previous, created=self.created) == self else self
+
     def open_with(self, password: str) -> InterchangeCipher:
         """
         Return the cipher that opens the tree's secrets.
@@ -94,6 +107,20 @@ class OctopusMetadata:
         if not fits:
             raise SecretError("the password does not fit this export; give the one it was written with")
         return cipher
+
+
+@dataclass
+class OctopusLayout(Layout):
+    """
+    The layout with the original's file names where these are not simply the id.
+    """
+
+    def path(self, document_map: DocumentMap, identity: str, body: Body) -> str:
+        """
+        Return a document's path below the root.
+        """
+        identity = FILES.get(document_map.type, {}).get(identity.lower(), identity)
+        return super().path(document_map, identity, body)
 
 
 def is_octopus(content: bytes) -> bool:

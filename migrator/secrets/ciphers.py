@@ -29,6 +29,8 @@ from migrator.errors import SecretError
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BODY = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _VECTOR = re.compile(r"\|[A-Za-z0-9+/]{22}==")
+# In JSON a slash may be written with a backslash before it.
+_VECTOR_IN_JSON = re.compile(r"\|[A-Za-z0-9+/\\]{22,44}==")
 
 
 def is_ciphertext(text: str) -> bool:
@@ -38,6 +40,13 @@ def is_ciphertext(text: str) -> bool:
     The salted digests of audit events (20 bytes | 12 bytes) do not.
     """
     return text[-25:-24] == "|" and _VECTOR.fullmatch(text[-25:]) is not None and _is_blocks(text[:-25])
+
+
+def may_hold_ciphertext(text: str) -> bool:
+    """
+    Return quickly whether something in a text, or in what JSON writes so without ``\\u``, may be a stored secret.
+    """
+    return "==" in text and _VECTOR_IN_JSON.search(text) is not None
 
 
 def _is_blocks(body: str) -> bool:

@@ -17,7 +17,13 @@ from migrator.documents.document import Body, holders, places, spelled
 from migrator.documents.document import element_names as _element_names
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.document_map import DocumentMap
-from migrator.secrets.ciphers import MasterKeyCipher, PasswordCipher, find_ciphertexts, is_ciphertext
+from migrator.secrets.ciphers import (
+    MasterKeyCipher,
+    PasswordCipher,
+    find_ciphertexts,
+    is_ciphertext,
+    may_hold_ciphertext,
+)
 
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))
@@ -60,6 +66,18 @@ class MixedText:
         return "MixedText(...)"
 
 
+class Opens(Protocol):
+    """
+    Opens what the database holds.
+    """
+
+    def open(self, text: str) -> str:
+        """
+        Return the plaintext of a stored secret; raises ``SecretError`` where it does not open.
+        """
+        ...
+
+
 class Sealer(Protocol):
     """
     Makes of a secret what a tree says of it.
@@ -76,17 +94,24 @@ def may_hold_secret(text: str) -> bool:
     """
     Return quickly whether a text can hold a secret at an undeclared place, or a reserved word; never wrongly false.
     """
-    return "==" in text or "\\u00" in text or ('"$' in text and _RESERVED_WORD.search(text) is not None)
+    return may_hold_ciphertext(text) or "\\u00" in text or ('"$' in text and _RESERVED_WORD.search(text) is not None)
 
 
 def open_stored(
-    document_map: DocumentMap, identity: str, body: Body, cipher: MasterKeyCipher | None, *, thorough: bool = True
+    document_map: DocumentMap,
+    identity: str,
+    body: Body,
+    cipher: Opens | None,
+    *,
+    thorough: bool = True,
+    strict: bool = True,
 ) -> Body:
     """
     Return a document as the database holds it with its secrets opened.
 
     Without a cipher their plaintext stays empty (for an export that omits them). Not *thorough*: the row is known
-    to hold none at undeclared places. A document without secrets is returned as it is, the very same object.
+    to hold none at undeclared places. Not *strict*: what does not open stays as it is. A document without secrets is
+    returned as it is, the very same object.
 
     Raises:
         UnreadableDocument: a secret does not open.
@@ -94,7 +119,7 @@ def open_stored(
     declared = _declared(document_map, body)
     if not declared and not thorough:
         return body
-    opener = _Opener(identity, cipher)
+    opener = _Opener(identity, cipher, strict)
     opened: Body = _opened(body, (), declared, opener)
     return opened if opener.met else body
 
@@ -117,16 +142,19 @@ def _applies(container: Any, when: tuple[tuple[str, object], ...]) -> bool:
 @dataclass
 class _Opener:
     identity: str
-    cipher: MasterKeyCipher | None
+    cipher: Opens | None
+    strict: bool = True
     met: bool = False
 
-    def whole(self, text: str, path: tuple[str, ...]) -> SecretText:
+    def whole(self, text: str, path: tuple[str, ...]) -> Any:
         self.met = True
         if self.cipher is None:
             return SecretText("")
         try:
             return SecretText(self.cipher.open(text))
         except SecretError:
+            if not self.strict:
+                return text
             raise UnreadableDocument(
                 self.identity, spelled(path), "its secret does not open under the master key that opens others"
             ) from None

@@ -1,62 +1,75 @@
 """
 Reading a selection: the chosen projects and what they need, into a spool, in one read transaction.
 
-The counterpart of ``reading`` for a part of a server; the tables that are left out are not even looked at.
+The counterpart of ``export.read`` for a part of a server; the tables that are left out are not even looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from migrator.errors import DatabaseError
-from migrator.export.read import Server, probe, reader_of, reads_one_state
+from migrator.export.read import Content, Progress, Server, probe, reader_of, reads_one_state
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Noise
 from migrator.maps.parts import is_left_out
-from migrator.selection.check import Dangling, check_closed
+from migrator.selection.check import check_closed
 from migrator.selection.closure import Closure
+from migrator.selection.explain import Selected
 from migrator.selection.history import take_deployments, take_releases
 from migrator.selection.members import Members
 from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Named, Selection, chosen_projects, narrow, read_choices
 from migrator.selection.row_store import RowStore
-from migrator.selection.values import Key, LeftOut, Taken
+from migrator.selection.values import Key
 from migrator.sql.engine import open_engine
 from migrator.sql.reader import Reader, Schema, reflect
 from migrator.sql.rows import SPACE_COLUMN, Table
-from migrator.sql.server_facts import ServerFacts, read_facts
-
-Progress = Callable[[str, int], None]
+from migrator.sql.server_facts import read_facts
 
 
 @dataclass(frozen=True)
-class Selected:
+class Chosen:
     """
-    What was read: the server's facts, the documents taken with what brought them in, what was left out on purpose.
-
-    ``clashes`` are names (type, lower case) that several documents of one owner and space bear but for case.
+    Chosen projects of a server, and what they need.
     """
 
-    facts: ServerFacts
-    projects: tuple[Named, ...]
-    taken: Mapping[Key, Taken]
-    left_out: Mapping[Key, LeftOut]
-    cut: tuple[tuple[Key, str, tuple[str, ...]], ...]
-    dangling: tuple[Dangling, ...]
-    without_phases: tuple[Key, ...]
-    clashes: frozenset[tuple[str, str]]
+    address: str
+    selection: Selection
 
-    def left_out_by_type(self) -> dict[str, dict[str, Any]]:
+    @property
+    def history(self) -> bool:
         """
-        Return what a target has to find for itself, by type and id: the properties it is found by, ``None`` if unread.
+        Return whether their releases, deployments and the copies these froze come along.
         """
-        found: dict[str, dict[str, Any]] = {}
-        for (type_, _), item in sorted(self.left_out.items()):
-            found.setdefault(type_, {})[item.id] = dict(item.key) if item.key is not None else None
-        return found
+        return self.selection.history
+
+    def check(self) -> None:
+        """
+        Raise ``UsageError`` if the selection is malformed.
+        """
+        self.selection.check()
+
+    def look(self) -> Server:
+        """
+        Open the database and reflect its structure; raises as ``look_for``.
+        """
+        return look_for(self.address, self.selection)
+
+    def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
+        """
+        Copy the rows that are needed to *spool*; raises as ``read_selected``.
+        """
+        selected = read_selected(server, spool, self.selection, noise=noise, progress=progress)
+        return Content(
+            selected.facts,
+            selected.clashes,
+            selected.head(self.selection),
+            selected.tasks(),
+            selected.warnings(),
+            selected.chains(),
+        )
 
 
 def look_for(address: str, selection: Selection) -> Server:
@@ -89,7 +102,6 @@ def read_selected(
     *,
     noise: Noise = Noise.NORMAL,
     progress: Progress = lambda table, rows: None,
-    directory: Path | None = None,
 ) -> Selected:
     """
     Copy the rows that *selection* needs to *spool*, in one read transaction, and check that nothing dangles.
@@ -101,7 +113,7 @@ def read_selected(
     """
     steady = reads_one_state(server)
     before = {} if steady else probe(server)
-    with RowStore(directory) as store:
+    with RowStore(spool.directory) as store:
         with reader_of(server) as reader:
             facts = read_facts(reader)
             roots = chosen_projects(read_choices(reader), selection)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.system import INSTALLATIONS, SERVER_CERTIFICATE, SETTINGS
-from migrator.secrets.ciphers import MasterKeyCipher, is_ciphertext
+from migrator.secrets.ciphers import is_ciphertext
+from migrator.secrets.sealing import Opens
 from migrator.sql.reader import Reader
 from migrator.sql.rows import body_text, to_body
 
@@ -36,7 +37,7 @@ class ServerFacts:
         """
         return self.identity.hex()[:16]
 
-    def check_master_key(self, cipher: MasterKeyCipher | None) -> None:
+    def check_master_key(self, cipher: Opens | None) -> None:
         """
         Try the key on the server's own certificate, as the vendor's lost-master-key command does.
 

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from migrator.documents.file import File
 from migrator.errors import OperatorError, UsageError, folder_errors
@@ -34,7 +35,7 @@ class FolderSink:
 
     def __init__(self, directory: Path, *, clean: bool = False) -> None:
         self.directory = directory
-        self._clean = clean
+        self.clean = clean
         self._staging: Path | None = None
         self._made = False
         self._staged: list[str] = []
@@ -46,7 +47,7 @@ class FolderSink:
         with folder_errors(self.directory):
             if self.directory.exists() and not self.directory.is_dir():
                 raise OperatorError(f"{self.directory} is not a directory; name another")
-            if self._clean:
+            if self.clean:
                 check_clean(self.directory)
             self._made = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -86,17 +87,17 @@ class FolderSink:
         """
         with folder_errors(self.directory):
             strangers = self._strangers(keep)
-            if self._clean:
+            if self.clean:
                 for path in strangers:
                     (self.directory / path).unlink()
             for path in self._staged:
                 target = self.directory / path
                 self._make_folder_of(target)
                 self._staged_path(path).replace(target)
-            if self._clean:
+            if self.clean:
                 _remove_empty(self.directory)
             self._replace(metadata)
-        return 0 if self._clean else len(strangers)
+        return 0 if self.clean else len(strangers)
 
     def _make_folder_of(self, target: Path) -> None:
         folder = str(target).rpartition(os.sep)[0]
@@ -104,12 +105,18 @@ class FolderSink:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
 
+    def previous(self, path: str) -> bytes | None:
+        """
+        Return what a file in the directory holds, ``None`` if it is no plain file.
+        """
+        return _content(self.directory / path)
+
     def changes(self, keep: Callable[[str], bool]) -> bool:
         """
         Return whether ``finish`` would change or remove any file besides metadata.json.
         """
         with folder_errors(self.directory):
-            return bool(self._staged) or (self._clean and bool(self._strangers(keep)))
+            return bool(self._staged) or (self.clean and bool(self._strangers(keep)))
 
     def _strangers(self, keep: Callable[[str], bool]) -> list[str]:
         present = [path for path in self._present() if path.casefold() not in self._seen and path != METADATA]
@@ -165,6 +172,38 @@ def check_clean(directory: Path) -> None:
             f"--clean would delete everything in {directory}, which is not an export of this program "
             f"(no {METADATA} of it is there); empty the directory yourself or name another"
         ) from None
+
+
+def check_same(directory: Path, metadata: Metadata) -> None:
+    """
+    Refuse to mix two exports in one directory.
+
+    Raises:
+        UsageError: it holds an export of another server or of another selection.
+    """
+    if not (directory / METADATA).exists():
+        return
+    try:
+        before = Metadata.from_bytes((directory / METADATA).read_bytes())
+    except (OSError, OperatorError):
+        raise mixed(directory) from None
+    if before.server != metadata.server or _asked(before) != _asked(metadata):
+        raise mixed(directory)
+
+
+def mixed(directory: Path) -> UsageError:
+    """
+    Return the error of an export into a directory that holds another one.
+    """
+    return UsageError(
+        f"{directory} holds another export; whether two are to be mixed is yours to decide: name an empty directory, "
+        "or give --clean to replace it"
+    )
+
+
+def _asked(metadata: Metadata) -> Any:
+    facts = metadata.partial
+    return None if facts is None else {name: value for name, value in facts.items() if name != "LeftOut"}
 
 
 def _content(path: Path) -> bytes | None:

@@ -4,7 +4,7 @@ One repository for one team: projects, spaces and types in a server's table ``ex
 
 from __future__ import annotations
 
-from migrator.partial_exporter import partial_export
+from migrator.exporter import partial_export
 from migrator.selection.request import Selection
 from tests.support.audits import Audited
 from tests.support.servers import contents

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from migrator.credentials import Secret
-from migrator.exporter import ExportOptions, export
+from migrator.exporter import ExportOptions, PartialReport, export, partial_export
 from migrator.importer import ImportOptions, import_tree
-from migrator.partial_exporter import PartialReport, partial_export
 from migrator.selection.request import Selection
 from migrator.tree.files import FolderFiles
 from tests.support.imports import Server

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from auditor.changes.state import State, StateError, Whole
+from auditor.changes.state import State, StateError, StateRow, Whole
 
-ROW = ("Project", "Projects-1", b"hash", "Web", (("projects/Web/Web.json", b"blob"),))
+ROW = StateRow("Project", "Projects-1", b"hash", "Web", (("projects/Web/Web.json", b"blob"),))
 
 
 def test_what_is_put_counts_after_finish(tmp_path: Path) -> None:
     """
-    Rows that were put are there again only after finish, and only for its basis.
+    Rows that were put are there again only after finish, and only for what it was made on.
     """
     with State(tmp_path / "rows.sqlite") as state:
         state.put([ROW])
     with State(tmp_path / "rows.sqlite") as state:
         assert state.hashes("Project") == {}
         state.put([ROW])
-        state.finish("basis", 1)
+        state.finish("tree", 1)
     with State(tmp_path / "rows.sqlite") as state:
-        assert state.basis() == "basis"
-        assert state.basis() != "another"
+        assert state.made_on() == "tree"
+        assert state.made_on() != "another"
         assert state.hashes("Project") == {"Projects-1": b"hash"}
         assert state.files("Project", "Projects-1") == (ROW[3], ROW[4])
         assert state.counts() == {"Project": 1}
@@ -39,10 +39,10 @@ def test_tables_as_a_whole(tmp_path: Path) -> None:
     first, second = Whole("Project", b"one", 3), Whole("Machine", b"two", 4)
     with State(tmp_path / "rows.sqlite") as state:
         state.put([ROW])
-        state.finish("basis", 1, [first])
+        state.finish("tree", 1, [first])
     with State(tmp_path / "rows.sqlite") as state:
         assert (state.whole("Project"), state.whole("Machine"), state.types()) == (first, None, {"Project"})
-        state.finish("basis", 1, [second])
+        state.finish("tree", 1, [second])
         assert (state.whole("Project"), state.whole("Machine")) == (None, second)
         state.clear()
         assert state.whole("Machine") is None
@@ -71,7 +71,7 @@ def test_a_damaged_file_is_thrown_away(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     with State(path) as state:
-        assert state.basis() != "basis"
+        assert state.made_on() != "tree"
 
 
 def test_a_file_of_another_shape(tmp_path: Path) -> None:
@@ -84,13 +84,13 @@ def test_a_file_of_another_shape(tmp_path: Path) -> None:
     path = tmp_path / "rows.sqlite"
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE row (something TEXT)")
-        other.execute("CREATE TABLE head (something TEXT)")
+        other.execute("CREATE TABLE made (something TEXT)")
 
     with State(path) as state, pytest.raises(StateError, match="makes it anew"):
-        state.basis()
+        state.made_on()
 
     with State(path) as state:
-        assert state.basis() != "basis"
+        assert state.made_on() != "tree"
 
 
 def test_the_file_is_private(tmp_path: Path) -> None:

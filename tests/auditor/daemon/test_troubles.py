@@ -12,7 +12,7 @@ import pytest
 import auditor.audit
 from auditor.demo.edits import apply_edit
 from auditor.demo.stub import RestStub
-from auditor.steady import ATTEMPTS, read_steady
+from auditor.scope import ATTEMPTS, read_until_still
 from migrator.errors import DatabaseError
 from tests.support.audits import bare, git
 from tests.support.daemons import API_KEY, Site, site, small_database  # noqa: F401
@@ -172,7 +172,7 @@ def test_never_opens_no_window(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
         assert site.audit("prod").error is None
         moving = iter(range(1000))
         monkeypatch.setattr(auditor.audit, "probe", lambda server: {"Project": str(next(moving))})
-        monkeypatch.setattr("auditor.steady._PAUSE", 0)
+        monkeypatch.setattr("auditor.scope._PAUSE", 0)
         assert "changed during each of 5 reads" in str(site.audit("prod").error)
         assert stub.windows == []
 
@@ -194,9 +194,9 @@ def test_a_read_counts_if_nothing_moved(moves: int) -> None:
 
     if moves == ATTEMPTS:
         with pytest.raises(DatabaseError, match="ALLOW_SNAPSHOT_ISOLATION"):
-            read_steady(read, probe, lambda seconds: None)
+            read_until_still(read, probe, lambda seconds: None)
     else:
-        assert read_steady(read, probe, lambda seconds: None) == moves + 1
+        assert read_until_still(read, probe, lambda seconds: None) == moves + 1
 
 
 def test_rows_that_came_and_went_are_read_again() -> None:
@@ -210,13 +210,13 @@ def test_rows_that_came_and_went_are_read_again() -> None:
             raise error
         return "all"
 
-    assert read_steady(read, dict, lambda seconds: None) == "all"
+    assert read_until_still(read, dict, lambda seconds: None) == "all"
 
     def never() -> str:
         raise DatabaseError("unreachable")
 
     with pytest.raises(DatabaseError, match="unreachable"):
-        read_steady(never, dict, lambda seconds: None)
+        read_until_still(never, dict, lambda seconds: None)
 
 
 def test_the_state_folder_may_be_shared(site: Site) -> None:  # noqa: F811

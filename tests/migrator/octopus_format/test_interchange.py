@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from migrator.documents.document import places
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import PlaintextFound, SecretError, UsageError
 from migrator.export.render import RenderOptions
-from migrator.exporter import export
-from migrator.interchange import export_octopus
+from migrator.exporter import Octopus, export
 from migrator.maps.document_map import Column, Noise
 from migrator.octopus_format.classes import OMITTED
 from migrator.octopus_format.form import write_document
@@ -45,7 +45,7 @@ def at(day: int) -> Any:
 def export_to(
     server: SampleServer, directory: Path, day: int = 1, clean: bool = False, **changes: Any
 ) -> dict[str, bytes]:
-    export_octopus(server.address, directory, server.options(**changes), clean=clean, clock=at(day))
+    export(server.address, directory, server.options(**changes), clean=clean, form=partial(Octopus, clock=at(day)))
     return contents(directory)
 
 
@@ -75,7 +75,7 @@ def test_both_formats_read_back_to_the_same_documents(which: str, target: Path, 
     """
     server: SampleServer = request.getfixturevalue(which)
     report = export(server.address, target / "native", server.options(render=RAW))
-    assert export_octopus(server.address, target / "octopus", server.options()).counts == report.counts
+    assert export(server.address, target / "octopus", server.options(), form=Octopus).counts == report.counts
     native = read_tree(FolderFiles(target / "native"), Secret(PASSWORD))
     octopus = read_tree(FolderFiles(target / "octopus"), Secret(PASSWORD))
     assert (octopus.problems, octopus.warnings, octopus.format) == ((), (), "octopus")
