@@ -285,5 +285,5 @@ def _zone(name: str) -> ZoneInfo:
         zones = sorted(available_timezones())
         # A city alone is the commonest slip after case and spelling.
         known = {zone.rpartition("/")[2].lower(): zone for zone in zones} | {zone.lower(): zone for zone in zones}
-        hint = did_you_mean(name, known, "names look like Europe/Berlin or UTC")
+        hint = did_you_mean(name, known, "names look like Europe/Berlin or UTC", meaning=known)
         raise ValueError(f"there is no time zone {name!r}{hint}") from None

@@ -1,5 +1,5 @@
 """
-Setting up: answers in, a commented configuration and a systemd drop-in out. Asks nothing itself (cli_init.py does).
+Setting up: answers in, a commented configuration and a systemd drop-in out. Asks nothing itself.
 
 Secrets stay references: what is written names where each is, never what it is.
 """
@@ -14,6 +14,25 @@ from pathlib import Path
 from migrator.errors import UsageError
 
 DROP_IN = "octopus-auditor.credentials.conf"
+_REFERENCE = "env:NAME, file:PATH, systemd:NAME or command:CMD"
+QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    ("server", "A short name for the server", "prod"),
+    ("database", "Its database (SQLAlchemy URL or ODBC connection string; with a password: a reference)", ""),
+    ("master_key", f"Where its master key is ({_REFERENCE})", "systemd:master_key"),
+    (
+        "password",
+        f"Where the password is that seals the secrets ({_REFERENCE})",
+        "systemd:export_password",
+    ),
+    ("url", "Its web address, for maintenance mode (- for none)", "-"),
+    ("api_key", f"Where an administrator's API key is ({_REFERENCE})", "systemd:api_key"),
+    ("repository", "The folder of the git repository", "/var/lib/octopus-auditor/{server}.git"),
+    ("remote", "The remote to push to (- for none)", "-"),
+    ("signing_key", "Where an SSH key for signing commits is (file:PATH or systemd:NAME, - for none)", "-"),
+    ("cron", "When to run (five fields of cron)", "*/15 * * * *"),
+    ("timezone", "In which time zone", "UTC"),
+)
+"""What is asked for: the name of an answer, the question, the default; ``{server}`` is the first answer."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,13 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _COMMITTER = re.compile(r"[^<>\n]+ <[^<>\n\s]+>")
 
 
-def _server_name(name: str) -> str:
+def check_server_name(name: str) -> str:
+    """
+    Return *name*, which may stand in the names of files.
+
+    Raises:
+        ValueError: it may not; the message has one that may.
+    """
     if not _NAME.fullmatch(name):
         fitting = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:64] or "prod"
         raise ValueError(
@@ -39,7 +45,13 @@ def _server_name(name: str) -> str:
     return name
 
 
-def _web_address(url: str) -> str:
+def check_web_address(url: str) -> str:
+    """
+    Return *url*, which leads to a server's web interface.
+
+    Raises:
+        ValueError: it does not, or holds a password.
+    """
     scheme, _, host = url.partition("://")
     if scheme.lower() not in ("http", "https") or not host.strip("/"):
         raise ValueError("a web address begins with https:// or http://, as https://octopus.example.com")
@@ -181,7 +193,7 @@ class ServerSettings(Table):
 
     database: Address = Field(min_length=1, repr=False)
     master_key: Reference | None = None
-    url: Annotated[str, AfterValidator(_web_address)] | None = None
+    url: Annotated[str, AfterValidator(check_web_address)] | None = None
     api_key: Reference | None = None
     ca_file: str | None = None
     run_limit: Seconds = 3600
@@ -229,7 +241,21 @@ class Settings(Table):
 
     daemon: DaemonTable = DaemonTable()
     metrics: MetricsSettings | None = None
-    servers: dict[Annotated[str, AfterValidator(_server_name)], ServerSettings] = Field(min_length=1)
+    servers: dict[Annotated[str, AfterValidator(check_server_name)], ServerSettings] = Field(min_length=1)
+
+    def chosen(self, server: str | None) -> dict[str, ServerSettings]:
+        """
+        Return the server of that name; without a name all of them.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        if server is None:
+            return dict(self.servers)
+        if server not in self.servers:
+            hint = did_you_mean(server, self.servers, f"it has {', '.join(sorted(self.servers))}")
+            raise UsageError(f"the configuration has no server {server}{hint}")
+        return {server: self.servers[server]}
 
     def state_folder(self, server: str) -> Path:
         """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 _UNCOUNTED = ("history", "information", "settings")
 _CUTOFF = 0.5
@@ -31,26 +32,33 @@ def counted(number: int, words: str) -> str:
     return f"{number} {words if number == 1 else plural(words)}"
 
 
-def nearest(word: str, known: Iterable[str] | Mapping[str, str], limit: int = 1) -> list[str]:
+def nearest(word: str, known: Iterable[str], limit: int = 1) -> list[str]:
     """
-    Return what *word* most likely meant, best first: at most *limit* of *known*, or of its values.
+    Return at most *limit* of *known* that *word* most likely meant, best first.
 
     Only letters and digits are compared, blind to case.
     """
-    meant: dict[str, str] = {}
-    for spelling, name in known.items() if isinstance(known, Mapping) else ((name, name) for name in known):
-        meant.setdefault(plain(spelling), name)
-    found = difflib.get_close_matches(plain(word), meant, limit, _CUTOFF)
-    return list(dict.fromkeys(meant[spelling] for spelling in found))
+    by_plain: dict[str, str] = {}
+    for name in known:
+        by_plain.setdefault(plain(name), name)
+    return [by_plain[found] for found in difflib.get_close_matches(plain(word), by_plain, limit, _CUTOFF)]
 
 
 def did_you_mean(
-    word: str, known: Iterable[str] | Mapping[str, str], otherwise: str = "", *, before: str = "; ", limit: int = 1
+    word: str,
+    known: Iterable[str],
+    otherwise: str = "",
+    *,
+    before: str = "; ",
+    limit: int = 1,
+    meaning: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """
     Return the question whether one of *known* was meant, after *before*; *otherwise* where nothing is near.
+
+    *meaning* has what is to be told in place of a name.
     """
-    near = nearest(word, known, limit)
+    near = [meaning.get(name, name) for name in nearest(word, known, limit)]
     hint = f"did you mean {' or '.join(near)}?" if near else otherwise
     return f"{before}{hint}" if hint else ""
 

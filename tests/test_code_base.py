@@ -5,14 +5,19 @@ Rules that the sources themselves keep.
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import subprocess
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import click
 import pytest
 
-from migrator.cli.main import VERBS
+from auditor.cli.main import PROGRAM as AUDITOR
+from migrator.cli.main import PROGRAM as MIGRATOR
+from migrator.command_line.command import Command
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("migrator", "auditor") for path in (ROOT / package).rglob("*.py"))
@@ -101,9 +106,44 @@ def test_tests_state_their_rule() -> None:
                 assert ast.get_docstring(function), f"{path.name}: {function.name}"
 
 
-def test_verbs_have_help() -> None:
+@pytest.mark.parametrize(
+    "command", [*MIGRATOR.commands.values(), *AUDITOR.commands.values()], ids=lambda item: item.name
+)
+def test_every_command_has_its_work(command: Command) -> None:
     """
-    Every verb of the command line says what it does, and where it begins is a function of its own.
+    Where a command's work stands is a function that takes just what the command line gives.
     """
-    assert {"export", "version", "help"} <= {verb.name for verb in VERBS}
-    assert all(verb.help and callable(verb.run) for verb in VERBS)
+    module, _, name = command.work.partition(":")
+    work = inspect.signature(getattr(importlib.import_module(module), name))
+    context = click.Context(command)
+    context.params = {str(option.name): None for option in command.params if option.expose_value}
+    work.bind(**command.arguments(context))
+    needed = [name for name, item in work.parameters.items() if item.kind is not inspect.Parameter.VAR_KEYWORD]
+    assert set(needed) <= set(command.arguments(context))
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("migrator", ["help", "import"]),
+        ("auditor", ["help"]),
+        ("migrator", ["export", "--directry=x"]),
+        ("auditor", ["once", "-h"]),
+        ("migrator", []),
+    ],
+)
+def test_what_only_needs_names_loads_nothing_else(program: str, words: list[str]) -> None:
+    """
+    Help, mistakes and completion answer at once: no library but click is loaded for them, and none of the work.
+    """
+    script = (
+        "import sys; from importlib import import_module; "
+        f"main = import_module('{program}.cli.main').main; main({words}); "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert {"click", program} <= loaded
+    assert (
+        loaded & {"sqlalchemy", "pydantic", "rich", "structlog", "cryptography", "git", "httpx", "apscheduler"} == set()
+    )

@@ -24,7 +24,7 @@ MOST_FILES = 16
 HOMES = {
     "ahocorasick_rs": ("migrator/secrets/plaintext_search.py",),
     "apscheduler": ("auditor/daemon/schedule.py",),
-    "click": ("migrator/cli/", "auditor/cli/"),
+    "click": ("migrator/command_line/", "migrator/cli/", "auditor/cli/"),
     "cryptography": ("migrator/secrets/ciphers.py",),
     "git": ("migrator/tree/git.py",),
     "httpx": ("auditor/window/octopus_api.py", "auditor/notify/", "auditor/checks/notifications.py"),

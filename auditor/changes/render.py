@@ -13,6 +13,7 @@ from html import escape
 
 from auditor.changes.blocks import Block
 from auditor.changes.lines import Line
+from migrator.wording import counted
 
 WIDTH = 100
 COLUMN = 44
@@ -55,7 +56,7 @@ def as_text(blocks: Sequence[Block], look: Look | None = None) -> str:
 
 
 def _rest(count: int) -> str:
-    return f"({count} more document{'s' if count > 1 else ''} changed)"
+    return f"({counted(count, 'more document')} changed)"
 
 
 def _head(block: Block, look: Look) -> str:

@@ -17,9 +17,9 @@ from auditor.checks import host as check_host
 from auditor.checks import repository as check_repository
 from auditor.checks import server as check_server
 from auditor.checks.check import Finding, Level, Probe, Subject, examine, failed, passed
-from auditor.cli.options import CONFIG, SERVER, choose
 from auditor.settings import Settings, load
 from migrator.errors import UsageError
+from migrator.wording import counted
 
 PROBES: tuple[tuple[str, Probe], ...] = (
     ("driver", check_database.driver),
@@ -36,19 +36,17 @@ PROBES: tuple[tuple[str, Probe], ...] = (
 _STYLE = {Level.PASS: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
-@click.command()
-@CONFIG
-@SERVER
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(config: Path, server: str | None, as_json: bool) -> int:
-    """Find out before the first run what would not work, and what to do about it."""
+    """
+    Look at everything that can be known before the first run; 1 when something would not work.
+    """
     try:
         settings = load(config)
-        chosen = choose(settings, server)
+        chosen = settings.chosen(server)
     except UsageError as error:
         show([failed("configuration", str(error), "correct these places")], as_json)
         return 2
-    findings = [passed("configuration", f"{config}: {len(settings.servers)} server(s)")]
+    findings = [passed("configuration", f"{config}: {counted(len(settings.servers), 'server')}")]
     findings += everything(settings, config, chosen)
     show(findings, as_json)
     return int(any(finding.level is Level.FAIL for finding in findings))

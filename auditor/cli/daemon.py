@@ -10,7 +10,7 @@ import click
 import structlog
 
 from auditor import logs
-from auditor.cli.options import CONFIG, SERVER, choose, with_signals
+from auditor.cli.once import stop_on_signals
 from auditor.daemon.daemon import Daemon, DaemonOptions
 from auditor.daemon.signals import dump_stacks_on_signal
 from auditor.daemon.trigger import ask
@@ -24,15 +24,9 @@ from auditor.world import RunTools
 from migrator.errors import OperatorError
 
 
-@click.command()
-@CONFIG
-@click.option("--poll", type=click.FloatRange(0.05, 300), default=30.0, hidden=True)
 def run(config: Path, poll: float) -> None:
     """
-    Run as a daemon: each server on its schedule.
-
-    SIGHUP reads the configuration again (one with errors keeps the old), SIGUSR1 runs every server now, SIGUSR2
-    writes every thread's stack to stderr, SIGTERM and SIGINT close what is open and end.
+    Run as a daemon until a signal ends it; *poll* is in seconds.
     """
     dump_stacks_on_signal()
     settings = load(config)
@@ -46,13 +40,15 @@ def run(config: Path, poll: float) -> None:
     Daemon(config, settings, DaemonOptions(poll=poll)).run()
 
 
-@click.command()
-@CONFIG
-@SERVER
 def trigger(config: Path, server: str | None) -> int:
-    """Ask the running daemon for a run now."""
+    """
+    Ask the running daemon for a run now.
+
+    Raises:
+        OperatorError: there is no daemon to ask.
+    """
     settings = load(config)
-    deaf = [name for name in choose(settings, server) if not ask(settings.state_folder(name))]
+    deaf = [name for name in settings.chosen(server) if not ask(settings.state_folder(name))]
     if deaf:
         raise OperatorError(
             f"no daemon runs for {', '.join(sorted(deaf))}; start `auditor run --config {config}`, "
@@ -62,17 +58,16 @@ def trigger(config: Path, server: str | None) -> int:
     return 0
 
 
-@click.command()
-@CONFIG
-@SERVER
 def release(config: Path, server: str | None) -> int:
-    """Restore the maintenance mode that a killed run left on."""
+    """
+    Restore the maintenance mode that a killed run left on; 1 when that could not be done.
+    """
     settings = load(config)
     logs.configure(level=settings.daemon.log_level)
     stop = Stop()
-    with_signals(stop)
+    stop_on_signals(stop)
     code = 0
-    for name, item in choose(settings, server).items():
+    for name, item in settings.chosen(server).items():
         folder = settings.state_folder(name)
         if Journal(folder / "journal.json").read() is None:
             continue

@@ -1,12 +1,11 @@
 """
-The command ``auditor demo``: its option, and how the demonstration looks on a terminal and elsewhere.
+The command ``auditor demo``: how the demonstration looks on a terminal and elsewhere.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import click
 from rich.console import Console
 from rich.syntax import Syntax
 
@@ -14,16 +13,10 @@ from auditor import logs
 from auditor.demo.show import Talk, demonstrate
 
 
-@click.command()
-@click.option(
-    "--directory",
-    default="demo",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Where to make it; replaced if it holds an earlier one.",
-)
 def demo(directory: Path) -> None:
-    """Show the whole main job on an embedded server, then say where to look."""
+    """
+    Show the whole main job on an embedded server, then say where to look.
+    """
     logs.configure(level="warning")
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     with console.status("starting") as status:

@@ -24,7 +24,6 @@ from auditor.changes.blocks import Block, blocks
 from auditor.changes.records import Element, spelled
 from auditor.changes.render import Look, as_html, as_markdown, as_text, page
 from auditor.changes.values import escaped
-from auditor.cli.options import filters_options, place_of, shape_options, source_options
 from auditor.history import documents, questions
 from auditor.history.documents import Document
 from auditor.history.drift import drift
@@ -33,12 +32,34 @@ from auditor.history.opened import Opened, index_path, moment_of
 from auditor.history.opened import opened as open_history
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.reader import open_reader
+from auditor.settings import load
 from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
 from migrator.tree.git import Git
+from migrator.wording import counted
 
 FOUND = 3
+
+
+def place_of(repository: Path | None, config: Path | None, server: str | None) -> tuple[Path, str]:
+    """
+    Return the repository and the branch that the options name.
+
+    Raises:
+        UsageError: neither or both are named, or the configuration has several servers.
+    """
+    if (repository is None) == (config is None):
+        raise UsageError("name the history by --repository PATH, or by --config FILE (and --server NAME)")
+    if repository is not None:
+        return repository, "HEAD"
+    assert config is not None
+    settings = load(config)
+    if server is None and len(settings.servers) > 1:
+        names = ", ".join(sorted(settings.servers))
+        raise UsageError(f"the configuration has several servers; choose one by --server: {names}")
+    ((_, chosen),) = settings.chosen(server).items()
+    return Path(chosen.repository.path), f"refs/heads/{chosen.repository.branch}"
 
 
 @contextmanager
@@ -155,11 +176,6 @@ def _dumped(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-@click.command()
-@source_options
-@filters_options
-@shape_options
-@click.option("-n", "--max-count", type=click.IntRange(1), help="At most so many commits.")
 def log(
     repository: Path | None,
     config: Path | None,
@@ -218,12 +234,6 @@ def _table(rows: Sequence[CommitRow]) -> str:
     )
 
 
-@click.command()
-@source_options
-@filters_options
-@shape_options
-@click.option("--full", is_flag=True, help="Without a limit of lines.")
-@click.argument("commit", default="HEAD")
 def show(
     repository: Path | None,
     config: Path | None,
@@ -283,14 +293,6 @@ def _shown(parts: list[tuple[list[tuple[str, str]], list[Block]]], form: str, co
     _out("\n\n".join(texts), look.colour)
 
 
-@click.command()
-@source_options
-@filters_options
-@shape_options
-@click.option("--exit-code", is_flag=True, help="Exit with 1 where something differs, as git does.")
-@click.option("--full", is_flag=True, help="Without a limit of lines.")
-@click.argument("older")
-@click.argument("newer", default="HEAD")
 def diff(
     repository: Path | None,
     config: Path | None,
@@ -335,10 +337,6 @@ def _drift(left: Path, right: Path, given: Mapping[str, Any]) -> tuple[list[tupl
         return [("from", f"{left} {_when(a.head.committed)}"), ("to", f"{right} {_when(b.head.committed)}")], told
 
 
-@click.command()
-@source_options
-@shape_options
-@click.argument("document")
 def blame(
     repository: Path | None,
     config: Path | None,
@@ -390,11 +388,6 @@ def _elements(source: Opened, document: Document) -> dict[str, str]:
     return found
 
 
-@click.command()
-@source_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.argument("time")
-@click.argument("document", required=False)
 def at(
     repository: Path | None, config: Path | None, server: str | None, as_json: bool, time: str, document: str | None
 ) -> None:
@@ -409,7 +402,7 @@ def at(
             lines = [
                 f"commit  {commit.id}",
                 f"time    {_when(commit.committed)}",
-                f"        {len(found)} documents",
+                f"        {counted(len(found), 'document')}",
                 "",
             ]
             _out("\n".join([*lines, *(escaped(item.label) for item in found)]))
@@ -432,11 +425,6 @@ def _document_json(item: Document) -> dict[str, Any]:
     return {"type": item.type, "id": item.id, "name": item.name, "label": item.label, "path": item.path}
 
 
-@click.command()
-@source_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.option("--ever", is_flag=True, help="Also what stood there once.")
-@click.argument("text")
 def find(
     repository: Path | None, config: Path | None, server: str | None, as_json: bool, ever: bool, text: str
 ) -> None:
@@ -463,10 +451,7 @@ def find(
             raise OperatorError(f"nothing has {text} in it" + ("" if ever else " now; --ever looks at the past too"))
 
 
-@click.command(name="index")
-@source_options
-@click.option("--check", "compare", is_flag=True, help="Compare it with one made anew.")
-def index_command(repository: Path | None, config: Path | None, server: str | None, compare: bool) -> None:
+def make_index(repository: Path | None, config: Path | None, server: str | None, compare: bool) -> None:
     """Make the index over the history anew, from git alone."""
     path, _ = place_of(repository, config, server)
     if not compare:
@@ -480,4 +465,4 @@ def index_command(repository: Path | None, config: Path | None, server: str | No
                 raise OperatorError(
                     "the index differs from git: " + "; ".join(found) + "; `auditor index` makes it anew"
                 )
-        click.echo(f"{source.head.seq} commit{'s' if source.head.seq != 1 else ''}, {index_path(source.path)}")
+        click.echo(f"{counted(source.head.seq, 'commit')}, {index_path(source.path)}")

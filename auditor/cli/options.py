@@ -1,116 +1,211 @@
 """
-What the auditor's commands share: options for servers, histories, filters and formats, and being told to stop.
+The commands and their options, as data: all that help and completion need.
+
+What a command does is in a module of its own.
 """
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from auditor.settings import ServerSettings, Settings, load
-from auditor.stop import Stop
-from migrator.errors import UsageError
+from auditor.init import QUESTIONS
+from migrator.command_line.command import Command, names_in, option, switch
 
-CONFIG = click.option(
-    "--config", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The configuration file."
+CONFIG = option(
+    "config",
+    "FILE",
+    "The configuration file.",
+    required=True,
+    type=Path,
 )
-SERVER = click.option("--server", help="Only this server of the configuration.")
+SERVER = option("server", "NAME", "Only this server of the configuration.", shell_complete=names_in("servers"))
+JSON = switch("json", "Print one JSON object.", "as_json")
+HISTORY = (
+    option("repository", "DIR", "The repository, or any clone of it.", type=Path),
+    option("config", "FILE", "The configuration file.", type=Path),
+    option("server", "NAME", "The server of the configuration.", shell_complete=names_in("servers")),
+)
+FILTERS = (
+    option("project", "NAME", "A project and what belongs to it."),
+    option("type", "TYPE", "Documents of a type, as target or variables.", argument="type_"),
+    option("space", "NAME", "Documents of a space."),
+    option("name", "GLOB", "Documents whose name fits, as 'Web*'."),
+    option("person", "NAME", "By whom: a part of a name or an address."),
+    option("since", "TIME", "Not before this time."),
+    option("until", "TIME", "Not after this time."),
+    option("coverage", "CLASS", "Only this class of coverage, as unattributed."),
+    switch("secret-only", "Only changes of secrets."),
+)
+SHAPE = (
+    option("format", "FORMAT", "How to show it.", ("text", "markdown", "json", "html"), argument="form"),
+    switch("json", "The same as --format json.", "as_json"),
+    option("color", "WHEN", "Colours.", ("auto", "always", "never")),
+)
+FULL = switch("full", "Without a limit of lines.")
+AS_JSON = switch("json", "As JSON.", "as_json")
 
+COMMANDS = (
+    Command(
+        "demo",
+        "auditor.cli.demo:demo",
+        "Show the whole main job on an embedded server, then say where to look.",
+        (
+            option(
+                "directory",
+                "DIR",
+                "Where to make it; replaced if it holds an earlier one.",
+                default="demo",
+                show_default=True,
+                type=Path,
+            ),
+        ),
+    ),
+    Command(
+        "init",
+        "auditor.cli.init:init",
+        "Ask what is needed, write a configuration and a systemd drop-in, and check them.",
+        (
+            option(
+                "output",
+                "FILE",
+                "The configuration to write; the systemd drop-in goes beside it.",
+                default="auditor.toml",
+                show_default=True,
+                type=Path,
+            ),
+            switch("yes", "Ask nothing: take the options given, and defaults for the rest."),
+            *(option(name.replace("_", "-"), "TEXT", f"{text}.") for name, text, _ in QUESTIONS),
+        ),
+    ),
+    Command(
+        "check",
+        "auditor.cli.check:check",
+        "Find out before the first run what would not work, and what to do about it.",
+        (CONFIG, SERVER, JSON),
+    ),
+    Command(
+        "once",
+        "auditor.cli.once:once",
+        "Audit each server once, now.",
+        (
+            CONFIG,
+            SERVER,
+            switch("detailed-exitcode", "Exit with 3 when something changed."),
+            switch("json", "Print one JSON object per server.", "as_json"),
+            switch("accept-shrink", "Commit even if much or a whole type is gone."),
+            switch("full", "Do not trust the state file; render every document."),
+        ),
+    ),
+    Command(
+        "run",
+        "auditor.cli.daemon:run",
+        """Run as a daemon: each server on its schedule.
 
-def choose(settings: Settings, server: str | None) -> dict[str, ServerSettings]:
-    """
-    Return the servers that a command is about.
+        SIGHUP reads the configuration again (one with errors keeps the old), SIGUSR1 runs every server now, SIGUSR2
+        writes every thread's stack to stderr, SIGTERM and SIGINT close what is open and end.
+        """,
+        (
+            CONFIG,
+            option(
+                "poll",
+                "SECONDS",
+                "How often to look around.",
+                type=click.FloatRange(0.05, 300),
+                default=30.0,
+                hidden=True,
+            ),
+        ),
+    ),
+    Command("trigger", "auditor.cli.daemon:trigger", "Ask the running daemon for a run now.", (CONFIG, SERVER)),
+    Command(
+        "release",
+        "auditor.cli.daemon:release",
+        "Restore the maintenance mode that a killed run left on.",
+        (CONFIG, SERVER),
+    ),
+    Command(
+        "status",
+        "auditor.cli.status:status",
+        "Show each server's last run, next run, window and last error.",
+        (CONFIG, JSON),
+    ),
+    Command(
+        "rekey",
+        "auditor.cli.rekey:rekey",
+        """Seal the secrets of HEAD under a new password, in one commit.
 
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if server is None:
-        return dict(settings.servers)
-    if server not in settings.servers:
-        raise UsageError(f"the configuration has no server {server}; it has {', '.join(sorted(settings.servers))}")
-    return {server: settings.servers[server]}
-
-
-def with_signals(stop: Stop) -> None:
-    """
-    Make SIGTERM and SIGINT ask the run to stop; it closes its window and commits nothing.
-    """
-
-    def ask(number: int, frame: Any) -> None:
-        stop.request()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
-
-
-FORMATS = click.Choice(["text", "markdown", "json", "html"])
-
-
-def place_of(repository: Path | None, config: Path | None, server: str | None) -> tuple[Path, str]:
-    """
-    Return the repository and the branch that the options name.
-
-    Raises:
-        UsageError: neither or both are named, or the configuration has several servers.
-    """
-    if (repository is None) == (config is None):
-        raise UsageError("name the history by --repository PATH, or by --config FILE (and --server NAME)")
-    if repository is not None:
-        return repository, "HEAD"
-    assert config is not None
-    servers = load(config).servers
-    if server is None and len(servers) > 1:
-        raise UsageError(f"the configuration has several servers; choose one by --server: {', '.join(sorted(servers))}")
-    name = server or next(iter(servers))
-    if name not in servers:
-        raise UsageError(f"the configuration has no server {name}; it has {', '.join(sorted(servers))}")
-    return Path(servers[name].repository.path), f"refs/heads/{servers[name].repository.branch}"
-
-
-def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    Give a command the options that name a history.
-    """
-    for option in (
-        click.option("--server", help="The server of the configuration."),
-        click.option("--config", type=click.Path(path_type=Path), help="The configuration file."),
-        click.option("--repository", type=click.Path(path_type=Path), help="The repository, or any clone of it."),
-    ):
-        function = option(function)
-    return function
-
-
-def shape_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    Give a command the options that say how its answer looks.
-    """
-    for option in (
-        click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colours."),
-        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
-        click.option("--format", "form", type=FORMATS, default="text", help="How to show it."),
-    ):
-        function = option(function)
-    return function
-
-
-def filters_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """
-    Give a command the options that say which changes are meant.
-    """
-    for option in (
-        click.option("--secret-only", is_flag=True, help="Only changes of secrets."),
-        click.option("--coverage", help="Only this class of coverage, as unattributed."),
-        click.option("--until", help="Not after this time."),
-        click.option("--since", help="Not before this time."),
-        click.option("--person", help="By whom: a part of a name or an address."),
-        click.option("--name", help="Documents whose name fits, as 'Web*'."),
-        click.option("--space", help="Documents of a space."),
-        click.option("--type", "type_", help="Documents of a type, as target or variables."),
-        click.option("--project", help="A project and what belongs to it."),
-    ):
-        function = option(function)
-    return function
+        Put the new password where the configuration says, keep the old one somewhere else for this command, and stop
+        the daemon or let it wait. Older commits are not rewritten: they still open with the old password, and only with
+        it, so keep it as long as you keep the history; whoever knew it can go on reading what it sealed.
+        """,
+        (
+            CONFIG,
+            option(
+                "server",
+                "NAME",
+                "The server whose repository gets a new password.",
+                required=True,
+                shell_complete=names_in("servers"),
+            ),
+            option("old-password", "REF", "Where the old password is, such as file:PATH.", required=True),
+            option("new-password", "REF", "Where the new one is; by default the configured one."),
+        ),
+    ),
+    Command(
+        "log",
+        "auditor.cli.history:log",
+        "Who changed what, the newest first.",
+        (
+            *HISTORY,
+            *FILTERS,
+            *SHAPE,
+            option("max-count", "N", "At most so many commits.", short="-n", type=click.IntRange(1)),
+        ),
+    ),
+    Command(
+        "show",
+        "auditor.cli.history:show",
+        "What a commit, or a run, changed, in Octopus's own words.",
+        (*HISTORY, *FILTERS, *SHAPE, FULL, click.Argument(["commit"], default="HEAD")),
+    ),
+    Command(
+        "diff",
+        "auditor.cli.history:diff",
+        "What differs between two commits or times, or between the repositories of two servers.",
+        (
+            *HISTORY,
+            *FILTERS,
+            *SHAPE,
+            switch("exit-code", "Exit with 1 where something differs, as git does."),
+            FULL,
+            click.Argument(["older"]),
+            click.Argument(["newer"], default="HEAD"),
+        ),
+    ),
+    Command(
+        "blame",
+        "auditor.cli.history:blame",
+        "Since when each variable or step of a document is as it is: DOCUMENT, DOCUMENT#variable or DOCUMENT#step.",
+        (*HISTORY, *SHAPE, click.Argument(["document"])),
+    ),
+    Command(
+        "at",
+        "auditor.cli.history:at",
+        "The configuration of a moment: its documents, or one of them.",
+        (*HISTORY, AS_JSON, click.Argument(["time"]), click.Argument(["document"], required=False)),
+    ),
+    Command(
+        "find",
+        "auditor.cli.history:find",
+        "Where a word stands: names, values, scripts; --ever: or ever stood.",
+        (*HISTORY, AS_JSON, switch("ever", "Also what stood there once."), click.Argument(["text"])),
+    ),
+    Command(
+        "index",
+        "auditor.cli.history:make_index",
+        "Make the index over the history anew, from git alone.",
+        (*HISTORY, switch("check", "Compare it with one made anew.", "compare")),
+    ),
+)

@@ -13,18 +13,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from auditor.cli.options import CONFIG
 from auditor.cron import Cron
 from auditor.settings import Settings, load
 from auditor.status import Status, read_status
 from auditor.window.journal import Journal
 
 
-@click.command()
-@CONFIG
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(config: Path, as_json: bool) -> int:
-    """Show each server's last run, next run, window and last error."""
+    """
+    Show each server's last run, next run, window and last error.
+    """
     settings = load(config)
     servers = {name: facts(settings, name, datetime.now(UTC)) for name in settings.servers}
     if as_json:

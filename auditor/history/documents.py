@@ -4,13 +4,13 @@ Documents as people name them, as of a commit: by id, by path, by words.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
 from auditor.history.index import Index
 from migrator.errors import UsageError
 from migrator.maps import REGISTRY
+from migrator.wording import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def type_called(word: str) -> str:
                 known.setdefault(name.casefold(), item.table)
     found = known.get(word.casefold()) or known.get(word.casefold().removesuffix("s"))
     if found is None:
-        near = difflib.get_close_matches(word.casefold(), known, 1)
-        raise UsageError(f"there is no type {word}" + (f"; did you mean {near[0]}?" if near else ""))
+        raise UsageError(f"there is no type {word}{did_you_mean(word, known)}")
     return found
 
 
@@ -62,10 +61,7 @@ def documents(index: Index, text: str, seq: int) -> list[Document]:
         if found:
             return found
     names = [row[0] for row in index.db.execute("SELECT DISTINCT name FROM documents WHERE NOT gone")]
-    near = difflib.get_close_matches(wanted, names, 3, 0.5)
-    raise UsageError(
-        f"there is no document {text} at that time" + (f"; did you mean {' or '.join(near)}?" if near else "")
-    )
+    raise UsageError(f"there is no document {text} at that time{did_you_mean(wanted, names, limit=3)}")
 
 
 def one_document(index: Index, text: str, seq: int) -> Document:

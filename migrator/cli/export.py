@@ -1,5 +1,5 @@
 """
-The verb ``export``: options to an ``ExportOptions``, a report to text and an exit code.
+The command ``export``: options to an ``ExportOptions``, a report to text and an exit code.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from migrator.cli.options import HISTORY, PASSWORD, RESULT, SERVER, TREE, Values, Verb
+from migrator.cli.options import Values
 from migrator.cli.output import check_report_path, progress, show_warnings, summary, write_report
 from migrator.cli.server import ServerChoice, choose_server
 from migrator.documents.scripts import InlineScripts
@@ -102,11 +102,3 @@ def show_result(values: Values, report: Report, report_path: Path | None, direct
             "all others were written"
         )
     return 0
-
-
-EXPORT = Verb(
-    "export",
-    "Export a whole server's configuration into a directory.",
-    (*SERVER, *PASSWORD, *TREE, HISTORY, *RESULT),
-    run_export,
-)

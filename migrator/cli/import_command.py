@@ -1,5 +1,5 @@
 """
-The verb ``import``: options to an ``ImportOptions``, the plan and the report to text and an exit code.
+The command ``import``: options to an ``ImportOptions``, the plan and the report to text and an exit code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrator.cli.options import PASSWORD, RESULT, SERVER, Option, Values, Verb
+from migrator.cli.options import Values
 from migrator.cli.output import check_report_path, show_warnings, write_report
 from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
@@ -21,22 +21,6 @@ from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.values import Tree, TreeFiles
-
-DIRECTORY = Option("directory", "The directory of the export.", "DIR")
-HISTORY = (
-    Option("repository", "Instead of a directory: an audit's repository, bare or not.", "PATH"),
-    Option("revision", "The commit of it to import, as git names one: HEAD~3, main@{yesterday}, an id.", "REV"),
-    Option("project", "Only the project of this name and what it needs; may be given again.", "NAME", repeat=True),
-)
-WISHES = (
-    Option("dry-run", "Do everything and undo it; print what would change."),
-    Option("overwrite", "Replace documents whose name exists; without it they are skipped."),
-    Option("force", "Import despite what is wrong with the tree; can damage the database."),
-    Option("ignore-version-check", "Accept a tree of another version of the server."),
-    Option("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
-    Option("plan", "Write what would be done to this file and change nothing.", "FILE"),
-    Option("apply", "Do what a saved plan says; refused when tree or target have changed since.", "FILE"),
-)
 
 
 def run_import(values: Values) -> int:
@@ -121,11 +105,3 @@ def _summary(report: Report) -> str:
     total = {word: sum(kinds.get(word, 0) for kinds in report.counts.values()) for word in GROUPS}
     lines = [f"  {count:>6} {word}" for word, count in total.items() if count]
     return "\n".join([f"Imported in {report.seconds:.1f} s:", *lines]) + "\n"
-
-
-IMPORT = Verb(
-    "import",
-    "Import a directory that an export wrote into a server's database: all of it, or nothing.",
-    (*SERVER, *PASSWORD, DIRECTORY, *HISTORY, *WISHES, *RESULT),
-    run_import,
-)

@@ -1,233 +1,175 @@
 """
-The command line as data: options, verbs, and how arguments become values.
+The commands and their options, as data: all that help and completion need.
 
-Names are blind to case and to inner hyphens, as the original tool's are. Errors never repeat a value, since it may be
-a password. What a verb does is not here.
+What a command does is in a module of its own.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from migrator.errors import UsageError
+import click
 
-
-@dataclass(frozen=True)
-class Option:
-    """
-    One option; ``value`` is what help calls its value, empty for a switch.
-
-    ``choices`` are the values it takes, if not any; ``hidden`` ones are accepted and not shown.
-    """
-
-    name: str
-    help: str = ""
-    value: str = ""
-    choices: tuple[str, ...] = ()
-    repeat: bool = False
-    required: bool = False
-    hidden: bool = False
-    default: str = ""
+from migrator.command_line.command import Command, fold, names_in, option, switch
 
 
 @dataclass(frozen=True)
 class Values:
     """
-    What was given on a command line, by option name; does not show itself, since passwords are among it.
+    What was given on a command line, by the options' names; does not show itself, since passwords are among it.
     """
 
-    given: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    arguments: tuple[str, ...] = field(default=(), repr=False)
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def _value(self, name: str) -> Any:
+        return self.given.get(fold(name))
 
     def has(self, name: str) -> bool:
         """
         Return whether a switch or an option was given.
         """
-        return bool(self.given.get(name))
+        return bool(self._value(name))
 
     def all(self, name: str) -> tuple[str, ...]:
         """
         Return every value of a repeatable option.
         """
-        return self.given.get(name, ())
+        return self._value(name) or ()
 
     def find(self, name: str) -> str | None:
         """
         Return an option's value, or ``None``.
         """
-        return next(iter(self.given.get(name, ())), None)
+        value = self._value(name)
+        return None if value is None else str(value)
 
     def text(self, name: str) -> str:
         """
         Return the value of an option that is required or has a default.
         """
-        return self.given[name][0]
+        return str(self.given[fold(name)])
 
 
-@dataclass(frozen=True)
-class Verb:
+class Verb(Command):
     """
-    One command: its name, its help, its options, and the function that does it and returns an exit code.
-
-    ``arguments`` names what may stand without an option, as ``[COMMAND]``; empty: nothing may.
+    A command whose work takes ``Values``.
     """
 
-    name: str
-    help: str
-    options: tuple[Option, ...]
-    run: Callable[[Values], int]
-    arguments: str = ""
+    def arguments(self, ctx: click.Context) -> dict[str, Any]:
+        """
+        Return what the work is called with.
+        """
+        return {"values": values_of(ctx)}
 
 
-ACCEPTED = (Option("console", hidden=True), Option("nologo", hidden=True), Option("help", "Show this help."))
+def values_of(ctx: click.Context) -> Values:
+    """
+    Return what was given on the command line of *ctx*.
+    """
+    return Values({fold(name.replace("_", "-")): value for name, value in ctx.params.items()})
+
+
+CONFIG = option("config", "FILE", "The configuration file (TOML).")
 SERVER = (
-    Option("instance", "The server's name in the configuration file: its table [instances.NAME].", "NAME"),
-    Option("config", "The configuration file (TOML).", "PATH"),
-    Option("database", "Without a configuration file: a SQLAlchemy URL or an ODBC connection string.", "URL"),
-    Option("master-key-file", "The server's master key, in a file; or the variable OCTOPUS_MASTER_KEY.", "FILE"),
+    option(
+        "instance",
+        "NAME",
+        "The server's name in the configuration file: its table [instances.NAME].",
+        shell_complete=names_in("instances"),
+    ),
+    CONFIG,
+    option("database", "URL", "Without a configuration file: a SQLAlchemy URL or an ODBC connection string."),
+    option("master-key-file", "FILE", "The server's master key, in a file; or the variable OCTOPUS_MASTER_KEY."),
 )
 PASSWORD = (
-    Option("password", "The password of the export. Other users can see it in the process list.", "VALUE"),
-    Option("password-file", "The password of the export, in a file; or the variable MIGRATOR_PASSWORD.", "FILE"),
+    option("password", "VALUE", "The password of the export. Other users can see it in the process list."),
+    option("password-file", "FILE", "The password of the export, in a file; or the variable MIGRATOR_PASSWORD."),
 )
-RESULT = (
-    Option("report", "Write what was done to this file, as JSON.", "FILE"),
-    Option("quiet", "Print warnings and errors only."),
-)
-SCRIPTS = ("CopyToFiles", "ExtractToFiles", "LeaveInline")
 TREE = (
-    Option("directory", "The directory to write to, created when missing.", "DIR", required=True),
-    Option("clean", "Remove everything else in the directory; only in one that holds an export of this program."),
-    Option("inline-scripts", "Scripts in processes.", "MODE", SCRIPTS, default=SCRIPTS[0]),
-    Option("include-tasklogs", "Also copy task logs; needs --tasklogs-directory."),
-    Option("tasklogs-directory", "The server's folder of task logs (TaskLogs).", "DIR"),
-    Option(
+    option("directory", "DIR", "The directory to write to, created when missing.", required=True),
+    switch("clean", "Remove everything else in the directory; only in one that holds an export of this program."),
+    option("inline-scripts", "MODE", "Scripts in processes.", ("CopyToFiles", "ExtractToFiles", "LeaveInline")),
+    switch("include-tasklogs", "Also copy task logs; needs --tasklogs-directory."),
+    option("tasklogs-directory", "DIR", "The server's folder of task logs (TaskLogs)."),
+    option(
         "noise",
-        "How much to leave out of what changes by itself.",
         "LEVEL",
+        "How much to leave out of what changes by itself.",
         ("strict", "normal", "raw"),
         default="normal",
     ),
-    Option("secrets", "What to write for secrets.", "MODE", ("encrypt", "fingerprint", "omit"), default="encrypt"),
-    Option("format", "The layout of the files.", "FORMAT", ("native", "octopus"), default="native"),
+    option("secrets", "MODE", "What to write for secrets.", ("encrypt", "fingerprint", "omit")),
+    option("format", "FORMAT", "The layout of the files.", ("native", "octopus")),
 )
-HISTORY = Option("include-history", "Also releases, deployments, tasks and events.")
+RESULT = (
+    option("report", "FILE", "Write what was done to this file, as JSON."),
+    switch("quiet", "Print warnings and errors only."),
+)
 
-
-def fold(name: str) -> str:
-    """
-    Return a name as names are compared: lower case, without hyphens.
-    """
-    return name.lower().replace("-", "")
-
-
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """
-    Return the one of *known* that *name* most likely meant, or ``None``.
-    """
-    by_fold = {fold(item): item for item in known}
-    found = difflib.get_close_matches(fold(name), by_fold, 1, 0.5)
-    return by_fold[found[0]] if found else None
-
-
-def parse(verb: Verb, arguments: Sequence[str]) -> Values:
-    """
-    Return the values of a verb's command line.
-
-    Raises:
-        UsageError: an unknown option, a missing or a wrong value, or an argument too many.
-    """
-    options = {fold(option.name): option for option in (*verb.options, *ACCEPTED)}
-    given: dict[str, tuple[str, ...]] = {}
-    loose: list[str] = []
-    rest = list(arguments)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            if not verb.arguments:
-                raise UsageError(
-                    f"argument {len(arguments) - len(rest)} of {verb.name} belongs to no option; "
-                    "write values with blanks in quotation marks"
-                )
-            loose.append(word)
-            continue
-        option = _find(options, word[2:].partition("=")[0], verb)
-        value = _value(option, word, rest)
-        if option.name in given and not option.repeat and option not in ACCEPTED:
-            raise UsageError(f"--{option.name} was given twice; give it once")
-        given[option.name] = (*given.get(option.name, ()), *value)
-    return Values(given if "help" in given else _completed(verb, given), tuple(loose))
-
-
-def _find(options: Mapping[str, Option], name: str, verb: Verb) -> Option:
-    option = options.get(fold(name))
-    if option is None:
-        near = nearest(name, [item.name for item in options.values() if not item.hidden])
-        hint = f"did you mean --{near}?" if near else f"see `migrator help {verb.name}`"
-        raise UsageError(f"{verb.name} has no option --{name}; {hint}")
-    return option
-
-
-def _value(option: Option, word: str, rest: list[str]) -> tuple[str, ...]:
-    _, equals, value = word.partition("=")
-    if not option.value:
-        if equals and value.lower() not in ("true", "false"):
-            raise UsageError(f"--{option.name} is a switch and takes no value")
-        return () if value.lower() == "false" else ("true",)
-    if not equals:
-        if not rest or rest[0].startswith("--"):
-            raise UsageError(
-                f"--{option.name} needs a value: --{option.name} {option.value} "
-                f"(write --{option.name}={option.value} if it begins with hyphens)"
-            )
-        value = rest.pop(0)
-    return (_chosen(option, value),)
-
-
-def _chosen(option: Option, value: str) -> str:
-    if not value:
-        raise UsageError(f"--{option.name} must not be empty")
-    if not option.choices:
-        return value
-    for choice in option.choices:
-        if fold(choice) == fold(value):
-            return choice
-    raise UsageError(f"--{option.name} takes one of {', '.join(option.choices)}")
-
-
-def _completed(verb: Verb, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    missing = [option for option in verb.options if option.required and option.name not in given]
-    if missing:
-        needed = ", ".join(f"--{option.name} {option.value}" for option in missing)
-        raise UsageError(f"{verb.name} needs {needed}; see `migrator help {verb.name}`")
-    return {option.name: (option.default,) for option in verb.options if option.default} | given
-
-
-def usage(verb: Verb) -> str:
-    """
-    Return a verb's help.
-    """
-    required = "".join(f" --{option.name} {option.value}" for option in verb.options if option.required)
-    head = f"migrator {verb.name}{required}{f' {verb.arguments}' if verb.arguments else ''} [options]"
-    shown = [option for option in (*verb.options, *ACCEPTED) if not option.hidden]
-    lines = [_described(option) for option in shown]
-    return "\n".join([verb.help, "", f"  {head}", "", *lines]) + "\n"
-
-
-def _described(option: Option) -> str:
-    head = f"--{option.name} {option.value}".rstrip()
-    more = f" One of {', '.join(option.choices)}; {option.default} if left out." if option.choices else ""
-    more += " Can be given several times." if option.repeat else ""
-    return f"  {head:<27} {option.help}{more}" if len(head) <= 27 else f"  {head}\n  {'':<27} {option.help}{more}"
-
-
-def overview(verbs: Sequence[Verb]) -> str:
-    """
-    Return the list of all verbs.
-    """
-    lines = [f"  {verb.name:<16} {verb.help.splitlines()[0]}" for verb in verbs]
-    return (
-        "\n".join(["migrator COMMAND [options]", "", *lines, "", "`migrator help COMMAND` shows its options."]) + "\n"
-    )
+COMMANDS = (
+    Verb(
+        "export",
+        "migrator.cli.export:run_export",
+        "Export a whole server's configuration into a directory.",
+        (
+            *SERVER,
+            *PASSWORD,
+            *TREE,
+            switch("include-history", "Also releases, deployments, tasks and events."),
+            *RESULT,
+        ),
+    ),
+    Verb(
+        "partial-export",
+        "migrator.cli.partial_export:run_partial_export",
+        "Export chosen projects, and only what they need.",
+        (
+            *SERVER,
+            *PASSWORD,
+            option("project", "NAME", "A project to export, by name.", multiple=True),
+            option("projectGroup", "NAME", "All projects of a group, by name.", multiple=True),
+            option("space", "NAME", "Look for the names in this space only.", multiple=True),
+            *TREE,
+            option(
+                "releaseVersion",
+                "EXPR",
+                "Which releases: a version, a range 1.0.0-1.9.0, or * for all; all if left out.",
+            ),
+            switch("ignore-history", "No releases, deployments, tasks or auto-deploy history."),
+            switch("ignore-deployments", "Releases, but no deployments and tasks."),
+            switch("ignore-tenants", "No tenants."),
+            switch("ignore-certificates", "No certificates."),
+            switch("ignore-machines", "No deployment targets and no workers."),
+            switch(
+                "all-environments",
+                "Where a lifecycle has no phases, take all environments and their deployment targets.",
+            ),
+            switch("explain", "Print for each document what brought it in."),
+            *RESULT,
+        ),
+    ),
+    Verb(
+        "import",
+        "migrator.cli.import_command:run_import",
+        "Import a directory that an export wrote into a server's database: all of it, or nothing.",
+        (
+            *SERVER,
+            *PASSWORD,
+            option("directory", "DIR", "The directory of the export."),
+            option("repository", "DIR", "Instead of a directory: an audit's repository, bare or not."),
+            option("revision", "REV", "The commit of it to import, as git names one: HEAD~3, main@{yesterday}, an id."),
+            option("project", "NAME", "Only the project of this name and what it needs.", multiple=True),
+            switch("dry-run", "Do everything and undo it; print what would change."),
+            switch("overwrite", "Replace documents whose name exists; without it they are skipped."),
+            switch("force", "Import despite what is wrong with the tree; can damage the database."),
+            switch("ignore-version-check", "Accept a tree of another version of the server."),
+            switch("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
+            option("plan", "FILE", "Write what would be done to this file and change nothing."),
+            option("apply", "FILE", "Do what a saved plan says; refused when tree or target have changed since."),
+            *RESULT,
+        ),
+    ),
+    Verb("wizard", "migrator.cli.wizard:run_wizard", "Ask for everything, show the command, and run it.", (CONFIG,)),
+)

@@ -1,5 +1,5 @@
 """
-The verb ``partial-export``: options to a ``Selection``, then as ``export``.
+The command ``partial-export``: options to a ``Selection``, then as ``export``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from migrator.cli.export import export_options, report_file, show_result, task_logs_source
-from migrator.cli.options import PASSWORD, RESULT, SERVER, TREE, Option, Values, Verb
+from migrator.cli.options import Values
 from migrator.cli.output import progress
 from migrator.cli.server import choose_server
 from migrator.errors import UsageError
@@ -18,25 +18,6 @@ from migrator.secrets.sealing import SecretsMode
 from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Selection
 
-CHOICE = (
-    Option("project", "A project to export, by name.", "NAME", repeat=True),
-    Option("projectGroup", "All projects of a group, by name.", "NAME", repeat=True),
-    Option("space", "Look for the names in this space only.", "NAME", repeat=True),
-)
-HISTORY = (
-    Option("releaseVersion", "Which releases: a version, a range 1.0.0-1.9.0, or * for all; all if left out.", "EXPR"),
-    Option("ignore-history", "No releases, deployments, tasks or auto-deploy history."),
-    Option("ignore-deployments", "Releases, but no deployments and tasks."),
-)
-IGNORE = (
-    Option("ignore-tenants", "No tenants."),
-    Option("ignore-certificates", "No certificates."),
-    Option("ignore-machines", "No deployment targets and no workers."),
-)
-ENVIRONMENTS = Option(
-    "all-environments", "Where a lifecycle has no phases, take all environments and their deployment targets."
-)
-EXPLAIN = Option("explain", "Print for each document what brought it in.")
 _IGNORED = {
     "ignore-deployments": DEPLOYMENTS,
     "ignore-tenants": TENANTS,
@@ -91,11 +72,3 @@ def run_partial_export(values: Values) -> int:
     if values.has("explain"):
         sys.stdout.write("".join(f"{line}\n" for line in report.chains))
     return show_result(values, report, report_path, directory)
-
-
-PARTIAL_EXPORT = Verb(
-    "partial-export",
-    "Export chosen projects, and only what they need.",
-    (*SERVER, *PASSWORD, *CHOICE, *TREE, *HISTORY, *IGNORE, ENVIRONMENTS, EXPLAIN, *RESULT),
-    run_partial_export,
-)

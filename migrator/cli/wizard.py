@@ -1,43 +1,37 @@
 """
-The verb ``wizard``: the guided mode on a terminal, by click's prompts; the work is done by the other verbs.
+The command ``wizard``: the guided mode on a terminal, by click's prompts; the work is done by the other commands.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from migrator.cli.options import Option, Values, Verb, parse
-from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Plan, Terminal, questions, run_plan
+from migrator.cli.options import SERVER, Values, values_of
+from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Terminal, questions, run_plan
 from migrator.cli.server import choose_server
+from migrator.command_line.command import Command
+from migrator.command_line.program import Program
 from migrator.errors import UsageError
 from migrator.export.read import reader_of
 from migrator.selection.read import look_for
 from migrator.selection.request import Selection, read_choices
 from migrator.settings import find_file, load
 
-Run = Callable[[tuple[str, ...]], int]
-CONFIG = Option("config", "The configuration file (TOML).", "PATH")
 
-
-def wizard_verb(run: Run, options: Sequence[Option]) -> Verb:
+def run_wizard(values: Values) -> int:
     """
-    Return the verb; *run* runs a command line, and *options* are those that name a server.
+    Ask on a terminal, and run what was asked for once it is confirmed.
+
+    Raises:
+        UsageError: there is no terminal.
+        OperatorError: what went wrong.
     """
-    return Verb(
-        "wizard",
-        "Ask for everything, show the command, and run it.",
-        (CONFIG,),
-        lambda values: _guide(values, run, options),
-    )
-
-
-def _guide(values: Values, run: Run, options: Sequence[Option]) -> int:
     if not sys.stdin.isatty():
         raise UsageError("the wizard asks on a terminal; give a command and its options instead (`migrator help`)")
     terminal = Terminal(
@@ -50,24 +44,21 @@ def _guide(values: Values, run: Run, options: Sequence[Option]) -> int:
         lambda text: click.echo(text),
     )
 
-    def projects(words: tuple[str, ...], secrets: dict[str, str]) -> list[str]:
-        server = choose_server(parse(Verb("wizard", "", tuple(options), lambda _: 0), words), **_NOTHING)
-        looked = look_for(server.address, Selection(("*",), history=False))
-        with reader_of(looked) as reader:
-            return sorted(item.name for item in read_choices(reader).projects)
-
-    def work(words: tuple[str, ...], secrets: dict[str, str]) -> int:
-        with _variables(secrets):
-            return run(words)
-
-    try:
-        plan: Plan = questions(terminal, known_of(values.find("config")), projects)
-        return run_plan(terminal, plan, work)
-    except click.Abort:
-        raise KeyboardInterrupt from None
+    return run_plan(terminal, questions(terminal, known_of(values.find("config")), _projects), _run)
 
 
-_NOTHING = {"master_key": False, "password": False}
+def _projects(words: tuple[str, ...], secrets: dict[str, str]) -> list[str]:
+    with Command("wizard", "", "", SERVER).make_context("wizard", list(words)) as context:
+        server = choose_server(values_of(context), master_key=False, password=False)
+    with reader_of(look_for(server.address, Selection(("*",), history=False))) as reader:
+        return sorted(item.name for item in read_choices(reader).projects)
+
+
+def _run(words: tuple[str, ...], secrets: dict[str, str]) -> int:
+    program = click.get_current_context().find_root().command
+    assert isinstance(program, Program)
+    with _variables(secrets):
+        return program.run(words)
 
 
 def known_of(config: str | None) -> Known:
@@ -86,7 +77,7 @@ def known_of(config: str | None) -> Known:
 @contextmanager
 def _variables(secrets: dict[str, str]) -> Iterator[None]:
     """
-    Give secrets to a verb the way a shell would, for its time only.
+    Give secrets to a command the way a shell would, for its time only.
     """
     before = {name: os.environ.get(name) for name in secrets}
     os.environ.update(secrets)

@@ -177,6 +177,6 @@ def type_names(words: Iterable[str]) -> frozenset[str]:
     found = set()
     for word in words:
         if plain(word) not in known:
-            raise UsageError(f"there is no type of document called {word}{did_you_mean(word, known)}")
+            raise UsageError(f"there is no type of document called {word}{did_you_mean(word, known, meaning=known)}")
         found.add(known[plain(word)])
     return frozenset(found)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from auditor.audit import RunOptions
-from auditor.cli.main import exit_code, summary
+from auditor.cli.once import exit_code, summary
 from auditor.demo.edits import EDITS
 from auditor.demo.stub import RestStub
 from migrator.export.spool import Spool

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from auditor.audit import RunOptions
-from auditor.cli.main import exit_code
+from auditor.cli.once import exit_code
 from auditor.demo.schema import delete
 from auditor.demo.stub import RestStub
 from auditor.stop import Stop
@@ -529,7 +529,7 @@ class TestTheDisk:
         script = (
             "import resource, signal, sys; from auditor.cli.main import main; "
             "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); main(sys.argv[1:])"
+            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.exit(main(sys.argv[1:]))"
         )
         config = audited.root / "auditor.toml"
         config.write_text(_toml(audited))

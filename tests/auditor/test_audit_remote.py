@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auditor.audit import RunOptions
-from auditor.cli.main import exit_code
+from auditor.cli.once import exit_code
 from tests.support.audits import Audited, bare, foreign_commit, git, hook
 
 FULL = RunOptions(full=True)

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.cli.main import auditor
+from auditor.cli.main import PROGRAM
 from auditor.init import Answers, configuration, drop_in
 from auditor.settings import load
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401
@@ -89,7 +89,7 @@ def test_a_conversation_on_a_terminal(site: Site) -> None:  # noqa: F811
 
 
 def init(*words: str) -> Result:
-    return CliRunner().invoke(auditor, ["init", *words], standalone_mode=False)
+    return CliRunner().invoke(PROGRAM, ["init", *words], standalone_mode=False)
 
 
 def test_without_questions(site: Site) -> None:  # noqa: F811

@@ -353,6 +353,18 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     assert refused(tmp_path, "[daemon]\n")
 
 
+def test_servers_are_chosen_by_name(tmp_path: Path) -> None:
+    """Without a name all are meant; a name that there is not is told with the nearest, or with all of them."""
+    settings = read(tmp_path, SERVER + SERVER.replace("prod", "test"))
+
+    assert list(settings.chosen(None)) == ["prod", "test"]
+    assert settings.chosen("test") == {"test": settings.servers["test"]}
+    with pytest.raises(UsageError, match=r"no server prdo; did you mean prod\?"):
+        settings.chosen("prdo")
+    with pytest.raises(UsageError, match=r"no server x; it has prod, test"):
+        settings.chosen("x")
+
+
 def test_each_server_has_a_folder_of_its_own(tmp_path: Path) -> None:
     """State lies beside the repository, or in a folder for each server below the one that is set."""
     text = SERVER + SERVER.replace("prod", "test")

@@ -95,6 +95,8 @@ def test_instances_are_found_by_name(tmp_path: Path) -> None:
     assert one.instance(None) == one.instance("a")
     with pytest.raises(UsageError, match="it has a"):
         one.instance("b")
+    with pytest.raises(UsageError, match=r"no \[instances\.prdo\]; did you mean prod\?"):
+        load(written(tmp_path, '[instances.prod]\ndatabase = "sqlite:///x"')).instance("prdo")
     two = load(written(tmp_path, '[instances.a]\ndatabase = "x"\n[instances.b]\ndatabase = "y"'))
     with pytest.raises(UsageError, match="choose one with --instance"):
         two.instance(None)

@@ -22,7 +22,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from auditor.audit import RunOptions, audit
-from auditor.cli.main import auditor
+from auditor.cli.main import PROGRAM
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
@@ -138,7 +138,7 @@ class Site:
         """
         Run a command of the auditor in this process.
         """
-        return CliRunner().invoke(auditor, [*words, "--config", str(self.config)], standalone_mode=False)
+        return CliRunner().invoke(PROGRAM, [*words, "--config", str(self.config)], standalone_mode=False)
 
     def auditor(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """
