@@ -81,15 +81,16 @@ class Whole:
         return Content(read_rows(server, spool, progress, frozen=self.history), server.clashes)
 
 
-def look_at(address: str, *, history: bool = False) -> Server:
+def look_at(address: str, *, history: bool = False, opened: Callable[[Engine], None] = lambda engine: None) -> Server:
     """
-    Open a database and reflect its structure; reads no documents.
+    Open a database and reflect its structure; reads no documents. *opened* gets the engine before anything is asked.
 
     Raises:
         DatabaseError: it cannot be reached or is not an Octopus database.
         UsageError: the address is malformed.
     """
     engine = open_engine(address)
+    opened(engine)
     schema = reflect(engine, history=history)
     return Server(engine, schema, clashing_names(engine, schema))
 

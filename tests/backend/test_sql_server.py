@@ -5,11 +5,15 @@ Against a real SQL Server with an Octopus database, whose address is in MIGRATOR
 from __future__ import annotations
 
 import os
+import threading
+import time
 
 import pytest
 from sqlalchemy import text
 
-from migrator.sql.engine import open_engine, read_connection, snapshot_allowed
+from migrator.errors import DatabaseError
+from migrator.sql.cancel import Canceller
+from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
 from migrator.sql.reader import Reader, Schema, reflect
 
 pytestmark = pytest.mark.backend
@@ -59,3 +63,25 @@ def test_nothing_is_unknown(schema: Schema) -> None:
     The server's tables are all accounted for, or told.
     """
     assert all(item.map.known or item.name in " ".join(schema.warnings) for item in schema.tables)
+
+
+def test_a_statement_is_broken_off(address: str) -> None:
+    """
+    A statement that would take a minute ends at once when it is cancelled from another thread.
+    """
+    engine, canceller, ended = open_engine(address), Canceller(), threading.Event()
+    canceller.watch(engine)
+
+    def wait() -> None:
+        with pytest.raises(DatabaseError), database_errors(engine), engine.connect() as connection:
+            connection.execute(text("WAITFOR DELAY '00:01:00'"))
+        ended.set()
+
+    begun = time.monotonic()
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    while not ended.wait(0.2) and thread.is_alive():
+        canceller.cancel()
+
+    assert ended.is_set()
+    assert time.monotonic() - begun < 30
