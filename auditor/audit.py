@@ -38,7 +38,7 @@ from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import OctopusApi
-from auditor.window.window import NoWindow, Tools, Window, WindowStuck, maintenance_window
+from auditor.window.window import NoWindow, Window, WindowStuck, maintenance_window
 from auditor.wiring import (
     api_options,
     database_address,
@@ -47,7 +47,7 @@ from auditor.wiring import (
     repository_options,
     window_options,
 )
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.documents.document import number
 from migrator.documents.file import File
 from migrator.errors import OperatorError, folder_errors
@@ -71,7 +71,7 @@ def audit(
     server: str,
     settings: ServerSettings,
     folder: Path,
-    tools: RunTools,
+    tools: Tools,
     options: RunOptions | None = None,
 ) -> AuditResult:
     """
@@ -118,11 +118,12 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
     with locked(run.folder, "auditor.lock", run.options.wait, run.tools.sleep):
         with run.phase("release"):
             release_window(run.server, run.settings, run.folder, run.tools)
-        with ExitStack() as stack:
+        with run.tools.stop.breaking_off(run.canceller.cancel), ExitStack() as stack:
             with run.phase("repository"):
                 repository = _open_repository(run, stack)
             with run.phase("look"):
-                server = in_scope(look_at(database_address(run.settings)), run.settings.export)
+                looked = look_at(database_address(run.settings), opened=run.canceller.watch)
+                server = in_scope(looked, run.settings.export)
             stack.callback(server.engine.dispose)
             stack.enter_context(application_lock(server.engine, run.folder))
             if not _must_read(run, server, repository):
@@ -244,10 +245,10 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
         return
     with OctopusApi(api_options(run.settings), run.tools.sleep) as api:
         options = window_options(run.server, run.settings)
-        tools = Tools(run.tools.stop, run.tools.clock, run.tools.log)
         window: Window | None = None
         try:
-            with maintenance_window(api, Journal(run.folder / "journal.json"), options, tools) as window:
+            journal = Journal(run.folder / "journal.json")
+            with maintenance_window(api, journal, options, run.tools, run.canceller.cancel) as window:
                 run.tools.step("window-open")
                 yield window
         finally:

@@ -16,11 +16,12 @@ from pathlib import Path
 from auditor.repository.repository import Repository
 from auditor.settings import ServerSettings
 from auditor.status import Status
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.export.read import Content
 from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
 from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.sql.cancel import Canceller
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Run:
     server: str
     settings: ServerSettings
     folder: Path
-    tools: RunTools
+    tools: Tools
     options: RunOptions
     status: Status
     started: datetime
@@ -53,6 +54,7 @@ class Run:
     probe: dict[str, str] = field(default_factory=dict)
     full: bool = False
     went_back: tuple[str, str] | None = None
+    canceller: Canceller = field(default_factory=Canceller)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from migrator.errors import OperatorError
+from migrator.errors import DatabaseError, OperatorError
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at whether something is to end."""
 
 
 class Stopped(OperatorError):
@@ -56,3 +60,37 @@ class Stop:
         Wait, but not past a request to stop; return whether there was one.
         """
         return self.event.wait(seconds)
+
+    @contextmanager
+    def breaking_off(self, cancel: Callable[[], None]) -> Iterator[None]:
+        """
+        Once there is a request, call *cancel* from another thread until the block has ended, which may hang meanwhile.
+
+        Raises:
+            Stopped, TooLong: the block failed in the database after the request.
+        """
+        ended = threading.Event()
+        threading.Thread(target=self._watch, args=(ended, cancel), name="stop", daemon=True).start()
+        try:
+            yield
+        except DatabaseError:
+            self.check()
+            raise
+        finally:
+            ended.set()
+
+    def _watch(self, ended: threading.Event, cancel: Callable[[], None]) -> None:
+        while not ended.wait(LOOK_EVERY):
+            if self.event.is_set():
+                break_off(cancel, ended)
+
+
+def break_off(cancel: Callable[[], None], ended: threading.Event) -> None:
+    """
+    Call *cancel* again and again until *ended* is set: what it breaks off may begin in the very moment of a call.
+    """
+    while True:
+        with suppress(Exception):  # What it breaks off may have ended in this moment.
+            cancel()
+        if ended.wait(LOOK_EVERY):
+            return

@@ -15,8 +15,8 @@ from auditor.settings import ServerSettings
 from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
-from auditor.window.window import Tools, WindowOptions, release
-from auditor.world import RunTools
+from auditor.window.window import WindowOptions, release
+from auditor.world import Tools
 from migrator.credentials import is_reference, resolve
 from migrator.errors import OperatorError
 from migrator.export.render import RenderOptions
@@ -96,7 +96,7 @@ def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
     )
 
 
-def release_window(server: str, settings: ServerSettings, folder: Path, tools: RunTools) -> bool:
+def release_window(server: str, settings: ServerSettings, folder: Path, tools: Tools) -> bool:
     """
     Restore maintenance mode if a killed run left it on; return whether there was anything to restore.
 
@@ -109,4 +109,4 @@ def release_window(server: str, settings: ServerSettings, folder: Path, tools: R
     if settings.url is None:
         raise OperatorError(f"{journal.path} says that maintenance mode was left on, but {server} has no url any more")
     with OctopusApi(api_options(settings), tools.sleep) as api:
-        return release(api, journal, window_options(server, settings), Tools(tools.stop, tools.clock, tools.log))
+        return release(api, journal, window_options(server, settings), tools)

@@ -1,5 +1,5 @@
 """
-What a run needs from the world, as one value: time, sleep, log, a way to be stopped, and a way to watch the steps.
+The world as a run and its notifications see it, one value: time, log, secrets, a way to be stopped and to be watched.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any
 import structlog
 
 from auditor.stop import Stop
+from migrator.credentials import Secret, resolve
 
 
 @dataclass(frozen=True)
-class RunTools:
+class Tools:
     """
-    ``step`` is called with the name of each step as it begins; ``progress`` with a table and its number of rows.
+    ``step`` is called with the name of each step as it begins; ``progress`` with a table and its number of rows;
+    ``resolve`` with a reference and the key of the configuration that holds it.
     """
 
     stop: Stop = field(default_factory=Stop)
@@ -29,6 +31,7 @@ class RunTools:
     log: Any = field(default_factory=lambda: structlog.get_logger("auditor"))
     step: Callable[[str], None] = lambda name: None
     progress: Callable[[str, int], None] = lambda table, rows: None
+    resolve: Callable[[str, str], Secret] = lambda reference, key: resolve(reference, key=key)
 
     def sleep(self, seconds: float) -> None:
         """

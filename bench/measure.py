@@ -121,7 +121,7 @@ def audit(work: Path, *, full: bool = False, raw: bool = True) -> Callable[[], F
     from auditor.audit import RunOptions
     from auditor.audit import audit as run_audit
     from auditor.settings import Settings
-    from auditor.world import RunTools
+    from auditor.world import Tools
 
     (work / "key").write_text(base64.b64encode(MASTER_KEY).decode())
     (work / "password").write_text(PASSWORD)
@@ -140,7 +140,7 @@ def audit(work: Path, *, full: bool = False, raw: bool = True) -> Callable[[], F
 
     def run() -> Facts:
         result = run_audit(
-            "bench", settings.servers["bench"], settings.state_folder("bench"), RunTools(), RunOptions(full=full)
+            "bench", settings.servers["bench"], settings.state_folder("bench"), Tools(), RunOptions(full=full)
         )
         if result.error:
             raise SystemExit(result.error)

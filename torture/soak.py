@@ -32,7 +32,7 @@ from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
-from auditor.world import RunTools
+from auditor.world import Tools
 from tests.support.audits import API_KEY, bare, exported_tree, git
 from tests.support.program import cheapen
 from tests.support.servers import KEY, SampleServer
@@ -144,7 +144,7 @@ def run(server: Soaked, *, step: Callable[[str], None] = lambda name: None, full
     """
     Audit a server at its own time.
     """
-    tools = RunTools(Hurried(), now=lambda: server.clock, step=step, log=structlog.testing.CapturingLogger())
+    tools = Tools(Hurried(), now=lambda: server.clock, step=step, log=structlog.testing.CapturingLogger())
     settings = ServerSettings.model_validate(server.settings)
     return audit(f"server-{server.number}", settings, server.folder, tools, RunOptions(full=full))
 

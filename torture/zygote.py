@@ -23,7 +23,7 @@ import structlog
 from auditor.audit import RunOptions, audit
 from auditor.settings import ServerSettings
 from auditor.stop import Stop
-from auditor.world import RunTools
+from auditor.world import Tools
 from tests.support.program import cheapen
 
 
@@ -70,7 +70,7 @@ def _tell(value: dict[str, Any]) -> None:
 def _audited(order: dict[str, Any], step: Callable[[str], None]) -> dict[str, Any]:
     settings = ServerSettings.model_validate(order["settings"])
     options = RunOptions(full=order.get("full", False))
-    tools = RunTools(Hurried(), step=step)
+    tools = Tools(Hurried(), step=step)
     return audit("torture", settings, Path(order["folder"]), tools, options).as_json()
 
 

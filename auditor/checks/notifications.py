@@ -16,9 +16,10 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from auditor.notify.http import Tools, Undelivered, address, tls_context
+from auditor.notify.http import Undelivered, address, tls_context
 from auditor.notify.mail import mail_session
 from auditor.notify.settings import CommandSettings, EmailSettings, NotifySettings
+from auditor.world import Tools
 from migrator.errors import OperatorError
 
 

@@ -20,7 +20,7 @@ from auditor.stop import Stop
 from auditor.upkeep.signing import check_signing
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.errors import OperatorError
 
 
@@ -73,7 +73,7 @@ def release(config: Path, server: str | None) -> int:
             continue
         try:
             with locked(folder, "auditor.lock", 0):
-                if release_window(name, item, folder, RunTools(stop)):
+                if release_window(name, item, folder, Tools(stop)):
                     click.echo(f"{name}: maintenance mode is as it was before the run that was killed")
         except Busy as error:
             click.echo(f"auditor: {name}: {error}; the window is that process's own", err=True)

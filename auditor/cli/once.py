@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from auditor.monitoring.run_log import run_event
 from auditor.result import AuditResult
 from auditor.settings import load
 from auditor.stop import Stop
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.wording import counted
 
 CHANGED_EXIT = 3
@@ -34,10 +35,15 @@ def once(
     chosen = settings.chosen(server)
     logs.configure(level=settings.daemon.log_level if as_json or not sys.stderr.isatty() else "warning")
     stop = Stop()
-    tools = RunTools(stop=stop)
+    tools = Tools(stop=stop)
     stop_on_signals(stop)
     options = RunOptions(accept_shrink, full)
-    results = [audit(name, item, settings.state_folder(name), tools, options) for name, item in chosen.items()]
+    # In a thread: a signal is only heard by a main thread that does not sit in a driver's call.
+    with ThreadPoolExecutor(1, "audit") as pool:
+        runs = [
+            pool.submit(audit, name, item, settings.state_folder(name), tools, options) for name, item in chosen.items()
+        ]
+        results = [run.result() for run in runs]
     for result in results:
         run_event(tools.log, result)
         click.echo(json.dumps(summary(result)) if as_json else told(result))

@@ -12,7 +12,7 @@ import click
 from auditor import logs
 from auditor.settings import load
 from auditor.upkeep.rekey import rekey as rekey_repository
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.credentials import resolve
 from migrator.errors import UsageError
 from migrator.wording import counted
@@ -35,7 +35,7 @@ def rekey(config: Path, server: str, old_password: str, new_password: str | None
         resolve(old_password, key="--old-password"),
         resolve(new, key="--new-password" if new_password else "export.password"),
     )
-    done = rekey_repository(server, item, settings.state_folder(server), passwords, RunTools())
+    done = rekey_repository(server, item, settings.state_folder(server), passwords, Tools())
     click.echo(f"{server}: {counted(done.files, 'file')} sealed anew in commit {done.commit[:10]}")
     if done.error:
         click.echo(

@@ -18,7 +18,7 @@ from auditor.settings import ServerSettings
 from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.errors import OperatorError
 
 Find = Callable[[str], tuple[ServerSettings, Path]]
@@ -104,7 +104,7 @@ class Releaser:
         try:
             settings, folder = self._options.find(server)
             with locked(folder, "auditor.lock", 0):
-                release_window(server, settings, folder, RunTools(self._stop, log=self._log))
+                release_window(server, settings, folder, Tools(self._stop, log=self._log))
         except Busy:
             return False, told
         except KeyError:

@@ -28,7 +28,7 @@ from auditor.settings import ServerSettings
 from auditor.status import after, read_status, write_status
 from auditor.stop import Stop
 from auditor.upkeep.repack import maintain_if_due
-from auditor.world import RunTools
+from auditor.world import Tools
 
 _LOOK_EVERY = 0.5
 
@@ -116,7 +116,7 @@ class Runner:
         if self._stopping.is_set() and not result.window_stuck:
             return result
         if result.outcome in ("changed", "unchanged"):
-            maintain_if_due(server, settings, folder, RunTools(log=self._log))
+            maintain_if_due(server, settings, folder, Tools(log=self._log))
         slot.give_back()
         greeting.join(settings.notify.timeout)
         notifier.finish(result, previous)
@@ -135,7 +135,7 @@ class Runner:
         self, server: str, settings: ServerSettings, folder: Path, options: RunOptions, slot: Slot
     ) -> AuditResult:
         active = Active(server, settings.run_limit + 2 * self._options.grace)
-        tools = RunTools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
+        tools = Tools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
         done: Future[AuditResult] = Future()
 
         def work() -> None:
@@ -220,7 +220,7 @@ class Runner:
 
 
 def _failed(server: str, error: str) -> AuditResult:
-    tools = RunTools()
+    tools = Tools()
     return AuditResult(tools.new_id(), server, tools.now().isoformat(timespec="seconds"), "failed", error=error)
 
 

@@ -25,7 +25,7 @@ from auditor.demo.edits import apply_edits
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.errors import OperatorError, UsageError
 from migrator.tree.git import Git
 from migrator.wording import counted
@@ -170,7 +170,7 @@ def _runs(demo: _Demo) -> None:
 
 
 def _run(demo: _Demo) -> None:
-    tools = RunTools(step=demo.talk.step, progress=lambda table, rows: demo.talk.step(f"read {table}: {rows}"))
+    tools = Tools(step=demo.talk.step, progress=lambda table, rows: demo.talk.step(f"read {table}: {rows}"))
     result = audit(SERVER, demo.settings.servers[SERVER], demo.settings.state_folder(SERVER), tools)
     if result.outcome not in ("changed", "unchanged"):
         raise OperatorError(f"the run failed: {result.error}")

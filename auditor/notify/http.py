@@ -2,8 +2,7 @@
 Telling people over HTTP: webhook, Slack, ping; and what all channels share.
 
 Each raises ``Undelivered`` with a sentence that names the host at most: a URL may be a secret, and so may what a
-library says about it. The home of httpx for notifications. Not here: mail (notification_mail.py), when
-and what to send.
+library says about it. The home of httpx for notifications. Not here: mail (``mail``), when and what to send.
 """
 
 from __future__ import annotations
@@ -13,16 +12,12 @@ import hmac
 import json
 import logging
 import ssl
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from auditor.monitoring.run_log import Log
 from auditor.notify.message import Message
 from auditor.notify.settings import (
     NotifySettings,
@@ -31,7 +26,8 @@ from auditor.notify.settings import (
     WebhookSettings,
     is_literal,
 )
-from migrator.credentials import Secret, resolve
+from auditor.world import Tools
+from migrator.credentials import Secret
 
 ATTEMPTS = 4
 LONGEST_PAUSE = 20
@@ -80,26 +76,6 @@ def tls_context(settings: NotifySettings) -> ssl.SSLContext:
     return context
 
 
-def _default_log() -> Log:
-    log: Log = structlog.get_logger("auditor.notify.notifier")
-    return log
-
-
-@dataclass(frozen=True)
-class Tools:
-    """
-    The outside world as notifications see it; *sleep* takes seconds, *clock* gives seconds since the epoch.
-
-    *resolve* takes a reference and the key of the configuration that holds it.
-    """
-
-    client: Callable[[NotifySettings], httpx.Client] = http_client
-    resolve: Callable[[str, str], Secret] = lambda reference, key: resolve(reference, key=key)
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-    log: Log = field(default_factory=_default_log)
-
-
 def address(url: str, key: str, tools: Tools) -> httpx.URL:
     """
     Return the URL that *url*, the value of *key*, is or refers to.
@@ -138,7 +114,7 @@ def send_webhook(webhook: WebhookSettings, content: Message, settings: NotifySet
     body = json.dumps(dict(content.payload), ensure_ascii=False, sort_keys=True).encode()
 
     def attempt() -> None:
-        timestamp = str(int(tools.clock()))
+        timestamp = str(int(tools.now().timestamp()))
         headers = {"Content-Type": "application/json", "X-Auditor-Timestamp": timestamp}
         if key is not None:
             headers["X-Auditor-Signature"] = signature(key, timestamp, body)
@@ -183,7 +159,7 @@ def _ping_address(ping: PingSettings, event: str, tools: Tools) -> httpx.URL | N
 
 def _request(method: str, url: httpx.URL, settings: NotifySettings, tools: Tools, extra: Mapping[str, Any]) -> None:
     try:
-        with tools.client(settings) as client, client.stream(method, url, **extra) as response:
+        with http_client(settings) as client, client.stream(method, url, **extra) as response:
             # The body is of no interest and might be endless, so it is not read.
             status = response.status_code
     except httpx.ConnectError as error:

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
 
-from auditor.notify.http import Tools, Undelivered, tls_context
+from auditor.notify.http import Undelivered, tls_context
 from auditor.notify.message import Message
 from auditor.notify.settings import EmailSettings, NotifySettings
+from auditor.world import Tools
 
 
 def send_email(email: EmailSettings, content: Message, settings: NotifySettings, tools: Tools) -> None:
@@ -26,7 +27,7 @@ def send_email(email: EmailSettings, content: Message, settings: NotifySettings,
     mail["Subject"] = f"[octopus-auditor] {content.title}"
     mail["From"] = email.sender
     mail["To"] = ", ".join(email.recipients)
-    mail["Date"] = formatdate(tools.clock())
+    mail["Date"] = formatdate(tools.now().timestamp())
     mail["Message-ID"] = make_msgid(domain=parseaddr(email.sender)[1].rpartition("@")[2] or "localhost")
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content.text)

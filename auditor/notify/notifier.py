@@ -12,14 +12,15 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from auditor.notify.command import hook_environment, run_hook
-from auditor.notify.http import Tools, Undelivered, send_ping, send_slack, send_webhook
+from auditor.notify.http import Undelivered, send_ping, send_slack, send_webhook
 from auditor.notify.mail import send_email
 from auditor.notify.message import Message, link_of, message, states_of
 from auditor.notify.settings import CommandSettings, NotifySettings
 from auditor.result import AuditResult
+from auditor.world import Tools
 from migrator.errors import OperatorError
 
-__all__ = ["Message", "NotificationWarning", "Notifier", "Tools", "link_of", "message", "states_of"]
+__all__ = ["Message", "NotificationWarning", "Notifier", "link_of", "message", "states_of"]
 
 
 @dataclass(frozen=True)

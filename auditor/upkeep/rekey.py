@@ -20,7 +20,7 @@ from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.upkeep.resealing import resealed
 from auditor.wiring import database_address, repository_options
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.credentials import Secret
 from migrator.documents.file import File
 from migrator.errors import OperatorError, SecretError
@@ -49,7 +49,7 @@ class Rekeyed:
 
 
 def rekey(
-    server: str, settings: ServerSettings, folder: Path, passwords: tuple[Secret, Secret], tools: RunTools
+    server: str, settings: ServerSettings, folder: Path, passwords: tuple[Secret, Secret], tools: Tools
 ) -> Rekeyed:
     """
     Seal HEAD's tree anew, from the old to the new one of *passwords*, in exactly one commit.
@@ -145,7 +145,7 @@ def _blobs(git: Git, ids: list[str]) -> Iterator[bytes]:
     close(process, "cat-file")
 
 
-def _commit(repository: Repository, head: str, server: str, tools: RunTools) -> str:
+def _commit(repository: Repository, head: str, server: str, tools: Tools) -> str:
     tree = repository.git.run("rev-parse", "--verify", f"{INCOMING}^{{tree}}")
     text = (
         f"{SUBJECT}\n\nNo document changed. Commits up to {head[:12]} still open with the old password only.\n\n"

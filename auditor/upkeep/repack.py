@@ -15,7 +15,7 @@ from auditor.repository.repository import Busy, Repository, clear_stale, locked
 from auditor.settings import ServerSettings
 from auditor.status import read_status, write_status
 from auditor.wiring import repository_options
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.errors import OperatorError
 
 LIMIT = 600
@@ -44,7 +44,7 @@ def is_due(last: str | None, every: float, now: datetime) -> bool:
     return last is None or now - datetime.fromisoformat(last) >= timedelta(seconds=every)
 
 
-def maintain_if_due(server: str, settings: ServerSettings, folder: Path, tools: RunTools) -> bool:
+def maintain_if_due(server: str, settings: ServerSettings, folder: Path, tools: Tools) -> bool:
     """
     Repack a server's repository if it is time to; return whether it was done. A failure is logged, never raised.
     """

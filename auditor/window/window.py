@@ -12,16 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from auditor.stop import Stop, TooLong
+from auditor.stop import LOOK_EVERY, Stop, TooLong, break_off
 from auditor.window.journal import Entry, Journal
 from auditor.window.octopus_api import Refused
-from migrator.errors import OperatorError
-
-_LOOK_EVERY = 0.2
+from auditor.world import Tools
+from migrator.errors import DatabaseError, OperatorError
 
 
 class Switch(Protocol):
@@ -60,18 +59,6 @@ class WindowOptions:
     drain: float = 0
     give_up_if_busy: bool = False
     release_limit: float = 600
-
-
-@dataclass
-class Tools:
-    """
-    What the window needs from the world. ``log`` takes an event's name and fields; ``cancel`` breaks off the read.
-    """
-
-    stop: Stop
-    clock: Callable[[], float]
-    log: Any
-    cancel: Callable[[], None] = field(default=lambda: None)
 
 
 class WindowStuck(OperatorError):
@@ -146,19 +133,9 @@ class Window:
 
     def expire(self) -> None:
         """
-        Close the window from another thread because its limit is reached, and break off the read.
+        Say that its limit is reached; ``check`` raises from now on.
         """
         self._expired = True
-        self.interrupt()
-
-    def interrupt(self) -> None:
-        """
-        Close the window from another thread because the process is to stop, and break off the read.
-        """
-        with suppress(Exception):  # The read may have ended in this very moment.
-            self._tools.cancel()
-        with suppress(WindowStuck):
-            self.close()
 
     def close(self) -> None:
         """
@@ -218,16 +195,26 @@ def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
 
 
 @contextmanager
-def maintenance_window(api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> Iterator[Window]:
+def maintenance_window(
+    api: Switch,
+    journal: Journal,
+    options: WindowOptions,
+    tools: Tools,
+    cancel: Callable[[], None] = lambda: None,
+) -> Iterator[Window]:
     """
-    Open a window for the time of the block.
+    Open a window for the time of the block, which reads; *cancel* breaks off what it reads, from another thread.
 
     Raises:
-        WindowStuck: the window could not be closed; an error of the block itself goes first, with this as its note.
+        TooLong: the limit was reached; the window was closed then, and the read broken off.
+        Stopped: the process is to stop; likewise.
+        WindowStuck: the window could not be closed; an error of the block itself is its cause.
     """
     window = Window(api, journal, options, tools)
     ended = threading.Event()
-    watch = threading.Thread(target=_watch, args=(window, ended, options, tools), name="window", daemon=True)
+    watch = threading.Thread(
+        target=_watch, args=(window, ended, options.limit, tools.stop, cancel), name="window", daemon=True
+    )
     try:
         window.open()
         watch.start()
@@ -239,23 +226,28 @@ def maintenance_window(api: Switch, journal: Journal, options: WindowOptions, to
             window.close()
         except WindowStuck as stuck:
             raise stuck from error
+        if isinstance(error, DatabaseError):
+            window.check()  # A read that was broken off fails in the driver's words.
         raise
     ended.set()
     window.close()
 
 
-def _watch(window: Window, ended: threading.Event, options: WindowOptions, tools: Tools) -> None:
+def _watch(window: Window, ended: threading.Event, limit: float, stop: Stop, cancel: Callable[[], None]) -> None:
     """
-    Close the window when its limit is reached or the process is to stop, whatever the read hangs on.
+    When the limit is reached or the process is to stop, close the window and break off the read, whatever it hangs on.
     """
     # Of waiting, not of the run's clock: a test's clock stands still.
-    deadline = time.monotonic() + options.limit
-    while not ended.wait(min(_LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
-        if time.monotonic() >= deadline:
+    deadline = time.monotonic() + limit
+    while not ended.wait(min(LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
+        late = time.monotonic() >= deadline
+        if late:
             window.expire()
-            return
-        if tools.stop.event.is_set():
-            window.interrupt()
+        if late or stop.event.is_set():
+            # Beside the closing, which may take long where the server does not answer.
+            threading.Thread(target=break_off, args=(cancel, ended), name="cancel", daemon=True).start()
+            with suppress(WindowStuck):  # Told by the run, which tries it once more.
+                window.close()
             return
 
 

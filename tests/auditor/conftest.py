@@ -12,7 +12,7 @@ import pytest
 
 from auditor.demo.stub import RestStub
 from auditor.stop import Stop
-from auditor.world import RunTools
+from auditor.world import Tools
 from tests.support.audits import API_KEY, ENVIRONMENT, Audited, bare, settings_for
 from tests.support.servers import SampleServer
 from tests.support.templates import sample
@@ -50,7 +50,7 @@ def fresh(tmp_path: Path, stub: RestStub, secrets_in_environment: None) -> Audit
         SampleServer(database),
         stub,
         settings_for(tmp_path, database, stub.url),
-        tools=RunTools(QuickStop()),
+        tools=Tools(QuickStop()),
     )
 
 

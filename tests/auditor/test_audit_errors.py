@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,9 +21,26 @@ from auditor.demo.stub import RestStub
 from auditor.stop import Stop
 from auditor.window.journal import Entry, Journal
 from tests.support.audits import Audited, bare, foreign_commit, git
+from tests.support.hanging import hanging_reads
 from tests.support.servers import ROOT
 
 FULL = RunOptions(full=True)
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def hanging() -> Iterator[threading.Event]:
+    with hanging_reads() as begun:
+        yield begun
+
+
+def all_end(threads: set[threading.Thread]) -> bool:
+    """
+    Wait for threads; return whether all of them ended.
+    """
+    for thread in threads:
+        thread.join(PATIENCE)
+    return not any(thread.is_alive() for thread in threads)
 
 
 def fails(audited: Audited, *words: str, options: RunOptions = RunOptions()) -> str:  # noqa: B008
@@ -403,6 +421,47 @@ class TestTheServer:
         assert "limit" in (result.error or "")
         assert seen == [False]
         assert before == audited.head()
+
+    @pytest.mark.parametrize("options", [RunOptions(), FULL], ids=["hashes", "full"])
+    def test_a_read_that_hangs_in_the_driver(
+        self, audited: Audited, stub: RestStub, hanging: threading.Event, options: RunOptions
+    ) -> None:
+        """
+        A statement that never ends is broken off when the window's limit is reached: the window is closed, the run says
+        why in its own words, and no thread is left.
+        """
+        before, threads = audited.head(), set(threading.enumerate())
+        audited.change(maintenance={"limit": 0.3})
+
+        result = audited.run(options)
+
+        assert hanging.is_set()
+        assert (result.outcome, audited.head()) == ("failed", before)
+        assert "the window was open for 0.3 seconds, which is its limit" in (result.error or "")
+        assert not stub.in_maintenance
+        assert not (audited.folder / "journal.json").exists()
+        assert all_end(set(threading.enumerate()) - threads)
+
+    @pytest.mark.parametrize("mode", ["always", "never"])
+    def test_a_stop_while_the_read_hangs_in_the_driver(
+        self, audited: Audited, stub: RestStub, hanging: threading.Event, mode: str
+    ) -> None:
+        """
+        Told to stop, a run breaks off a statement that never ends, with a window and without one.
+        """
+        before, threads = audited.head(), set(threading.enumerate())
+        audited.change(maintenance={"mode": mode})
+        stop = Stop()
+        asking = threading.Thread(target=lambda: hanging.wait(PATIENCE) and stop.request(), daemon=True)
+        asking.start()
+
+        result = audited.run(stop=stop)
+
+        assert hanging.is_set()
+        assert (result.outcome, audited.head()) == ("failed", before)
+        assert result.error == "the run was stopped before its end; nothing was committed"
+        assert not stub.in_maintenance
+        assert all_end(set(threading.enumerate()) - threads)
 
     @pytest.mark.parametrize("at", ["read", "window-open", "compare", "commit"])
     def test_a_request_to_stop(self, audited: Audited, stub: RestStub, at: str) -> None:

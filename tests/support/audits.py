@@ -20,7 +20,7 @@ from auditor.demo.edits import apply_edit, random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.exporter import export
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
 
@@ -39,7 +39,7 @@ class Audited:
     stub: RestStub
     settings: ServerSettings
     log: CapturingLogger = field(default_factory=CapturingLogger)
-    tools: RunTools = field(default_factory=RunTools)
+    tools: Tools = field(default_factory=Tools)
 
     @property
     def folder(self) -> Path:

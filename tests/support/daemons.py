@@ -26,7 +26,7 @@ from auditor.cli.main import PROGRAM
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
-from auditor.world import RunTools
+from auditor.world import Tools
 from tests.support.program import child
 from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer
 from tests.support.templates import small
@@ -131,7 +131,7 @@ class Site:
         Audit a server in this process.
         """
         settings = self.load()
-        run_tools = RunTools(**{"log": structlog.get_logger("test"), **tools})
+        run_tools = Tools(**{"log": structlog.get_logger("test"), **tools})
         return audit(server, settings.servers[server], self.state(server), run_tools, options or RunOptions())
 
     def command(self, *words: str) -> Result:

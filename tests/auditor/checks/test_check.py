@@ -15,7 +15,7 @@ from auditor.checks.database import NEEDED, rights_findings
 from auditor.cli.check import everything
 from auditor.demo.stub import RestStub
 from auditor.window.journal import Entry, Journal
-from auditor.world import RunTools
+from auditor.world import Tools
 from migrator.errors import OperatorError
 from migrator.sql.rights import Rights, parse_time
 from tests.support.audits import bare, foreign_commit, git, hook
@@ -61,7 +61,7 @@ def test_a_server_as_it_should_be(site: Site) -> None:  # noqa: F811
         assert not site.state("prod").exists()
         assert not any(request.method == "PUT" for request in stub.requests)
 
-        assert audit("prod", site.load().servers["prod"], site.state("prod"), RunTools()).error is None
+        assert audit("prod", site.load().servers["prod"], site.state("prod"), Tools()).error is None
         after = findings(site)
         assert {item.level for item in after.values()} == {Level.PASS}
         assert "all commits are there" in after["remote"].message
@@ -123,7 +123,7 @@ def test_the_remote(site: Site) -> None:  # noqa: F811
     assert "cannot be reached" in findings(site)["remote"].message
     site.change("prod", repository={"remote": str(remote)})
     assert "it is empty" in findings(site)["remote"].message
-    assert audit("prod", site.load().servers["prod"], site.state("prod"), RunTools()).pushed
+    assert audit("prod", site.load().servers["prod"], site.state("prod"), Tools()).pushed
     foreign_commit(remote)
     assert findings(site)["remote"].level is Level.WARN
     site.change("prod", repository={"path": str(site.root / "other.git")})
@@ -141,7 +141,7 @@ def test_the_repository(site: Site) -> None:  # noqa: F811
     (site.root / "prod.git" / "notes.txt").write_text("mine")
     assert "something else" in findings(site)["repository"].message
     site.change("prod", repository={"path": str(site.root / "other.git")})
-    assert audit("prod", site.load().servers["prod"], site.root / "other.git.state", RunTools()).error is None
+    assert audit("prod", site.load().servers["prod"], site.root / "other.git.state", Tools()).error is None
     for item in (site.root / "other.git" / "objects").rglob("*.pack"):
         item.unlink()
     assert findings(site)["repository"].level is Level.FAIL

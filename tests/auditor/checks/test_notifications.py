@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from auditor.checks.notifications import Probe, check
-from auditor.notify.http import Tools
 from auditor.notify.notifier import Notifier
 from auditor.notify.settings import NotifySettings
 from auditor.result import AuditResult
+from auditor.world import Tools
 from migrator.credentials import resolve
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub
 

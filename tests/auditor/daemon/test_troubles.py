@@ -113,8 +113,8 @@ def test_a_renamed_server(site: Site) -> None:  # noqa: F811
     assert (result.outcome, result.error) == ("unchanged", None)
 
 
-def _tools() -> auditor.audit.RunTools:
-    return auditor.audit.RunTools()
+def _tools() -> auditor.audit.Tools:
+    return auditor.audit.Tools()
 
 
 def test_a_name_that_does_not_resolve(site: Site) -> None:  # noqa: F811

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 
 from auditor.demo.stub import RestStub
-from tests.support.daemons import API_KEY, RUNNING, Child, Site, eventually, site, small_database  # noqa: F401
+from tests.support.daemons import API_KEY, PATIENCE, RUNNING, Child, Site, eventually, site, small_database  # noqa: F401
+from tests.support.servers import ROOT
 
 DRAIN = {"drain": 60, "limit": 60}
 
@@ -65,6 +67,42 @@ def test_a_stop_closes_the_window(site: Site) -> None:  # noqa: F811
         assert "stopped" in stopped["error"]
         assert not stub.in_maintenance
         assert not site.journal("prod").exists()
+
+
+ONCE = """
+import sys
+from auditor.cli.main import main
+from tests.support.hanging import hanging_reads
+with hanging_reads():
+    main(sys.argv[1:])
+"""
+
+
+def test_a_stop_is_heard_while_the_read_hangs_in_the_driver(site: Site) -> None:  # noqa: F811
+    """
+    SIGTERM ends `auditor once` although its only run sits in a statement that never ends; the window is closed.
+    """
+    with RestStub(API_KEY) as stub:
+        site.add("prod", stub, maintenance={"limit": 600})
+        process = subprocess.Popen(
+            [sys.executable, "-c", ONCE, "once", "--config", str(site.config)],
+            env=site.environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            eventually(lambda: stub.in_maintenance)
+            process.terminate()
+            _, told = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == 1
+        assert "the run was stopped before its end" in told
+        assert not stub.in_maintenance
+    assert not site.journal("prod").exists()
 
 
 def test_a_stuck_window_is_tried_until_it_works(site: Site) -> None:  # noqa: F811

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -20,9 +21,11 @@ import pytest
 import structlog
 
 from auditor.checks.notifications import check
-from auditor.notify.notifier import Notifier, Tools
+from auditor.notify.notifier import Notifier
 from auditor.notify.settings import NotifySettings
 from auditor.result import AuditResult
+from auditor.stop import Stop
+from auditor.world import Tools
 from migrator.credentials import Secret, resolve
 from migrator.report import ReportedWarning
 from tests.support.notification_servers import Certificate, http_stub, make_certificate, smtp_stub
@@ -57,13 +60,28 @@ def lines() -> Iterator[list[dict[str, object]]]:
         yield captured  # type: ignore[misc]
 
 
+class Noting(Stop):
+    """
+    Notes how long it should have slept, and does not sleep.
+    """
+
+    def __init__(self, pauses: list[float]) -> None:
+        super().__init__()
+        self.pauses = pauses
+
+    def sleep(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        return False
+
+
 def tools(secrets: dict[str, str] | None = None, pauses: list[float] | None = None) -> Tools:
     known = {"KEY": KEY, "PASSWORD": PASSWORD, **(secrets or {})}
 
     def named(reference: str, key: str) -> Secret:
         return resolve(reference, known, key)
 
-    return Tools(resolve=named, sleep=(pauses if pauses is not None else []).append, clock=lambda: 1_700_000_000.5)
+    now = datetime.fromtimestamp(1_700_000_000.5, UTC)
+    return Tools(Noting(pauses if pauses is not None else []), now=lambda: now, resolve=named)
 
 
 def notifier(table: dict[str, object], **options: object) -> Notifier:
@@ -365,14 +383,14 @@ def test_no_secret_in_warnings_logs_or_repr(
 
 
 def test_unexpected_errors_do_not_fail_the_run() -> None:
-    """Even a bug in a client is a warning; what it says is not shown."""
+    """Even a bug on the way to a channel is a warning; what it says is not shown."""
 
-    def broken(_settings: NotifySettings) -> object:
+    def broken(reference: str, key: str) -> Secret:
         raise ZeroDivisionError("https://TOPSECRET")
 
     told = Notifier(
-        NotifySettings.model_validate({"webhook": {"url": "https://example.com"}}),
-        replace(tools(), client=broken),  # type: ignore[arg-type]
+        NotifySettings.model_validate({"webhook": {"url": "https://example.com", "secret": "env:KEY"}}),
+        replace(tools(), resolve=broken),
     )
 
     (warning,) = told.finish(RESULT)

@@ -11,7 +11,7 @@ from pathlib import Path
 from auditor.repository.repository import Repository, RepositoryOptions, configure, create, locked
 from auditor.status import read_status
 from auditor.upkeep.repack import is_due, maintain_if_due, repack
-from auditor.world import RunTools
+from auditor.world import Tools
 from tests.support.audits import git
 from tests.support.daemons import Site, site, small_database  # noqa: F401
 
@@ -79,7 +79,7 @@ def test_it_is_remembered_and_keeps_out_of_a_runs_way(site: Site) -> None:  # no
     """
     site.add("prod")
     settings, folder = site.load().servers["prod"], site.state("prod")
-    tools = RunTools(now=lambda: NOW)
+    tools = Tools(now=lambda: NOW)
     assert not maintain_if_due("prod", settings, folder, tools)
     assert site.audit("prod").error is None
     with locked(folder, "auditor.lock", 0):
