@@ -122,9 +122,11 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             with run.phase("repository"):
                 repository = _open_repository(run, stack)
             with run.phase("look"):
-                looked = look_at(database_address(run.settings), opened=run.canceller.watch)
+                looked = look_at(
+                    database_address(run.settings), limits=run.settings.limits.limits, opened=run.canceller.watch
+                )
                 server = in_scope(looked, run.settings.export)
-            stack.callback(server.engine.dispose)
+            stack.callback(server.close)
             stack.enter_context(application_lock(server.engine, run.folder))
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))

@@ -56,12 +56,12 @@ def read_scope(server: Server, spool: Spool, table: ExportTable, progress: Progr
     selection = selection_of(table)
     if selection.projects or selection.groups:
         selected = read_selected(server, spool, selection, noise=table.noise_level, progress=progress)
-        return Content(selected.facts, server.clashes, selected.head(selection))
+        return Content(selected.facts, selected.clashes, selected.head(selection))
     if not selection.spaces:
-        return Content(read_rows(server, spool, progress), server.clashes)
+        return read_rows(server, spool, progress)
     with reader_of(server) as reader:
         inside = chosen_spaces(read_choices(reader), selection) or frozenset()
-    return Content(read_rows(server, spool, progress, keep=lambda table: _of_spaces(table, inside)), server.clashes)
+    return read_rows(server, spool, progress, keep=lambda table: _of_spaces(table, inside))
 
 
 def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | None:

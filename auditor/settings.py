@@ -22,6 +22,7 @@ from migrator.errors import UsageError
 from migrator.maps.document_map import Noise
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import type_names
+from migrator.settings import LimitsTable
 from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
 from migrator.wording import did_you_mean
 
@@ -197,6 +198,7 @@ class ServerSettings(Table):
     api_key: Reference | None = None
     ca_file: str | None = None
     run_limit: Seconds = 3600
+    limits: LimitsTable = LimitsTable()
     export: ExportTable = ExportTable()
     maintenance: MaintenanceTable = MaintenanceTable()
     repository: RepositoryTable
@@ -266,7 +268,7 @@ class Settings(Table):
         return Path(self.servers[server].repository.path + ".state")
 
 
-_DEFAULTED = ("export", "maintenance", "repository", "schedule", "notify")
+_DEFAULTED = ("limits", "export", "maintenance", "repository", "schedule", "notify")
 
 
 def load(path: Path) -> Settings:

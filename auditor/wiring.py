@@ -93,6 +93,7 @@ def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
         table.secrets_mode,
         RenderOptions(table.noise_level, table.scripts_mode),
         spool_directory=folder,
+        limits=settings.limits.limits,
     )
 
 

@@ -36,6 +36,7 @@ from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import SecretsMode, SecretText, sealer
 from migrator.selection.read import Chosen
 from migrator.selection.request import Selection
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 from migrator.sql.server_facts import ServerFacts
 from migrator.tree.folder import FolderSink, check_same, mixed
 from migrator.tree.metadata import NAME, Metadata
@@ -45,7 +46,7 @@ from migrator.tree.metadata import NAME, Metadata
 class ExportOptions:
     """
     How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's);
-    ``task_logs`` is the server's folder of task logs, if they are to be copied too.
+    ``task_logs`` is the server's folder of task logs, if they are to be copied too. ``limits``: of waiting for it.
     """
 
     password: Secret | None = None
@@ -55,6 +56,7 @@ class ExportOptions:
     history: bool = False
     spool_directory: Path | None = None
     task_logs: Path | None = None
+    limits: Limits = NO_LIMITS_GIVEN
 
     def master_cipher(self) -> MasterKeyCipher | None:
         """
@@ -270,7 +272,7 @@ def export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    return _export(Whole(address, options.history), form(options), sink, options, progress)[0]
+    return _export(Whole(address, options.history, options.limits), form(options), sink, options, progress)[0]
 
 
 def partial_export(
@@ -293,7 +295,7 @@ def partial_export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    report, content = _export(Chosen(address, selection), form(options), sink, options, progress)
+    report, content = _export(Chosen(address, selection, options.limits), form(options), sink, options, progress)
     return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, content.chains)
 
 
@@ -310,8 +312,9 @@ def _export(
         spool = stack.enter_context(Spool(options.spool_directory))
         pool = stack.enter_context(ThreadPoolExecutor(1))
         server = form.tables(source.look())
-        stack.callback(server.engine.dispose)
+        stack.callback(server.close)
         content = source.read(server, spool, form.noise, progress)
+        server.close()
         content.facts.check_master_key(secrets)
         tree = form.begin(content, secrets, pool)
         stream = Stream(spool, tree.renderer, HistoryPlaces(tree.renderer.layout) if source.history else None)

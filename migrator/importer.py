@@ -20,7 +20,9 @@ from migrator.plan.plan import plan_import
 from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import MasterKeyCipher
-from migrator.sql.target import Target, TryAgain, open_target, write_errors
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
+from migrator.sql.errors import TryAgain, write_errors
+from migrator.sql.target import Target, open_target
 from migrator.sql.writer import Writer
 from migrator.tree.reader import read_tree
 from migrator.tree.restrict import restrict
@@ -81,6 +83,7 @@ def import_tree(
     *,
     gate: Gate = lambda plan, tree: None,
     world: Surroundings | None = None,
+    limits: Limits = NO_LIMITS_GIVEN,
 ) -> Report:
     """
     Import the tree of *files* into the database at *address*: all of it, or nothing.
@@ -97,7 +100,7 @@ def import_tree(
         tree = restrict(tree, options.projects)
     for attempt in range(1, options.attempts + 1):
         try:
-            return _once(address, tree, options, master, (gate, world or Surroundings()))
+            return _once((address, limits), tree, options, master, (gate, world or Surroundings()))
         except TryAgain:
             if attempt == options.attempts:
                 raise
@@ -106,11 +109,15 @@ def import_tree(
 
 
 def _once(
-    address: str, tree: Tree, options: ImportOptions, master: MasterKeyCipher, given: tuple[Gate, Surroundings]
+    database: tuple[str, Limits],
+    tree: Tree,
+    options: ImportOptions,
+    master: MasterKeyCipher,
+    given: tuple[Gate, Surroundings],
 ) -> Report:
     gate, world = given
     started = world.monotonic()
-    with open_target(address, master) as target:
+    with open_target(database[0], master, database[1]) as target:
         target.facts.check_master_key(master)
         plan = plan_import(tree, target, options)
         with plan.bodies:

@@ -8,15 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from migrator.errors import UsageError
+from migrator.sql.engine import Limits
 from migrator.toml_file import Address, Reference, Table, TomlFile
 from migrator.wording import did_you_mean
 
 DEFAULT_PATHS = (Path("~/.config/octopus-migrator.toml"), Path("/etc/octopus-migrator/migrator.toml"))
 DEFAULT_INSTANCE = "default"
+
+
+class LimitsTable(Table):
+    """
+    How many seconds to wait at a database: for a connection, for somebody else's lock, for one statement.
+    """
+
+    connect: Annotated[float, Field(ge=1, le=3600)] = Limits.connect
+    lock: Annotated[float, Field(ge=0.1, le=86400)] = Limits.lock
+    statement: Annotated[float, Field(ge=1, le=86400)] = Limits.statement
+
+    @property
+    def limits(self) -> Limits:
+        """
+        Return them as the database takes them.
+        """
+        return Limits(self.connect, self.lock, self.statement)
 
 
 class InstanceSettings(Table):
@@ -27,6 +46,7 @@ class InstanceSettings(Table):
     database: Address = Field(min_length=1, repr=False)
     master_key: Reference | None = None
     password: Reference | None = None
+    limits: LimitsTable = LimitsTable()
 
 
 class Settings(Table):

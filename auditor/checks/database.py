@@ -13,7 +13,9 @@ from migrator.export.read import Server, look_at, reader_of, reads_one_state
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind
 from migrator.maps.system import CORE_TABLES, EVENTS, INSTALLATIONS
-from migrator.sql.engine import odbc_drivers, open_engine, parse_address
+from migrator.sql.address import parse_address
+from migrator.sql.drivers import DRIVER_HELP, choose, odbc_drivers
+from migrator.sql.engine import open_engine
 from migrator.sql.rights import Rights, database_time, read_rights
 from migrator.sql.server_facts import read_facts
 
@@ -32,18 +34,16 @@ def driver(subject: Subject) -> Iterator[Finding]:
     if url.get_backend_name() == "sqlite":
         yield passed("driver", "SQLite, which needs none")
         return
-    present = odbc_drivers()
-    wanted = str(url.query.get("driver", ""))
-    if present is None or not present:
-        yield failed(
-            "driver",
-            "no ODBC driver is installed" if present is not None else "the ODBC driver manager is missing",
-            "install unixODBC and msodbcsql18 from Microsoft's package repository",
-        )
-    elif wanted and wanted not in present:
-        yield failed("driver", f"the ODBC driver {wanted!r} is not installed", f"there are: {', '.join(present)}")
+    present, used = odbc_drivers(), choose(url)
+    if present is None:
+        yield failed("driver", "the ODBC driver manager is missing", DRIVER_HELP)
+    elif used is None:
+        yield failed("driver", "no ODBC driver is installed", DRIVER_HELP)
+    elif used.is_missing(present):
+        others = f"there are: {', '.join(present)}" if present else DRIVER_HELP
+        yield failed("driver", f"the ODBC driver {used.name!r} is not installed", others)
     else:
-        yield passed("driver", f"ODBC: {wanted or ', '.join(present)}")
+        yield passed("driver", f"ODBC: {used}")
 
 
 def database(subject: Subject) -> Iterator[Finding]:
@@ -53,7 +53,7 @@ def database(subject: Subject) -> Iterator[Finding]:
     address = database_address(subject.settings)
     if parse_address(address).get_backend_name() != "sqlite":
         yield from _rights_of(subject, address)
-    server = look_at(address)
+    server = look_at(address, limits=subject.settings.limits.limits)
     try:
         yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
         yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
@@ -63,11 +63,11 @@ def database(subject: Subject) -> Iterator[Finding]:
         if theirs is not None:
             yield clock_finding("database clock", "the database's clock", theirs, subject.now())
     finally:
-        server.engine.dispose()
+        server.close()
 
 
 def _rights_of(subject: Subject, address: str) -> Iterator[Finding]:
-    engine = open_engine(address)
+    engine = open_engine(address, limits=subject.settings.limits.limits)
     try:
         yield from rights_findings(read_rights(engine, NEEDED))
     finally:

@@ -17,7 +17,7 @@ from auditor.init import DROP_IN, QUESTIONS, Answers, configuration, drop_in, wr
 from auditor.settings import check_server_name, check_web_address, load
 from migrator.credentials import check_address, check_reference, is_reference
 from migrator.errors import OperatorError, UsageError
-from migrator.sql.engine import parse_address
+from migrator.sql.address import parse_address
 
 
 def init(output: Path, yes: bool, **given: str | None) -> int:

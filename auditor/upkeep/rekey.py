@@ -63,7 +63,7 @@ def rekey(
     with ExitStack() as stack:
         stack.enter_context(locked(folder, "auditor.lock", _WAIT, tools.sleep))
         repository = check_is_ours(options)
-        engine = open_engine(database_address(settings))
+        engine = open_engine(database_address(settings), limits=settings.limits.limits)
         stack.callback(engine.dispose)
         stack.enter_context(locked(repository.path, "auditor.lock", _WAIT, tools.sleep))
         stack.enter_context(application_lock(engine, folder))

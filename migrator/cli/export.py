@@ -51,6 +51,7 @@ def export_options(values: Values, server: ServerChoice, mode: SecretsMode, task
         render=RenderOptions(Noise(values.text("noise")), InlineScripts(values.text("inline-scripts"))),
         history=values.has("include-history"),
         task_logs=task_logs,
+        limits=server.limits,
     )
 
 

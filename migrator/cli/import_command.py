@@ -46,7 +46,7 @@ def run_import(values: Values) -> int:
     )
     look = _Look(values, options)
     with _files(values) as files:
-        report = import_tree(server.address, files, options, gate=look)
+        report = import_tree(server.address, files, options, gate=look, limits=server.limits)
     write_report(report, report_path)
     show_warnings(report)
     if not values.has("quiet") and not options.dry_run:

@@ -15,6 +15,7 @@ from migrator.cli.options import Values
 from migrator.credentials import MASTER_KEY_VARIABLE, PASSWORD_VARIABLE, Secret, holds_password, is_reference, resolve
 from migrator.errors import UsageError
 from migrator.settings import InstanceSettings, find_file, load
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ServerChoice:
     address: str = field(repr=False)
     master_key: Secret | None = None
     password: Secret | None = None
+    limits: Limits = NO_LIMITS_GIVEN
 
 
 def choose_server(values: Values, *, master_key: bool = True, password: bool = True) -> ServerChoice:
@@ -39,7 +41,8 @@ def choose_server(values: Values, *, master_key: bool = True, password: bool = T
     address = _address(values, instance)
     of_file = (instance.master_key, instance.password) if instance else (None, None)
     key = _secret(values, "master-key", MASTER_KEY_VARIABLE, of_file[0]) if master_key else None
-    return ServerChoice(address, key, _password(values, of_file[1]) if password else None)
+    limits = instance.limits.limits if instance else NO_LIMITS_GIVEN
+    return ServerChoice(address, key, _password(values, of_file[1]) if password else None, limits)
 
 
 def warn(text: str) -> None:

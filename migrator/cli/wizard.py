@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -50,7 +50,8 @@ def run_wizard(values: Values) -> int:
 def _projects(words: tuple[str, ...], secrets: dict[str, str]) -> list[str]:
     with Command("wizard", "", "", SERVER).make_context("wizard", list(words)) as context:
         server = choose_server(values_of(context), master_key=False, password=False)
-    with reader_of(look_for(server.address, Selection(("*",), history=False))) as reader:
+    selection = Selection(("*",), history=False)
+    with closing(look_for(server.address, selection, server.limits)) as looked, reader_of(looked) as reader:
         return sorted(item.name for item in read_choices(reader).projects)
 
 

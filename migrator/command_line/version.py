@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from migrator.command_line.program import version
-from migrator.sql.engine import odbc_drivers
+from migrator.sql.drivers import choose, odbc_drivers
 from migrator.tree.metadata import VERSION as FORMAT_VERSION
 
 
 def version_facts(program: str) -> dict[str, Any]:
     """
-    Return program, versions and ODBC drivers (``None`` without a driver manager).
+    Return program, versions, ODBC drivers (``None`` without a driver manager), and which of them is used.
     """
     return {
         "program": program,
@@ -25,6 +25,7 @@ def version_facts(program: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "format_version": FORMAT_VERSION,
         "odbc_drivers": odbc_drivers(),
+        "odbc_driver": str(driver) if (driver := choose()) else None,
     }
 
 
@@ -39,5 +40,5 @@ def show_version(format: str) -> int:
     drivers = facts["odbc_drivers"]
     shown = "no ODBC driver manager" if drivers is None else ", ".join(drivers) or "none"
     click.echo(f"{facts['program']} {facts['version']}\nPython {facts['python']}\nformat {facts['format_version']}")
-    click.echo(f"ODBC drivers: {shown}")
+    click.echo(f"ODBC drivers: {shown}\nused for SQL Server: {facts['odbc_driver'] or 'none'}")
     return 0

@@ -15,12 +15,12 @@ from sqlalchemy import Engine
 
 from migrator.errors import DatabaseError
 from migrator.export.spool import Spool
-from migrator.maps.document_map import Noise
+from migrator.maps.document_map import Kind, Noise
 from migrator.report import ReportedWarning
-from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
-from migrator.sql.reader import Reader, Schema, clashing_names, reflect
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, read_connection
+from migrator.sql.reader import Names, Reader, Schema, reflect
 from migrator.sql.rows import Row, Table
-from migrator.sql.server_facts import ServerFacts, read_facts
+from migrator.sql.server_facts import ServerFacts, read_installation
 
 Progress = Callable[[str, int], None]
 """Called after each batch of rows with the table's name and their number."""
@@ -29,12 +29,17 @@ Progress = Callable[[str, int], None]
 @dataclass(frozen=True)
 class Server:
     """
-    A database that was looked at: its structure, and names that differ only in case.
+    A database that was looked at: its structure. Its connection is kept until ``close``.
     """
 
     engine: Engine
     schema: Schema
-    clashes: frozenset[tuple[str, str]]
+
+    def close(self) -> None:
+        """
+        Close the connection.
+        """
+        self.engine.dispose()
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Whole:
 
     address: str
     history: bool = False
+    limits: Limits = NO_LIMITS_GIVEN
 
     def check(self) -> None:
         """
@@ -70,29 +76,38 @@ class Whole:
 
     def look(self) -> Server:
         """
-        Open the database and reflect its structure; raises as ``look_at``.
+        Open the database and learn its structure; raises as ``look_at``.
         """
-        return look_at(self.address, history=self.history)
+        return look_at(self.address, history=self.history, limits=self.limits)
 
     def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
         """
         Copy every row to *spool*; raises as ``read_rows``.
         """
-        return Content(read_rows(server, spool, progress, frozen=self.history), server.clashes)
+        return read_rows(server, spool, progress, frozen=self.history)
 
 
-def look_at(address: str, *, history: bool = False, opened: Callable[[Engine], None] = lambda engine: None) -> Server:
+def look_at(
+    address: str,
+    *,
+    history: bool = False,
+    limits: Limits = NO_LIMITS_GIVEN,
+    opened: Callable[[Engine], None] = lambda engine: None,
+) -> Server:
     """
-    Open a database and reflect its structure; reads no documents. *opened* gets the engine before anything is asked.
+    Open a database and learn its structure; reads no documents. *opened* gets the engine before anything is asked.
 
     Raises:
         DatabaseError: it cannot be reached or is not an Octopus database.
         UsageError: the address is malformed.
     """
-    engine = open_engine(address)
-    opened(engine)
-    schema = reflect(engine, history=history)
-    return Server(engine, schema, clashing_names(engine, schema))
+    engine = open_engine(address, limits=limits)
+    try:
+        opened(engine)
+        return Server(engine, reflect(engine, history=history))
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def read_rows(
@@ -102,9 +117,9 @@ def read_rows(
     *,
     frozen: bool = False,
     keep: Callable[[Table], Callable[[Row], bool] | None] = lambda table: None,
-) -> ServerFacts:
+) -> Content:
     """
-    Copy every row to *spool* in one read transaction, check the counts in it, and return the server's facts.
+    Copy every row to *spool* in one read transaction, check the counts in it, and return what was learned.
 
     With *frozen* also the copies of processes and variables that releases keep. *keep* gives, for a table, which of its
     rows are kept (``None``: all).
@@ -113,22 +128,36 @@ def read_rows(
         DatabaseError: the connection was lost, or rows came or went during the read.
         OSError: the spool's disk is full.
     """
+    clashes: set[tuple[str, str]] = set()
+    came: list[tuple[Table, int]] = []
     with reader_of(server) as reader:
-        facts = read_facts(reader)
+        facts = read_installation(reader)
         for table in server.schema.tables:
             spool.begin(table)
-            wanted, came = keep(table), 0
+            wanted, names, rows = keep(table), Names(table), 0
             for batch in reader.batches(table, live_only=not frozen):
-                came += len(batch)
+                rows += len(batch)
+                names.add(batch)
+                facts = facts.seen(table, batch)
                 spool.add(batch if wanted is None else [row for row in batch if wanted(row)])
                 progress(table.name, len(batch))
-            expected = reader.count(table, live_only=not frozen)
-            if came != expected:
-                raise DatabaseError(
-                    f"the table {table.name} was changed during the read ({came} rows came of {expected})"
-                    "; try again, or allow snapshot isolation on the database"
-                )
-    return facts
+            clashes.update((table.map.table, name) for name in names.clashing)
+            came.append((table, rows))
+            if table.map.kind is Kind.HISTORY and not reads_one_state(server):
+                # What happens moves all the time: it is counted at once, and the rest together at the end.
+                _check(reader, [came.pop()], frozen)
+        _check(reader, came, frozen)
+    return Content(facts, frozenset(clashes))
+
+
+def _check(reader: Reader, came: list[tuple[Table, int]], frozen: bool) -> None:
+    counts = reader.counts([table for table, _ in came], live_only=not frozen)
+    for (table, rows), expected in zip(came, counts, strict=True):
+        if rows != expected:
+            raise DatabaseError(
+                f"the table {table.name} was changed during the read ({rows} rows came of {expected})"
+                "; try again, or allow snapshot isolation on the database"
+            )
 
 
 def probe(server: Server) -> dict[str, str]:
@@ -144,13 +173,9 @@ def probe(server: Server) -> dict[str, str]:
 
 def reads_one_state(server: Server) -> bool:
     """
-    Return whether a read transaction sees one frozen state of the database.
-
-    Raises:
-        DatabaseError: the database cannot be reached.
+    Return whether a read transaction sees one frozen state of the database, as it was declared when it was looked at.
     """
-    with database_errors(server.engine), server.engine.connect() as connection:
-        return snapshot_allowed(connection)
+    return server.schema.catalogue.one_state
 
 
 @contextmanager
@@ -158,5 +183,5 @@ def reader_of(server: Server) -> Iterator[Reader]:
     """
     Yield a reader within one read transaction.
     """
-    with read_connection(server.engine) as connection, database_errors(server.engine):
+    with read_connection(server.engine, one_state=reads_one_state(server)) as connection:
         yield Reader(connection, server.schema)

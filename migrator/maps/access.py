@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference, Role, Sensitive, Volatile
 from migrator.maps.membership import Membership
-from migrator.maps.shared import FLAG, IDS
+from migrator.maps.shared import FLAG, GUID, IDS, INSTANT
 from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS
 
 _ONE_SERVER = "state of one installation"
@@ -47,7 +47,7 @@ ACCESS_MAPS = (
         id_prefix="Users-",
         key=("Username",),
         name_property="Username",
-        columns={"IsActive": FLAG, "IsService": FLAG},
+        columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID},
         confidential=("PasswordHashed",),
         fixed_ids=("users-system",),
         volatile=(
@@ -120,6 +120,7 @@ ACCESS_MAPS = (
         id_prefix="apikeys-",
         key=("Id",),
         name_property="",
+        columns={"Created": INSTANT},
         references=(Reference("UserId", "User"),),
         confidential=("ApiKeyHashed",),
         fixed_ids=("apikeys-*",),

@@ -57,6 +57,10 @@ class Column(Enum):
     """A reference collection ``|a|b|``, a list in the document."""
     FLAG = "flag"
     """A bit, a boolean in the document."""
+    INSTANT = "instant"
+    """A datetimeoffset: a text that is compared as the instant it means."""
+    GUID = "guid"
+    """A uniqueidentifier, a text in lower case."""
 
 
 class Noise(Enum):

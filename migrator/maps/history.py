@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference, Snapshot
 from migrator.maps.membership import Membership, Part
-from migrator.maps.shared import FLAG, IDS
+from migrator.maps.shared import FLAG, IDS, INSTANT
 from migrator.maps.system import EVENTS
 
 _LINK = Meaning.LINK
@@ -17,6 +17,8 @@ def _history(table: str, file: str, prefix: str, key: tuple[str, ...], **more: o
 
 
 _FLAGS = {"HasPendingInterruptions": FLAG, "HasWarningsOrErrors": FLAG}
+_CREATED: dict[str, Column] = {"Created": INSTANT}
+_TIMES: dict[str, Column] = dict.fromkeys(("QueueTime", "StartTime", "CompletedTime"), INSTANT)
 _CONTEXT = (
     Reference("ProjectId", "Project", _LINK),
     Reference("EnvironmentId", "DeploymentEnvironment", _LINK),
@@ -40,6 +42,7 @@ HISTORY_MAPS = (
         ("ProjectId", "Version"),
         name_property="Version",
         owner="ProjectId",
+        columns={"Assembled": INSTANT},
         references=(
             Reference("ProjectId", "Project", Meaning.OWNER),
             Reference("ChannelId", "Channel", _LINK),
@@ -61,7 +64,7 @@ HISTORY_MAPS = (
         "Deployments-",
         ("Id",),
         owner="ProjectId",
-        columns={"DeployedToMachineIds": IDS},
+        columns={"DeployedToMachineIds": IDS, **_CREATED},
         references=(
             Reference("ProjectId", "Project", Meaning.OWNER),
             Reference("EnvironmentId", "DeploymentEnvironment", _LINK),
@@ -86,6 +89,7 @@ HISTORY_MAPS = (
         "",
         ("DeploymentId",),
         name_property="",
+        columns={**_CREATED, **_TIMES},
         references=(
             Reference("DeploymentId", "Deployment", _LINK),
             *_CONTEXT,
@@ -113,7 +117,7 @@ HISTORY_MAPS = (
         "ServerTasks/{id}",
         "ServerTasks-",
         ("Id",),
-        columns=_FLAGS,
+        columns={**_FLAGS, **_TIMES},
         references=_CONTEXT,
         membership=Membership(ignored_with=_OF_DEPLOYMENTS),
         import_order=350,
@@ -126,17 +130,19 @@ HISTORY_MAPS = (
         "Events-",
         ("Id",),
         name_property="",
-        columns=_RELATED,
+        columns={**_RELATED, "Occurred": INSTANT},
         references=(*_CONTEXT, Reference("UserId", "User", _LINK), Reference("RelatedDocumentIds/*", "*", _LINK)),
     ),
     _history("EventRelatedDocument", "EventRelatedDocuments/{id}", "", ("Id",), name_property=""),
-    _history("Artifact", "Artifacts/{id}", "Artifacts-", ("Id",), columns=_RELATED, references=_CONTEXT),
+    _history(
+        "Artifact", "Artifacts/{id}", "Artifacts-", ("Id",), columns={**_RELATED, **_CREATED}, references=_CONTEXT
+    ),
     _history(
         "Interruption",
         "Interruptions/{id}",
         "Interruptions-",
         ("Id",),
-        columns={**_RELATED, "ResponsibleTeamIds": IDS},
+        columns={**_RELATED, "ResponsibleTeamIds": IDS, **_CREATED},
         references=(*_CONTEXT, Reference("TaskId", "ServerTask", _LINK)),
     ),
     _history("RunbookSnapshot", "RunbookSnapshots/{owner}/{id}", "RunbookSnapshots-", ("Id",), owner="RunbookId"),

@@ -11,6 +11,8 @@ from migrator.maps.membership import Membership
 
 IDS = Column.IDS
 FLAG = Column.FLAG
+INSTANT = Column.INSTANT
+GUID = Column.GUID
 CLONED = "where it was cloned from does not matter any more"
 """Why the origin of a copy does not come along with it."""
 

@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from migrator.documents.document import Body, element_names, places
+from migrator.documents.instants import canonical_guid, same_instant
 from migrator.documents.references import clone
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.plan.values import Change
 from migrator.secrets.sealing import MixedText, SecretText
 
 LONGEST = 120
+_SAME = {Column.INSTANT: same_instant, Column.GUID: canonical_guid}
 SECRET = "(secret)"  # noqa: S105 - what stands for one
 
 
 def comparable(document_map: DocumentMap, body: Body) -> Body:
     """
-    Return a document as it is compared: without what changes by itself, sets in order, nothing where there is none.
+    Return a document as it is compared: without what changes by itself, sets in order, nothing where there is none,
+    instants as instants.
     """
     plain: Body = clone(body)
     for rule in document_map.volatile:
@@ -32,6 +35,9 @@ def comparable(document_map: DocumentMap, body: Body) -> Body:
     for place in places(plain, "Variables/*/Scope"):
         if not place.value:
             place.container.pop(place.key)
+    for name, form in document_map.columns.items():
+        if form in _SAME and name in plain:
+            plain[name] = _SAME[form](plain[name])
     lists = {name for name, form in document_map.columns.items() if form is Column.IDS}
     return {key: value for key, value in plain.items() if value is not None and not (key in lists and value == [])}
 

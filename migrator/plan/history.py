@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from migrator.documents.document import Body, by_number
+from migrator.documents.instants import same_instant
 from migrator.documents.references import Slot
 from migrator.documents.stored import Found
 from migrator.maps.document_map import Meaning
@@ -116,7 +117,7 @@ def _of(document: TreeDocument) -> tuple[Any, ...]:
 
 
 def _times(kind: str, body: Body) -> tuple[Any, ...]:
-    return tuple(fold(body.get(name)) for name in TIMES.get(kind, ()))
+    return tuple(same_instant(body.get(name)) for name in TIMES.get(kind, ()))
 
 
 def _mapped(context: Context, document: TreeDocument, name: str) -> Any:

@@ -7,12 +7,13 @@ Every match puts its ids into the id map, whatever is decided about the document
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from migrator.documents.document import Body, by_number, places
+from migrator.documents.instants import same_instant
 from migrator.documents.layout import safe_name
 from migrator.documents.references import is_tag_id
 from migrator.documents.stored import Found
@@ -125,23 +126,30 @@ class Matcher:
 
     def _by_key(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
         groups: dict[tuple[Any, ...], list[TreeDocument]] = {}
-        names = self._columns(document_map)
+        written: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
         for document in documents:
             space, trouble = self._space(document)
             key, missing = self._key(document)
             if trouble or missing:
                 yield Match(document, "", False, space, trouble, missing=missing)
             else:
-                groups.setdefault((space, *key), []).append(document)
-        found = self._candidates(document_map, names, list(groups))
+                place = (space, *[fold(part) for part in key])
+                groups.setdefault(place, []).append(document)
+                written.setdefault(place, []).append(key)
+        found = self._candidates(document_map, written)
+        strangers = _strangers(written, found)
         for place, some in groups.items():
-            there = found.get((fold(place[0]), *(fold(part) for part in place[1:])), [])
-            yield from self._pair(document_map, some, there, place[0])
-
-    def _columns(self, document_map: DocumentMap) -> tuple[str, ...]:
-        return key_of(document_map)
+            there = found.get((fold(place[0]), *place[1:]), [])
+            if strangers and not there and (like := self._like(document_map, place, written[place], strangers)):
+                trouble = f"the target's collation takes it for {like}; rename one of them"
+                yield from (Match(document, "", False, place[0], trouble) for document in some)
+            else:
+                yield from self._pair(document_map, some, there, place[0])
 
     def _key(self, document: TreeDocument) -> tuple[tuple[Any, ...], str]:
+        """
+        Return the values of a document's key as they are written, ids as the target's, or the id that is missing.
+        """
         parts: list[Any] = []
         for name in key_of(document.map):
             value = document.body.get(name)
@@ -153,20 +161,49 @@ class Matcher:
                 value = target
             elif document.map.type == "TenantVariable" and name == "VariableTemplateId":
                 value = self.context.template(document.origin, str(document.body.get("OwnerId")), str(value))
-            parts.append(fold(value) if value != "" else None)
+            parts.append(value if value != "" else None)
         return tuple(parts), ""
 
     def _candidates(
-        self, document_map: DocumentMap, names: tuple[str, ...], places_: list[tuple[Any, ...]]
+        self, document_map: DocumentMap, written: Mapping[tuple[Any, ...], list[tuple[Any, ...]]]
     ) -> dict[tuple[Any, ...], list[Found]]:
-        is_new = self.context.marks.is_in
-        keys = [place[1:] for place in places_ if not any(isinstance(part, str) and is_new(part) for part in place)]
+        """
+        Return the documents of the target by folded space and key, asked for as they are written and folded.
+
+        The target's collation decides what it returns, which may be more than what folds alike.
+        """
+        names = key_of(document_map)
+        keys = dict.fromkeys(
+            key for place, some in written.items() for key in (*some, place[1:]) if not self._is_new(key)
+        )
         found: dict[tuple[Any, ...], list[Found]] = {}
         if all(self.context.target.has_column(document_map.type, name) for name in names):
-            for item in self.context.target.find(document_map.type, names, keys):
+            for item in self.context.target.find(document_map.type, names, list(keys)):
                 key = tuple(fold(part) if part != "" else None for part in item.key)
                 found.setdefault((fold(item.space), *key), []).append(item)
         return found
+
+    def _is_new(self, key: Iterable[Any]) -> bool:
+        """
+        Return whether a key holds the id of a document that the target does not have yet.
+        """
+        return any(isinstance(part, str) and self.context.marks.is_in(part) for part in key)
+
+    def _like(
+        self,
+        document_map: DocumentMap,
+        place: tuple[Any, ...],
+        written: list[tuple[Any, ...]],
+        strangers: Mapping[str, Found],
+    ) -> str:
+        """
+        Return the document of the target that its collation takes for one of the tree, ``""`` where there is none.
+        """
+        if self._is_new(written[0]):
+            return ""
+        asked = self.context.target.find(document_map.type, key_of(document_map), written)
+        some = (item for item in asked if item.id in strangers and fold(item.space) == fold(place[0]))
+        return next((f"{', '.join(str(part) for part in item.key)} ({item.id})" for item in some), "")
 
     def _pair(
         self, document_map: DocumentMap, some: list[TreeDocument], there: list[Found], space: str | None
@@ -223,7 +260,7 @@ class Matcher:
         Return what tells documents of one key apart: a certificate's dates, the lists a role is limited to.
         """
         if "TeamId" not in body:
-            return tuple(fold(body.get(name)) for name in ("NotAfter", "Subject", "Archived"))
+            return tuple(same_instant(fold(body.get(name))) for name in ("NotAfter", "Subject", "Archived"))
         return tuple(
             tuple(sorted(fold(self._mapped(document, path, item)) for item in body.get(path) or []))
             for path in ("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds")
@@ -276,6 +313,18 @@ class Matcher:
                 elif source:
                     key = f"{match.document.id}/{source}"
                     self.context.ids.put(match.document.origin, TEMPLATE, key, target or source)
+
+
+def _strangers(written: Iterable[tuple[Any, ...]], found: Mapping[tuple[Any, ...], list[Found]]) -> dict[str, Found]:
+    """
+    Return the found documents, by id, that were found for their key's sake though nothing that was asked folds alike.
+    """
+    asked = [set(part) for part in zip(*[place[1:] for place in written], strict=True)]
+
+    def is_odd(key: tuple[Any, ...]) -> bool:
+        return any(None not in known and part not in known for part, known in zip(key, asked, strict=True))
+
+    return {item.id: item for key, some in found.items() if is_odd(key[1:]) for item in some}
 
 
 def _with_twins(matches: list[Match]) -> list[Match]:

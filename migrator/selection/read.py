@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from migrator.errors import DatabaseError
-from migrator.export.read import Content, Progress, Server, probe, reader_of, reads_one_state
+from migrator.export.read import Content, Progress, Server, look_at, probe, reader_of, reads_one_state
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Noise
 from migrator.maps.parts import is_left_out
@@ -23,8 +23,8 @@ from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Named, Selection, chosen_projects, narrow, read_choices
 from migrator.selection.row_store import RowStore
 from migrator.selection.values import Key
-from migrator.sql.engine import open_engine
-from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
+from migrator.sql.reader import Reader, Schema
 from migrator.sql.rows import SPACE_COLUMN, Table
 from migrator.sql.server_facts import read_facts
 
@@ -37,6 +37,7 @@ class Chosen:
 
     address: str
     selection: Selection
+    limits: Limits = NO_LIMITS_GIVEN
 
     @property
     def history(self) -> bool:
@@ -55,7 +56,7 @@ class Chosen:
         """
         Open the database and reflect its structure; raises as ``look_for``.
         """
-        return look_for(self.address, self.selection)
+        return look_for(self.address, self.selection, self.limits)
 
     def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
         """
@@ -72,7 +73,7 @@ class Chosen:
         )
 
 
-def look_for(address: str, selection: Selection) -> Server:
+def look_for(address: str, selection: Selection, limits: Limits = NO_LIMITS_GIVEN) -> Server:
     """
     Open a database and reflect its structure, without the tables that *selection* leaves out; reads no documents.
 
@@ -82,9 +83,8 @@ def look_for(address: str, selection: Selection) -> Server:
     """
     selection.check()
     check_versions(selection.versions)
-    engine = open_engine(address)
-    schema = reflect(engine, history=selection.history)
-    return Server(engine, without(schema, selection), frozenset())
+    server = look_at(address, history=selection.history, limits=limits)
+    return replace(server, schema=without(server.schema, selection))
 
 
 def without(schema: Schema, selection: Selection) -> Schema:

@@ -1,66 +1,48 @@
 """
-Opening a database: addresses, drivers, isolation, and errors that say what to do.
+Opening a database: connections, their limits, isolation. What differs between SQL Server and SQLite begins here.
 
-What differs between SQL Server and the embedded SQLite stand-in is here and nowhere else. Sources: SQLAlchemy's
-documentation of its mssql+pyodbc and pysqlite dialects.
+Sources: SQLAlchemy's documentation of its mssql+pyodbc and pysqlite dialects, of pooling and of its events.
 """
 
 from __future__ import annotations
 
+import logging
 import urllib.parse
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import NullPool, QueuePool
 
-from migrator.errors import DatabaseError, UsageError
+from migrator.errors import DatabaseError
+from migrator.sql.address import parse_address, with_driver
+from migrator.sql.drivers import DRIVER_HELP, choose
+from migrator.sql.errors import database_errors
 
-_DRIVER_HELP = (
-    "install unixODBC and a driver for SQL Server: the package msodbcsql18 (or msodbcsql17) from Microsoft, "
-    "or tdsodbc with FreeTDS"
-)
-CONNECT_SECONDS = 15
+_LEVEL, _LOCK = "isolation level", "milliseconds for a lock"
 
 
-def parse_address(address: str) -> URL:
+@dataclass(frozen=True)
+class Limits:
     """
-    Return the SQLAlchemy URL of *address*, which is one or a bare ODBC connection string.
-
-    Raises:
-        UsageError: it is neither.
+    How long to wait, in seconds: for a connection, for somebody else's lock, for one statement.
     """
-    if "://" not in address and "=" in address:
-        quoted = urllib.parse.quote_plus(address)
-        return make_url(f"mssql+pyodbc:///?odbc_connect={quoted}")
-    try:
-        url = make_url(address)
-    except (exc.ArgumentError, ValueError):
-        raise UsageError(
-            "the database address is neither a SQLAlchemy URL (mssql+pyodbc://..., sqlite:///path) "
-            "nor an ODBC connection string (Driver=...;Server=...)"
-        ) from None
-    if url.get_backend_name() not in ("mssql", "sqlite"):
-        raise UsageError(f"databases of kind {url.get_backend_name()} are not supported; use mssql+pyodbc or sqlite")
-    return url
+
+    connect: float = 15
+    lock: float = 30
+    statement: float = 600
 
 
-def shown(url: URL) -> str:
+NO_LIMITS_GIVEN = Limits()
+
+
+def open_engine(address: str, *, writable: bool = False, limits: Limits = NO_LIMITS_GIVEN) -> Engine:
     """
-    Return an address fit for logs and errors: no password, no connection string.
-    """
-    if "odbc_connect" in url.query:
-        parts = urllib.parse.unquote_plus(str(url.query["odbc_connect"])).split(";")
-        kept = [p for p in parts if p.partition("=")[0].strip().lower() in ("server", "database", "driver")]
-        return ";".join(kept)
-    return url.render_as_string(hide_password=True)
-
-
-def open_engine(address: str, *, writable: bool = False) -> Engine:
-    """
-    Return an engine that keeps no idle connections; nothing is connected yet.
+    Return an engine; nothing is connected yet. Dispose of it at the end: one idle connection may be kept until then.
 
     A SQLite file is opened read-only unless *writable*; it is never created.
 
@@ -68,23 +50,56 @@ def open_engine(address: str, *, writable: bool = False) -> Engine:
         UsageError: malformed address.
         DatabaseError: the file or the driver is missing.
     """
+    _silence()
     url = parse_address(address)
     if url.get_backend_name() == "sqlite":
-        return _open_sqlite(url, writable)
+        return _open_sqlite(url, writable, limits)
+    driver = choose(url)
     try:
-        return create_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS})
+        engine = create_engine(
+            with_driver(url, driver.name if driver else None),
+            # One connection is kept between the steps of a run; a lock takes its own and closes it.
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=4,
+            hide_parameters=True,
+            supports_comments=False,
+            connect_args={"timeout": max(1, round(limits.connect))},
+        )
     except (ImportError, exc.NoSuchModuleError) as error:
-        raise DatabaseError(f"the ODBC driver manager is missing ({error}); {_DRIVER_HELP}") from None
+        raise DatabaseError(f"the ODBC driver manager is missing ({error}); {DRIVER_HELP}") from None
+    # Sessions end with their connections, and what a session holds with them; ODBC's own pool would keep both.
+    engine.dialect.loaded_dbapi.pooling = False  # type: ignore[attr-defined]
+    event.listen(engine, "connect", lambda connection, record: _limit(connection, record, limits))
+    return engine
 
 
-def _open_sqlite(url: URL, writable: bool) -> Engine:
+def _silence() -> None:
+    """
+    Keep SQLAlchemy from writing errors of drivers to stderr, where values of statements would show.
+    """
+    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL + 1)
+    # A rollback that fails while another error is handled is warned of with that error's text.
+    warnings.filterwarnings("ignore", category=exc.SAWarning)
+
+
+def _limit(connection: Any, record: Any, limits: Limits) -> None:
+    with suppress(Exception):  # A driver that knows no such limit still has that of locks.
+        connection.timeout = max(1, round(limits.statement))
+    record.info[_LOCK] = max(1, round(limits.lock * 1000))
+
+
+def _open_sqlite(url: URL, writable: bool, limits: Limits) -> Engine:
     path = Path(url.database or "")
     if not path.is_file():
         raise DatabaseError(f"the database file {path} does not exist or is not a file; check the address")
     quoted = urllib.parse.quote(str(path.resolve()))
     mode = "rw" if writable else "ro"
     engine = create_engine(
-        f"sqlite:///file:{quoted}?mode={mode}&uri=true", poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS}
+        f"sqlite:///file:{quoted}?mode={mode}&uri=true",
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": limits.lock},
     )
 
     # pysqlite opens no transaction for a SELECT by itself; SQLAlchemy documents this pair of listeners.
@@ -101,93 +116,44 @@ def _open_sqlite(url: URL, writable: bool) -> Engine:
     return engine
 
 
-def snapshot_allowed(connection: Connection) -> bool:
-    """
-    Return whether the database lets readers see one frozen state (ALLOW_SNAPSHOT_ISOLATION; always on SQLite).
-    """
-    if connection.dialect.name == "sqlite":
-        return True
-    state = connection.execute(
-        text("SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()")
-    ).scalar()
-    connection.rollback()
-    return state == 1
-
-
-def odbc_drivers() -> list[str] | None:
-    """
-    Return the names of the installed ODBC drivers, ``None`` without a driver manager.
-    """
-    try:
-        import pyodbc
-    except ImportError:
-        return None
-    return sorted(pyodbc.drivers())
-
-
 @contextmanager
-def read_connection(engine: Engine) -> Iterator[Connection]:
+def transaction(engine: Engine, level: str, *, writing: bool = False) -> Iterator[Connection]:
     """
-    Yield a connection in one read transaction, under SNAPSHOT isolation where the server allows it.
+    Yield a connection in one transaction at an isolation level; it is rolled back at the end unless it was committed.
 
-    Nothing is ever written; the transaction is rolled back at the end, whatever happened.
+    SQLite knows one level only. The level stays with the connection, so it is not set again for the next transaction.
 
     Raises:
         DatabaseError: the database cannot be reached, or the connection was lost.
     """
-    with database_errors(engine), engine.connect() as connection:
-        if connection.dialect.name != "sqlite":
-            level = "SNAPSHOT" if snapshot_allowed(connection) else "READ COMMITTED"
-            connection = connection.execution_options(isolation_level=level)
+    with database_errors(engine, writing=writing), engine.connect() as connection:
         try:
+            if connection.dialect.name != "sqlite" and connection.info.get(_LEVEL) != level:
+                lock = connection.info[_LOCK]
+                connection.exec_driver_sql(f"SET LOCK_TIMEOUT {lock}; SET TRANSACTION ISOLATION LEVEL {level}")
+                # What began at the old level ends with it: a transaction cannot become a snapshot.
+                connection.rollback()
+                connection.info[_LEVEL] = level
             yield connection
         finally:
-            if not connection.closed and not connection.invalidated:
-                connection.rollback()
+            _undo(connection)
 
 
-@contextmanager
-def database_errors(engine: Engine) -> Iterator[None]:
+def _undo(connection: Connection) -> None:
     """
-    Turn the drivers' errors into one sentence each, without the statement and without secrets.
+    Roll back; where that fails the connection is closed, which ends its transaction at the server.
     """
+    if connection.closed or connection.invalidated:
+        return
     try:
-        yield
-    except ImportError as error:
-        raise DatabaseError(f"the ODBC driver manager is missing ({error}); {_DRIVER_HELP}") from None
-    except exc.DBAPIError as error:
-        raise DatabaseError(_sentence(engine.url, error)) from None
-    except exc.SQLAlchemyError as error:
-        raise DatabaseError(f"the database {shown(engine.url)} gave an error: {type(error).__name__}") from None
+        connection.rollback()
+    except exc.SQLAlchemyError:
+        with suppress(exc.SQLAlchemyError):
+            connection.invalidate()
 
 
-_KNOWN = (
-    (("can't open lib", "im002", "data source name not found"), f"its ODBC driver is not installed; {_DRIVER_HELP}"),
-    (("login failed", "28000"), "it refuses the login; check user, password and rights"),
-    (("file is not a database",), "the file is not a SQLite database; check the address"),
-    (("database is locked",), "another program holds it locked; try again later"),
-    (("snapshot isolation transaction failed",), "its structure was changed during the read; try again"),
-    (("deadlock", "40001"), "it chose this read as a deadlock's victim; try again"),
-    (("permission was denied", "42000"), "the login lacks a right; grant SELECT on the schema dbo"),
-    (("disk i/o error", "disk is full"), "its disk gave an error or is full"),
-    (
-        ("hyt00", "hyt01", "08001", "08s01", "timeout", "unable to open", "server is not found", "unable to connect"),
-        "it cannot be reached; check the server's name, the network and that it is running",
-    ),
-)
-
-
-def _sentence(url: URL, error: exc.DBAPIError) -> str:
-    words = str(error.orig).lower()
-    for signs, meaning in _KNOWN:
-        if any(sign in words for sign in signs):
-            return f"the database {shown(url)} cannot be used: {meaning}"
-    kind = type(error.orig).__name__
-    detail = str(error.orig).split("\n")[0][:200] if url.get_backend_name() == "sqlite" else _odbc_state(error)
-    return f"the database {shown(url)} gave an error ({kind}: {detail})"
-
-
-def _odbc_state(error: exc.DBAPIError) -> str:
-    # A driver's text may repeat values of the statement, so only its five-letter state is shown.
-    args = getattr(error.orig, "args", ())
-    return f"SQLSTATE {args[0]}" if args and isinstance(args[0], str) and len(args[0]) == 5 else "no state"
+def read_connection(engine: Engine, *, one_state: bool = False) -> Any:
+    """
+    Return a ``transaction`` that reads, under SNAPSHOT isolation for *one_state*: only where the server allows it.
+    """
+    return transaction(engine, "SNAPSHOT" if one_state else "READ COMMITTED")

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 
 from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
-from migrator.sql.engine import database_errors
+from migrator.sql.errors import database_errors
 
 RESOURCE = "octopus-auditor"
 _TAKEN = "another process audits or imports into this server right now; this run was left out"
@@ -44,7 +44,10 @@ def application_lock(engine: Engine, spare: Path | None = None) -> Iterator[None
             yield
         return
     with database_errors(engine):
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = engine.connect()
+        # The session's end is the lock's: it must not live on in the pool, nor hold a transaction open.
+        connection.connection.driver_connection.autocommit = True  # type: ignore[union-attr]
+        connection.detach()
     try:
         with database_errors(engine):
             result = connection.execute(_GET, {"resource": RESOURCE}).scalar()

@@ -1,36 +1,53 @@
 """
 Reading a server's tables: what is there, and its rows in batches. Never writes.
 
-Goes by reflected names, blind to case, so that an older or a newer server, or the embedded one, is read alike.
+Goes by the names of the catalogue, blind to case, so that an older or a newer server, or the embedded one, is read
+alike.
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, column, func, inspect, literal_column, select, table
-from sqlalchemy import types as sqltypes
-from sqlalchemy.dialects import mssql
-from sqlalchemy.sql import quoted_name
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    LargeBinary,
+    Select,
+    cast,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
 
 from migrator.errors import DatabaseError
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind, default_map
 from migrator.maps.system import CORE_TABLES, EVENTS, EXPECTED_TABLES
-from migrator.sql.engine import database_errors
-from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Row, Table
+from migrator.sql.catalogue import Catalogue, Column, read_catalogue
+from migrator.sql.engine import read_connection
+from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Declared, Row, Table
+from migrator.sql.statements import KEY, key, named, plain
 
 BATCH = 128
 """Rows fetched at once: few enough to stay in the processor's cache."""
 KEYS = 500
 """Keys asked for in one statement."""
 FROZEN = "IsFrozen"
-_ROWVERSION = "dataversion"
 _NEWEST = 100
+_DIGITS = 19
+"""Of the smallest number that no bigint holds."""
+_TOGETHER = 100
+"""Tables asked about in one statement."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +58,7 @@ class Schema:
 
     tables: tuple[Table, ...]
     warnings: tuple[str, ...]
-    all_tables: frozenset[str]
-    typed: dict[tuple[str, str], str]
-    """How to read a column that needs care: ``datetimeoffset``, ``uuid``, ``date`` or ``decimal``."""
-    rowversions: dict[str, str] = field(default_factory=dict)
-    """Which column of a table the server bumps at each change."""
+    catalogue: Catalogue
 
     def find(self, name: str) -> Table | None:
         """
@@ -53,85 +66,73 @@ class Schema:
         """
         return next((item for item in self.tables if item.name.lower() == name.lower()), None)
 
+    def rowversion(self, table: str) -> str | None:
+        """
+        Return which column of a table the server bumps at each change, if there is one.
+        """
+        return next((item.name for item in self.catalogue.columns(table).values() if item.is_rowversion), None)
+
 
 def reflect(engine: Engine, *, history: bool = False) -> Schema:
     """
-    Return what tables and columns the database has; run it before a read transaction is opened.
+    Return what tables a database has, in a transaction of its own: under a snapshot a change of structure is an error.
 
     Raises:
         DatabaseError: unreachable, or not an Octopus database.
     """
-    # One connection for all tables: an engine's inspector would open one for each, a hundred on a real server.
-    with database_errors(engine), engine.connect() as connection:
-        inspector = inspect(connection)
-        names = inspector.get_table_names()
-        low = {name.lower(): name for name in names}
-        present = [name for name in CORE_TABLES if name.lower() in low]
-        if len(present) < 3:
-            missing = ", ".join(name for name in CORE_TABLES if name not in present)
-            raise DatabaseError(f"this is not an Octopus database: it has no table {missing}; check the address")
-        wanted = [name for name in names if not REGISTRY.is_excluded(name)]
-        reflected = {name: inspector.get_columns(name) for name in wanted}
-    return _schema(reflected, frozenset(low), history)
+    with read_connection(engine) as connection:
+        catalogue = read_catalogue(connection)
+    return schema_of(catalogue, history=history)
 
 
-def _schema(reflected: dict[str, list[Any]], present: frozenset[str], history: bool) -> Schema:
-    tables: list[Table] = []
-    warnings: list[str] = []
-    typed: dict[tuple[str, str], str] = {}
-    rowversions: dict[str, str] = {}
-    for name, columns in reflected.items():
-        found = _table(name, columns, history)
-        if found is None:
-            continue
-        tables.append(found)
-        if not found.map.known:
-            warnings.append(f"table {name} is not known to this version; its rows are exported as they are")
-        rowversions.update((name, item["name"]) for item in columns if _is_rowversion(item))
-        typed |= {(found.name, item["name"]): care for item in columns if (care := _care(item["type"]))}
+def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
+    """
+    Return the tables of a database that hold documents, in the order they are read.
+
+    Raises:
+        DatabaseError: it is not an Octopus database.
+    """
+    present = [name for name in CORE_TABLES if name.lower() in catalogue.spelled]
+    if len(present) < 3:
+        missing = ", ".join(name for name in CORE_TABLES if name not in present)
+        raise DatabaseError(f"this is not an Octopus database: it has no table {missing}; check the address")
+    tables = [
+        found
+        for name, columns in catalogue.tables.items()
+        if not REGISTRY.is_excluded(name) and (found := _table(name, columns, history)) is not None
+    ]
+    warnings = [
+        f"table {item.name} is not known to this version; its rows are exported as they are"
+        for item in tables
+        if not item.map.known
+    ]
     warnings += [
         f"table {name} is missing, as on an older server; nothing of this type is exported"
         for name in EXPECTED_TABLES
-        if name.lower() not in present
+        if name.lower() not in catalogue.spelled
     ]
     ordered = sorted(tables, key=lambda item: (REGISTRY.order(item.map.table), item.name))
-    return Schema(tuple(ordered), tuple(sorted(warnings)), present, typed, rowversions)
+    return Schema(tuple(ordered), tuple(sorted(warnings)), catalogue)
 
 
-def _table(name: str, columns: list[Any], history: bool) -> Table | None:
+def _table(name: str, columns: Sequence[Column], history: bool) -> Table | None:
     document_map = REGISTRY.find(name)
-    names = [item["name"] for item in columns]
-    low = {item.lower() for item in names}
+    low = {item.name.lower() for item in columns}
     if document_map is None:
         if "id" not in low or not low & {JSON_COLUMN, BLOB_COLUMN}:
             return None
         document_map = default_map(name)
     elif document_map.kind is Kind.HISTORY and not history:
         return None
-    kept = tuple(sorted((item["name"] for item in columns if not _is_rowversion(item)), key=_body_last))
-    flags = frozenset(i["name"] for i in columns if isinstance(i["type"], (mssql.BIT, sqltypes.Boolean)))
     if "id" not in low and document_map.kind is Kind.CONFIGURATION:
         raise DatabaseError(f"the table {name} has no column Id; this is not a schema that can be read")
-    return Table(name, kept, document_map, flags)
+    kept = sorted((item.name for item in columns if not item.is_rowversion), key=_body_last)
+    return Table(name, tuple(kept), document_map, {item.name.lower(): item.kind for item in columns})
 
 
 def _body_last(name: str) -> int:
     # The spool packs the last column by itself, since a body is by far the largest.
     return (JSON_COLUMN, BLOB_COLUMN).index(name.lower()) + 1 if name.lower() in (JSON_COLUMN, BLOB_COLUMN) else 0
-
-
-def _is_rowversion(item: Any) -> bool:
-    return item["name"].lower() == _ROWVERSION or isinstance(item["type"], (mssql.TIMESTAMP, mssql.ROWVERSION))
-
-
-def _care(kind: Any) -> str:
-    if isinstance(kind, mssql.DATETIMEOFFSET):
-        return "datetimeoffset"
-    if isinstance(kind, (mssql.UNIQUEIDENTIFIER, sqltypes.Uuid)):
-        return "uuid"
-    if isinstance(kind, (sqltypes.DateTime, sqltypes.Date)):
-        return "date"
-    return "decimal" if isinstance(kind, sqltypes.Numeric) and not isinstance(kind, sqltypes.Float) else ""
 
 
 class Reader:
@@ -148,7 +149,7 @@ class Reader:
         Yield a table's rows in lists of up to 128 plain tuples; frozen rows are left out in SQL.
         """
         result = self._connection.execute(self.statement(source, live_only=live_only))
-        convert = _converter(source, self.schema) or tuple
+        convert = _converter(source) or tuple
         with result:
             # Plain fetchmany: pyodbc and pysqlite stream by themselves, and SQLAlchemy's own buffering costs as much
             # as the read.
@@ -159,25 +160,30 @@ class Reader:
         """
         Return the SELECT for a table's rows.
         """
-        columns = [_selected(source, name, self.schema) for name in source.columns]
-        statement: Select[Any] = _filtered(select(*columns).select_from(_named(source.name)), source, live_only)
+        columns = [_selected(source, name) for name in source.columns]
+        statement: Select[Any] = _filtered(select(*columns).select_from(named(source.name)), source, live_only)
         return statement
 
-    def count(self, source: Table, *, live_only: bool = True) -> int:
+    def counts(self, sources: Sequence[Table], *, live_only: bool = True) -> list[int]:
         """
-        Return COUNT(*) of the rows that ``batches`` yields.
+        Return COUNT(*) of the rows that ``batches`` yields, for each of *sources*, in one statement.
         """
-        statement = _filtered(select(func.count()).select_from(_named(source.name)), source, live_only)
-        return int(self._connection.execute(statement).scalar_one())
+        statements = [
+            _filtered(select(func.count()).select_from(named(item.name)), item, live_only) for item in sources
+        ]
+        return [count for (count,) in self._together(statements)]
 
     def by_key(self, source: Table, name: str, values: list[str], *, live_only: bool = True) -> Iterator[Row]:
         """
         Yield the rows whose column *name* has one of *values*, asked in batches.
         """
-        convert = _converter(source, self.schema) or tuple
-        for start in range(0, len(values), KEYS):
-            some = values[start : start + KEYS]
-            statement = self.statement(source, live_only=live_only).where(_column(name).in_(some))
+        convert = _converter(source) or tuple
+        wanted: list[Any] = values
+        if source.kind(name) is Declared.INTEGER:
+            wanted = [int(text) for text in values if text.isascii() and text.isdecimal() and len(text) < _DIGITS]
+        for start in range(0, len(wanted), KEYS):
+            some = wanted[start : start + KEYS]
+            statement = self.statement(source, live_only=live_only).where(key(name, source.kind(name)).in_(some))
             for row in self._connection.execute(statement):
                 yield convert(row)
 
@@ -185,10 +191,13 @@ class Reader:
         """
         Return some columns of a whole table (``[]`` if the table or a column is missing on this server).
         """
-        if source.lower() not in self.schema.all_tables:
+        catalogue = self.schema.catalogue
+        found = catalogue.columns(source)
+        if any(name.lower() not in found for name in names):
             return []
-        statement = select(*[_column(name) for name in names]).select_from(_named(source))
-        return [tuple(row) for row in self._connection.execute(statement)]
+        declared = {name: item.kind for name, item in found.items()}
+        table = Table(catalogue.spelled[source.lower()], names, default_map(source), declared)
+        return [row for batch in self.batches(table) for row in batch]
 
     def probe(self) -> dict[str, str]:
         """
@@ -198,54 +207,66 @@ class Reader:
         audit event but for those of maintenance mode itself.
         """
         signs = {source.name: self._sign(source) for source in self.schema.tables}
-        if EVENTS.lower() in self.schema.all_tables:
-            signs[EVENTS] = self._newest_event()
-        return signs
+        if self.schema.catalogue.columns(EVENTS):
+            signs[EVENTS] = _newest_event()
+        rows = self._together(list(signs.values()))
+        return {name: _shown(row) for name, row in zip(signs, rows, strict=True)}
 
-    def _newest_event(self) -> str:
-        # A window switches maintenance mode, which makes events itself. Only the newest rows are looked at, since a
-        # condition on the message would read a table of millions.
-        statement = select(_column("AutoId"), _column("Message")).select_from(_named(EVENTS))
-        rows = self._connection.execute(statement.order_by(_column("AutoId").desc()).limit(_NEWEST)).all()
-        return next((str(number) for number, text in rows if "maintenance" not in str(text).lower()), "None")
+    def _sign(self, source: Table) -> Select[Any]:
+        """
+        Return a SELECT of count, highest rowversion and sum of save counters, NULL for what a table has not.
+        """
+        rowversion = self.schema.rowversion(source.name)
+        highest: Any = func.max(plain(rowversion)) if rowversion else null()
+        saved: Any = null()
+        if not rowversion and source.position("Version") is not None and source.position(FROZEN) is not None:
+            saved = func.sum(cast(plain("Version"), BigInteger))
+        statement = select(func.count(), cast(highest, LargeBinary(8)), cast(saved, BigInteger))
+        found: Select[Any] = _filtered(statement.select_from(named(source.name)), source, True)
+        return found
 
-    def _sign(self, source: Table) -> str:
-        counted: list[Any] = [func.count()]
-        if source.name in self.schema.rowversions:
-            counted.append(func.max(_column(self.schema.rowversions[source.name])))
-        elif source.position("Version") is not None and source.position(FROZEN) is not None:
-            counted.append(func.sum(_column("Version")))
-        statement = _filtered(select(*counted).select_from(_named(source.name)), source, True)
-        values = self._connection.execute(statement).one()
-        return " ".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)
+    def _together(self, wanted: Sequence[Select[Any]]) -> list[Row]:
+        """
+        Return the one row that each of some SELECTs gives, a hundred of them in a statement.
+        """
+        found: dict[int, Row] = {}
+        for start in range(0, len(wanted), _TOGETHER):
+            some = enumerate(wanted[start : start + _TOGETHER], start)
+            parts = [item.add_columns(literal_column(str(number)).label("part")) for number, item in some]
+            found.update((row[-1], tuple(row[:-1])) for row in self._connection.execute(union_all(*parts)))
+        return [found[number] for number in range(len(wanted))]
 
 
-def _named(name: str) -> Any:
-    return table(quoted_name(name, True))
+def _shown(values: Row) -> str:
+    return " ".join(item.hex() if isinstance(item, bytes) else str(item) for item in values if item is not None)
 
 
-def _column(name: str) -> Any:
-    return column(quoted_name(name, True))
+def _newest_event() -> Select[Any]:
+    # A window switches maintenance mode, which makes events itself. Only the newest rows are looked at, since a
+    # condition on the message would read a table of millions.
+    number, words = plain("AutoId"), func.lower(func.coalesce(key("Message"), literal("", KEY)))
+    newest = select(number, plain("Message")).select_from(named(EVENTS)).order_by(number.desc()).limit(_NEWEST)
+    highest = select(func.max(plain("AutoId")), cast(null(), LargeBinary(8)), cast(null(), BigInteger))
+    return highest.select_from(newest.subquery()).where(words.not_like(literal("%maintenance%", KEY)))
 
 
-def _selected(source: Table, name: str, schema: Schema) -> Any:
-    if schema.typed.get((source.name, name)) == "datetimeoffset":
+def _selected(source: Table, name: str) -> Any:
+    if source.kind(name) is Declared.INSTANT:
         # As text, since Python's datetime would lose the seventh digit and drivers differ in what they return.
-        return func.convert(literal_column("nvarchar(40)"), _column(name), literal_column("121")).label(name)
-    return _column(name)
+        return func.convert(literal_column("nvarchar(40)"), plain(name), literal_column("121")).label(name)
+    return plain(name)
 
 
 def _filtered(statement: Any, source: Table, live_only: bool) -> Any:
-    if live_only and source.position(FROZEN) is not None:
-        return statement.where(_column(source.columns[source.position(FROZEN) or 0]) == 0)
+    at = source.position(FROZEN)
+    if live_only and at is not None:
+        return statement.where(key(source.columns[at], Declared.FLAG) == 0)
     return statement
 
 
-def _converter(source: Table, schema: Schema) -> Callable[[Any], Row] | None:
+def _converter(source: Table) -> Callable[[Any], Row] | None:
     changes = {
-        index: _PLAIN[care]
-        for index, name in enumerate(source.columns)
-        if (care := schema.typed.get((source.name, name)))
+        index: _PLAIN[kind] for index, name in enumerate(source.columns) if (kind := source.kind(name)) in _PLAIN
     }
     if not changes:
         return None
@@ -260,12 +281,6 @@ def _converter(source: Table, schema: Schema) -> Callable[[Any], Row] | None:
     return convert
 
 
-def _offset_text(value: Any) -> Any:
-    # '2018-08-01 10:00:00.0000000 +00:00', style 121, becomes ISO 8601; ISO text passes.
-    text = str(value)
-    return f"{text[:10]}T{text[11:-7]}{text[-6:]}" if text[10:11] == " " and text[-7:-6] == " " else text
-
-
 def _decimal_text(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
@@ -273,37 +288,52 @@ def _decimal_text(value: Any) -> Any:
 
 
 def _date_text(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, (datetime.datetime, datetime.date)) else value
+    return value.isoformat() if isinstance(value, (datetime.datetime, datetime.date, datetime.time)) else value
 
 
-_PLAIN: dict[str, Callable[[Any], Any]] = {
-    "datetimeoffset": _offset_text,
-    "uuid": lambda value: str(value).lower(),
-    "date": _date_text,
-    "decimal": _decimal_text,
+def _guid_text(value: Any) -> Any:
+    if isinstance(value, bytes) and len(value) == 16:
+        value = uuid.UUID(bytes_le=value)
+    return str(value)
+
+
+_PLAIN: dict[Declared, Callable[[Any], Any]] = {
+    Declared.GUID: _guid_text,
+    Declared.DATE: _date_text,
+    Declared.DECIMAL: _decimal_text,
 }
-"""Drivers' values as text, so that all drivers give the same bytes."""
+"""Drivers' values as what a file holds; the one text of an instant or a GUID is made in ``rows``."""
 
 
-def clashing_names(engine: Engine, schema: Schema) -> frozenset[tuple[str, str]]:
+class Names:
     """
-    Return the names (type, lower case) that several documents of one owner and space bear but for case.
+    Finds the names of a table's rows that several documents of one owner and space bear but for case.
 
     The vendor's collation forbids them; another one may not.
     """
-    found: set[tuple[str, str]] = set()
-    with database_errors(engine), engine.connect() as connection:
-        for source in schema.tables:
-            name = source.position(source.map.name_property)
-            has_names = source.map.known and source.map.unique_name
-            if name is None or not has_names or source.position(FROZEN) is not None:
-                continue
-            low = func.lower(_column(source.columns[name]))
-            groups = [low, *(_column(source.columns[at]) for at in _group_positions(source))]
-            statement = select(low).select_from(_named(source.name)).group_by(*groups).having(func.count() > 1)
-            found.update((source.map.table, str(value).lower()) for (value,) in connection.execute(statement))
-        connection.rollback()
-    return frozenset(found)
+
+    def __init__(self, source: Table) -> None:
+        name = source.position(source.map.name_property)
+        unique = source.map.known and source.map.unique_name and source.position(FROZEN) is None
+        self._name = name if unique else None
+        self._group = _group_positions(source)
+        self._seen: set[tuple[Any, ...]] = set()
+        self.clashing: set[str] = set()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """
+        Look at some rows.
+        """
+        at = self._name
+        if at is None:
+            return
+        for row in rows:
+            name = row[at].lower() if isinstance(row[at], str) else None
+            if name:
+                place = (name, *[row[position] for position in self._group])
+                if place in self._seen:
+                    self.clashing.add(name)
+                self._seen.add(place)
 
 
 def _group_positions(source: Table) -> list[int]:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from migrator.sql.engine import database_errors
+from migrator.sql.engine import read_connection
 
 LOGIN = text(
     "SELECT SUSER_SNAME() AS login, USER_NAME() AS name, DB_NAME() AS db,"
@@ -66,7 +66,10 @@ class Rights:
         name = self.user if self.user not in ("dbo", "guest") else "octopus_auditor"
         quoted = "[" + name.replace("]", "]]") + "]"
         database = "[" + self.database.replace("]", "]]") + "]"
+        # An account of a domain is known by the backslash in its name.
+        proof = "FROM WINDOWS" if "\\" in name else "WITH PASSWORD = N'...'"
         return (
+            f"IF SUSER_ID(N'{_escaped(name)}') IS NULL CREATE LOGIN {quoted} {proof}; "
             f"USE {database}; IF USER_ID(N'{_escaped(name)}') IS NULL CREATE USER {quoted} FOR LOGIN {quoted}; "
             f"GRANT CONNECT TO {quoted}; GRANT SELECT ON SCHEMA::{SCHEMA} TO {quoted};"
         )
@@ -83,7 +86,7 @@ def read_rights(engine: Engine, needed: frozenset[str]) -> Rights:
     Raises:
         DatabaseError: it cannot be reached.
     """
-    with database_errors(engine), engine.connect() as connection:
+    with read_connection(engine) as connection:
         login = connection.execute(LOGIN).one()
         tables = connection.execute(TABLES, {"schema": SCHEMA}).all()
         of_database = tuple(str(row[0]) for row in connection.execute(OF_DATABASE))
@@ -113,7 +116,7 @@ def database_time(engine: Engine) -> datetime | None:
     """
     if engine.dialect.name == "sqlite":
         return None
-    with database_errors(engine), engine.connect() as connection:
+    with read_connection(engine) as connection:
         text = str(connection.execute(NOW).scalar_one())
     return parse_time(text)
 

@@ -2,7 +2,8 @@
 Rows to documents and back. Pure.
 
 A document is its row's columns merged with the row's JSON; a property that has a column is not repeated in the JSON
-(Nevermore). The body may be text, GZip of UTF-16LE, or absent. Columns nobody knows pass through.
+(Nevermore). The body may be text, GZip of UTF-16LE, or absent. Columns nobody knows pass through. Instants and GUIDs
+have one form, whichever database and driver they came through.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from migrator.documents.canonical_json import Number, decode
 from migrator.documents.document import Body
+from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 
@@ -26,18 +29,44 @@ SPACE_COLUMN = "SpaceId"
 Row = tuple[Any, ...]
 
 
+class Declared(Enum):
+    """
+    What kind of value a column is declared to hold; it decides how the column is read and how its values are bound.
+    """
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLAG = "flag"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    INSTANT = "instant"
+    DATE = "date"
+    GUID = "guid"
+    BINARY = "binary"
+    ROWVERSION = "rowversion"
+
+
+_FORMS = {Declared.FLAG: Column.FLAG, Declared.INSTANT: Column.INSTANT, Declared.GUID: Column.GUID}
+
+
 @dataclass(frozen=True)
 class Table:
     """
     A table as this server has it: its exact name, its columns in order (rowversions left out), its map.
 
-    ``flags`` are columns that the server itself declares as bit.
+    ``declared`` says what the server declares of a column, by lower-case name; what it does not name is text.
     """
 
     name: str
     columns: tuple[str, ...]
     map: DocumentMap
-    flags: frozenset[str] = frozenset()
+    declared: Mapping[str, Declared] = field(default_factory=dict)
+
+    def kind(self, column: str) -> Declared:
+        """
+        Return what a column is declared to hold, blind to case.
+        """
+        return self.declared.get(column.lower(), Declared.TEXT)
 
     def position(self, column: str | None) -> int | None:
         """
@@ -77,7 +106,7 @@ class Table:
         Return position, property and form of each column that is not the body.
         """
         forms = {name.lower(): form for name, form in self.map.columns.items()}
-        forms |= {name.lower(): Column.FLAG for name in self.flags}
+        forms |= {name: _FORMS[kind] for name, kind in self.declared.items() if kind in _FORMS}
         return tuple(
             (index, name, forms.get(name.lower()))
             for index, name in enumerate(self.columns)
@@ -140,6 +169,10 @@ def from_column(value: Any, form: Column | None) -> Any:
         return _plain(value)
     if form is Column.FLAG:
         return bool(value) if isinstance(value, int) else value
+    if form is Column.INSTANT:
+        return canonical_instant(value)
+    if form is Column.GUID:
+        return canonical_guid(value)
     return _id_list(value) if isinstance(value, str) else value
 
 

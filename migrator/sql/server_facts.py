@@ -5,14 +5,15 @@ What a server's database says of the server itself: version, identity, and wheth
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.system import INSTALLATIONS, SERVER_CERTIFICATE, SETTINGS
 from migrator.secrets.ciphers import is_ciphertext
 from migrator.secrets.sealing import Opens
 from migrator.sql.reader import Reader
-from migrator.sql.rows import body_text, to_body
+from migrator.sql.rows import Row, Table, body_text, to_body
 
 WRONG_KEY = (
     "the master key does not open this database; get the right one with `Octopus.Server show-master-key` "
@@ -29,6 +30,15 @@ class ServerFacts:
     version: str
     identity: bytes
     certificate: str | None = None
+
+    def seen(self, table: Table, rows: Sequence[Row]) -> ServerFacts:
+        """
+        Return the facts with the server's own certificate, where it stands in *rows* of *table*.
+        """
+        if self.certificate is not None or table.map.type != SETTINGS:
+            return self
+        found = next((row for row in rows if str(row[table.id_position]).lower() == SERVER_CERTIFICATE), None)
+        return self if found is None else replace(self, certificate=_certificate(table, found))
 
     @property
     def name(self) -> str:
@@ -54,7 +64,15 @@ class ServerFacts:
 
 def read_facts(reader: Reader) -> ServerFacts:
     """
-    Read the facts within the transaction of the rows.
+    Read the facts within a transaction.
+    """
+    facts, table = read_installation(reader), reader.schema.find(SETTINGS)
+    return facts if table is None else facts.seen(table, list(reader.by_key(table, "Id", [SERVER_CERTIFICATE])))
+
+
+def read_installation(reader: Reader) -> ServerFacts:
+    """
+    Read the facts but for the certificate, which comes with the rows of its table.
 
     The identity is made of the oldest row of OctopusServerInstallationHistory, which is written once.
     """
@@ -65,17 +83,12 @@ def read_facts(reader: Reader) -> ServerFacts:
     identity = hashlib.blake2b(
         oldest.encode("utf-8", "surrogatepass"), digest_size=16, person=b"octopus-server"
     ).digest()
-    return ServerFacts(newest, identity, _certificate(reader))
+    return ServerFacts(newest, identity)
 
 
-def _certificate(reader: Reader) -> str | None:
-    table = reader.schema.find(SETTINGS)
-    if table is None:
+def _certificate(table: Table, row: Row) -> str | None:
+    try:
+        value = to_body(table, row, body_text(table, row)).get("CertificateData")
+    except UnreadableDocument:
         return None
-    for row in reader.by_key(table, "Id", [SERVER_CERTIFICATE]):
-        try:
-            value = to_body(table, row, body_text(table, row)).get("CertificateData")
-        except UnreadableDocument:
-            return None
-        return value if isinstance(value, str) and is_ciphertext(value) else None
-    return None
+    return value if isinstance(value, str) and is_ciphertext(value) else None

@@ -13,33 +13,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, cast, exc, func, inspect, or_, select
-from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy import Connection, LargeBinary, cast, func, or_, select
 
 from migrator.documents.document import Body
 from migrator.documents.stored import Found, Stored
-from migrator.errors import DatabaseError, UnreadableDocument
+from migrator.errors import UnreadableDocument
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Role
+from migrator.maps.natural_keys import fold
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
-from migrator.sql.engine import database_errors, open_engine, shown, snapshot_allowed
-from migrator.sql.reader import FROZEN, Reader, Schema, _column, _named, reflect
-from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Row, Table, body_text, to_body
+from migrator.sql.catalogue import Column
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, transaction
+from migrator.sql.reader import FROZEN, Reader, Schema, reflect
+from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Declared, Row, Table, body_text, to_body
 from migrator.sql.server_facts import ServerFacts, read_facts
+from migrator.sql.statements import key, named
 
 BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""
 
 
-class TryAgain(DatabaseError):
-    """
-    The server ended the transaction for the sake of another one; the whole unit may be run again.
-    """
-
-
 @contextmanager
-def open_target(address: str, master: MasterKeyCipher | None) -> Iterator[Target]:
+def open_target(address: str, master: MasterKeyCipher | None, limits: Limits = NO_LIMITS_GIVEN) -> Iterator[Target]:
     """
     Open a database for one import: one transaction, rolled back at the end unless ``commit`` was called.
 
@@ -48,66 +44,17 @@ def open_target(address: str, master: MasterKeyCipher | None) -> Iterator[Target
         TryAgain: another transaction was preferred.
         UsageError: the address is malformed.
     """
-    engine = open_engine(address, writable=True)
-    schema = reflect(engine, history=True)
-    with write_errors(engine), engine.connect() as connection:
-        if connection.dialect.name != "sqlite":
-            # Either level keeps what was read as it was until the commit.
-            level = "SNAPSHOT" if snapshot_allowed(connection) else "REPEATABLE READ"
-            connection = connection.execution_options(isolation_level=level)
-        target = Target(connection, schema, master)
-        try:
+    engine = open_engine(address, writable=True, limits=limits)
+    try:
+        schema = reflect(engine, history=True)
+        # Either level keeps what was read as it was until the commit.
+        level = "SNAPSHOT" if schema.catalogue.one_state else "REPEATABLE READ"
+        with transaction(engine, level, writing=True) as connection:
+            target = Target(connection, schema, master)
             target.begin()
             yield target
-        finally:
-            if not connection.closed and not connection.invalidated:
-                connection.rollback()
-
-
-@contextmanager
-def write_errors(engine: Engine) -> Iterator[None]:
-    """
-    Turn the drivers' errors of reading and writing into one sentence each, without values.
-    """
-    with database_errors(engine):
-        try:
-            yield
-        except exc.IntegrityError as error:
-            raise DatabaseError(
-                f"the database {shown(engine.url)} refused a row ({_constraint(error)}); nothing was imported. "
-                "Another writer may have been faster: stop the server or switch maintenance mode on, and try again"
-            ) from None
-        except exc.DBAPIError as error:
-            _raise_known(engine, error)
-            raise
-
-
-_AGAIN = ("40001", "(1205)", "deadlock", "(3960)", "snapshot isolation transaction aborted")
-
-
-def _raise_known(engine: Engine, error: exc.DBAPIError) -> None:
-    words = str(error.orig).lower()
-    if any(sign in words for sign in _AGAIN):
-        raise TryAgain(
-            f"the database {shown(engine.url)} chose this import as a deadlock's victim; nothing was imported. "
-            "Stop the server or switch maintenance mode on, and try again"
-        ) from None
-    if "readonly" in words or "read-only" in words or "permission was denied" in words:
-        raise DatabaseError(
-            f"the database {shown(engine.url)} cannot be written; nothing was imported. "
-            "Give a login with the rights SELECT, INSERT, UPDATE, DELETE and EXECUTE, or a file that may be written"
-        ) from None
-
-
-def _constraint(error: exc.IntegrityError) -> str:
-    words = str(error.orig)
-    if "UNIQUE constraint failed:" in words:
-        return f"another one has the same {words.partition('failed: ')[2].split(chr(10))[0]}"
-    if "NOT NULL constraint failed:" in words:
-        return f"{words.partition('failed: ')[2].split(chr(10))[0]} may not be empty"
-    start = words.find("constraint '")
-    name = words[start + 12 :].partition("'")[0] if start >= 0 else ""
-    return f"constraint {name}" if name else "a constraint"
+    finally:
+        engine.dispose()
 
 
 @dataclass
@@ -121,7 +68,6 @@ class Target:
     master: MasterKeyCipher | None = field(default=None, repr=False)
     facts: ServerFacts = field(default_factory=lambda: ServerFacts("", b""))
     rows_read: int = 0
-    _columns: dict[str, dict[str, ReflectedColumn]] = field(default_factory=dict, repr=False)
     _spaces: dict[str, tuple[str, bool]] | None = None
 
     def begin(self) -> None:
@@ -156,16 +102,11 @@ class Target:
         """
         return self.table(type_) is not None
 
-    def columns(self, type_: str) -> dict[str, ReflectedColumn]:
+    def columns(self, type_: str) -> dict[str, Column]:
         """
         Return a table's columns as the database declares them, by lower-case name.
         """
-        if type_ not in self._columns:
-            table = self.table(type_)
-            name = table.name if table else type_
-            found = inspect(self.connection).get_columns(name) if name.lower() in self.schema.all_tables else []
-            self._columns[type_] = {item["name"].lower(): item for item in found}
-        return self._columns[type_]
+        return self.schema.catalogue.columns(type_)
 
     def has_column(self, type_: str, name: str) -> bool:
         """
@@ -193,16 +134,19 @@ class Target:
         found: list[Found] = []
         for start in range(0, len(keys), BATCH):
             found.extend(self._find(table, names, keys[start : start + BATCH]))
-        return found
+        if self.connection.dialect.name == "sqlite":
+            found = list(_folded(found, keys))
+        # Where keys fall into several batches, one document may be found for more than one of them.
+        return list({item.id: item for item in found}.values())
 
     def _find(self, table: Table, names: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
         space = table.position(SPACE_COLUMN)
         wanted = ["Id", *names, *([SPACE_COLUMN] if space is not None else [])]
-        statement = select(*[_column(_exact(table, name)) for name in wanted]).select_from(_named(table.name))
+        statement = select(*[_column(table, name) for name in wanted]).select_from(named(table.name))
         for index, name in enumerate(names):
             values = {key[index] for key in keys}
             if None not in values:
-                statement = statement.where(self._among(_column(_exact(table, name)), values))
+                statement = statement.where(self._among(_column(table, name), values))
         for row in self.connection.execute(_live(statement, table)):
             values_of = tuple(_text(value) for value in row[1 : 1 + len(names)])
             yield Found(str(row[0]), values_of, _text(row[-1]) if space is not None else None)
@@ -226,8 +170,8 @@ class Target:
         found: dict[str, str] = {}
         for start in range(0, len(wanted) if table else 0, BATCH):
             assert table is not None
-            column = _column(_exact(table, "Id"))
-            statement = select(column).select_from(_named(table.name)).where(column.in_(wanted[start : start + BATCH]))
+            column = _column(table, "Id")
+            statement = select(column).select_from(named(table.name)).where(column.in_(wanted[start : start + BATCH]))
             found.update((str(value).lower(), str(value)) for (value,) in self.connection.execute(statement))
         return found
 
@@ -277,24 +221,32 @@ class Target:
         table = self.table(type_)
         if table is None or table.position("IsDefault") is None:
             return None
-        statement = select(_column(_exact(table, "Id"))).select_from(_named(table.name))
-        statement = statement.where(_column(_exact(table, "IsDefault")) == 1)
+        statement = select(_column(table, "Id")).select_from(named(table.name))
+        statement = statement.where(key(_exact(table, "IsDefault"), Declared.FLAG) == 1)
         if space is not None and table.position(SPACE_COLUMN) is not None:
-            statement = statement.where(_column(_exact(table, SPACE_COLUMN)) == space)
+            statement = statement.where(_column(table, SPACE_COLUMN) == space)
         value = self.connection.execute(statement).scalar()
         return None if value is None else str(value)
-
-    def versions(self, type_: str, owner: str, ids: Iterable[str], name: str) -> list[tuple[str, Any]]:
-        """
-        Return (value of *owner*, value of *name*) of the documents whose column *owner* has one of *ids*.
-        """
-        return [(str(f.key[0]), f.key[1]) for f in self.find(type_, (owner, name), [(i, None) for i in ids])]
 
     def commit(self) -> None:
         """
         Make what was written last.
         """
         self.connection.commit()
+
+
+def _column(table: Table, name: str) -> Any:
+    return key(_exact(table, name), table.kind(name))
+
+
+def _folded(found: Iterable[Found], keys: Sequence[tuple[Any, ...]]) -> Iterator[Found]:
+    """
+    Yield what the server's collation would find: a file's own knows ASCII only, so more of it was asked for.
+    """
+    asked = [{fold(part) for part in column} for column in zip(*keys, strict=True)]
+    for item in found:
+        if all(None in known or fold(part) in known for part, known in zip(item.key, asked, strict=True)):
+            yield item
 
 
 def _exact(table: Table, name: str) -> str:
@@ -304,7 +256,7 @@ def _exact(table: Table, name: str) -> str:
 
 def _live(statement: Any, table: Table) -> Any:
     at = table.position(FROZEN)
-    return statement if at is None else statement.where(_column(table.columns[at]) == 0)
+    return statement if at is None else statement.where(key(table.columns[at], Declared.FLAG) == 0)
 
 
 def _text(value: Any) -> Any:

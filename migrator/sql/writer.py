@@ -14,20 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import delete, func, insert, null, select, table, text, update
-from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.sql import quoted_name
 
 from migrator.documents.document import Body
 from migrator.maps import REGISTRY
 from migrator.maps.system import EVENTS, KEYS, RELATED
-from migrator.sql.reader import _column, _named
-from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Table, from_body
+from migrator.sql.catalogue import ROWVERSION_NAME, Column
+from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Declared, Table, from_body
+from migrator.sql.statements import key, named, plain, value
 from migrator.sql.target import Target
 
 ROWS = 200
 """Rows in one statement's batch."""
 _PROCEDURE = "GetNextKeyBlock"
-_ROWVERSION = "dataversion"
+_FIND_PROCEDURE = text("SELECT OBJECT_ID(:name, 'P')")
+_NEXT_BLOCK = text(f"SET NOCOUNT ON; EXEC {_PROCEDURE} @collectionName = :name, @blockSize = :size")
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,8 @@ class Writer:
     def _next_block(self, collection: str, size: int) -> int:
         connection = self.target.connection
         if connection.dialect.name != "sqlite" and self._has_procedure():
-            statement = text(f"SET NOCOUNT ON; EXEC {_PROCEDURE} @collectionName = :name, @blockSize = :size")
-            return int(connection.execute(statement, {"name": collection, "size": size}).scalar_one())
-        name, allocated = _column("CollectionName"), _column("Allocated")
+            return int(connection.execute(_NEXT_BLOCK, {"name": collection, "size": size}).scalar_one())
+        name, allocated = key("CollectionName"), key("Allocated", Declared.INTEGER)
         keys = table(quoted_name(KEYS, True), name, allocated)
         changed = connection.execute(
             update(keys).where(name == collection).values({allocated: allocated + size})
@@ -82,8 +82,7 @@ class Writer:
         return int(connection.execute(select(allocated).select_from(keys).where(name == collection)).scalar_one())
 
     def _has_procedure(self) -> bool:
-        statement = text("SELECT OBJECT_ID(:name, 'P')")
-        return self.target.connection.execute(statement, {"name": _PROCEDURE}).scalar() is not None
+        return self.target.connection.execute(_FIND_PROCEDURE, {"name": _PROCEDURE}).scalar() is not None
 
     def insert(self, type_: str, rows: Iterable[Written]) -> None:
         """
@@ -94,10 +93,11 @@ class Writer:
         for item in rows:
             row = self._complete(type_, from_body(source, item.body, blob=item.blob))
             # Drivers cannot tell the type of a NULL parameter, so a column without a value is not named.
-            named = {name: value for name, value in row.items() if value is not None}
-            groups.setdefault(tuple(named), []).append(named)
+            filled = {name: item for name, item in row.items() if item is not None}
+            groups.setdefault(tuple(filled), []).append(filled)
         for names, group in groups.items():
-            statement = insert(table(quoted_name(source.name, True), *[_column(name) for name in names]))
+            columns = [value(name, source.kind(name)) for name in names]
+            statement = insert(table(quoted_name(source.name, True), *columns))
             for start in range(0, len(group), ROWS):
                 self.target.connection.execute(statement, group[start : start + ROWS])
 
@@ -110,21 +110,21 @@ class Writer:
         row.pop("Id", None)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
-        values = {_column(name): null() if value is None else value for name, value in row.items()}
+        values = {value(name, source.kind(name)): null() if new is None else new for name, new in row.items()}
         into = table(quoted_name(source.name, True), *values)
-        self.target.connection.execute(update(into).where(_column("Id") == item.id).values(values))
+        self.target.connection.execute(update(into).where(key("Id") == item.id).values(values))
 
     def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]], changed: Iterable[str]) -> None:
         """
         Rewrite the edges of documents: for each id the related ids with their tables; *changed* had edges before.
         """
-        if RELATED.lower() not in self.target.schema.all_tables or not edges:
+        if not self.target.columns(RELATED) or not edges:
             return
         names = ("Id", "Table", "RelatedDocumentId", "RelatedDocumentTable")
-        into = table(quoted_name(RELATED, True), *[_column(name) for name in names])
+        into = table(quoted_name(RELATED, True), *[value(name) for name in names])
         ids = [identity for identity in changed if identity in edges]
         for start in range(0, len(ids), ROWS):
-            self.target.connection.execute(delete(into).where(_column("Id").in_(ids[start : start + ROWS])))
+            self.target.connection.execute(delete(into).where(key("Id").in_(ids[start : start + ROWS])))
         rows = [
             dict(zip(names, (identity, self._table(type_).name, related, kind), strict=True))
             for identity, some in edges.items()
@@ -141,12 +141,12 @@ class Writer:
         if not columns:
             return
         (identity,) = self.reserve_unmapped(EVENTS, REGISTRY[EVENTS].id_prefix)
-        names = {item["name"].lower(): item["name"] for item in columns.values()}
-        plain = {names[key.lower()]: value for key, value in body.items() if key.lower() in names}
-        row = self._complete(EVENTS, {names["id"]: identity} | plain)
-        named = {name: value for name, value in row.items() if value is not None}
-        into = table(quoted_name(self._spelled(EVENTS), True), *[_column(name) for name in named])
-        self.target.connection.execute(insert(into), [named])
+        names = {low: item.name for low, item in columns.items()}
+        given = {names[name.lower()]: item for name, item in body.items() if name.lower() in names}
+        row = self._complete(EVENTS, {names["id"]: identity} | given)
+        filled = {name: item for name, item in row.items() if item is not None}
+        into = [value(name, columns[name.lower()].kind) for name in filled]
+        self.target.connection.execute(insert(table(quoted_name(self._spelled(EVENTS), True), *into)), [filled])
 
     def reserve_unmapped(self, collection: str, prefix: str) -> list[str]:
         """
@@ -154,8 +154,8 @@ class Writer:
         """
         while True:
             identity = f"{prefix}{self._next_block(collection, 1)}"
-            statement = select(_column("Id")).select_from(_named(self._spelled(collection)))
-            if self.target.connection.execute(statement.where(_column("Id") == identity)).first() is None:
+            statement = select(key("Id")).select_from(named(self._spelled(collection)))
+            if self.target.connection.execute(statement.where(key("Id") == identity)).first() is None:
                 return [identity]
 
     def _spelled(self, name: str) -> str:
@@ -168,27 +168,27 @@ class Writer:
         return found
 
     def _complete(self, type_: str, row: dict[str, Any]) -> dict[str, Any]:
-        low = {name.lower() for name, value in row.items() if value is not None}
+        low = {name.lower() for name, item in row.items() if item is not None}
         for name, column in self.target.columns(type_).items():
             if name in low:
                 continue
-            if name == _ROWVERSION or _is_rowversion(column):
+            if column.is_rowversion:
                 if self._must_stamp(type_):
-                    row[column["name"]] = self._next_stamp()
-            elif not column["nullable"] and column.get("default") is None and not _counts_by_itself(column):
-                row[column["name"]] = self._sound(name, column)
+                    row[column.name] = self._next_stamp()
+            elif not column.nullable and not column.default and not column.counted:
+                row[column.name] = self._sound(name, column)
         return row
 
-    def _sound(self, name: str, column: ReflectedColumn) -> Any:
-        if name == "identificationtoken" or "UNIQUEIDENTIFIER" in _kind(column):
+    def _sound(self, name: str, column: Column) -> Any:
+        if name == "identificationtoken" or column.kind is Declared.GUID:
             return str(self.new_guid())
         if name in (JSON_COLUMN, BLOB_COLUMN):
             return "{}" if name == JSON_COLUMN else b""
-        if "DATE" in _kind(column) or name in ("created", "occurred"):
+        if column.kind in (Declared.INSTANT, Declared.DATE) or name in ("created", "occurred"):
             return self.now().isoformat(timespec="milliseconds")
-        if any(word in _kind(column) for word in ("INT", "BIT", "NUMERIC", "DECIMAL", "BOOL")):
+        if column.kind in (Declared.INTEGER, Declared.FLAG, Declared.DECIMAL, Declared.FLOAT):
             return 0
-        return b"" if "B" in _kind(column)[:1] else ""
+        return b"" if column.kind is Declared.BINARY else ""
 
     def _must_stamp(self, type_: str) -> bool:
         """
@@ -196,42 +196,27 @@ class Writer:
         """
         if type_ not in self._stamps:
             connection = self.target.connection
-            stamp = connection.dialect.name == "sqlite" and _ROWVERSION in self.target.columns(type_)
+            stamp = connection.dialect.name == "sqlite" and ROWVERSION_NAME in self.target.columns(type_)
             if stamp:
-                schema = table(quoted_name("sqlite_master", True), _column("type"), _column("tbl_name"), _column("sql"))
-                found = select(func.count()).select_from(schema).where(_column("type") == "trigger")
-                found = found.where(func.lower(_column("tbl_name")) == self._table(type_).name.lower())
-                found = found.where(func.lower(_column("sql")).like("%dataversion%"))
+                found = select(func.count()).select_from(named("sqlite_master")).where(key("type") == "trigger")
+                found = found.where(func.lower(key("tbl_name")) == self._table(type_).name.lower())
+                found = found.where(func.lower(key("sql")).like(f"%{ROWVERSION_NAME}%"))
                 stamp = not connection.execute(found).scalar_one()
             self._stamps[type_] = stamp
         return self._stamps[type_]
 
     def _rowversion_name(self, type_: str) -> str:
-        return self.target.columns(type_)[_ROWVERSION]["name"]
+        return self.target.columns(type_)[ROWVERSION_NAME].name
 
     def _next_stamp(self) -> bytes:
         if not self._stamp:
             highest = [
                 self.target.connection.execute(
-                    select(func.max(_column("DataVersion"))).select_from(_named(item.name))
+                    select(func.max(plain("DataVersion"))).select_from(named(item.name))
                 ).scalar()
                 for item in self.target.schema.tables
-                if _ROWVERSION in self.target.columns(item.name)
+                if ROWVERSION_NAME in self.target.columns(item.name)
             ]
-            self._stamp = max(
-                (int.from_bytes(value, "big") for value in highest if isinstance(value, bytes)), default=0
-            )
+            self._stamp = max((int.from_bytes(item, "big") for item in highest if isinstance(item, bytes)), default=0)
         self._stamp += 1
         return self._stamp.to_bytes(8, "big")
-
-
-def _kind(column: ReflectedColumn) -> str:
-    return str(column["type"]).upper()
-
-
-def _is_rowversion(column: ReflectedColumn) -> bool:
-    return _kind(column) in ("TIMESTAMP", "ROWVERSION")
-
-
-def _counts_by_itself(column: ReflectedColumn) -> bool:
-    return bool(column.get("identity")) or column.get("autoincrement") is True

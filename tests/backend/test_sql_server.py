@@ -4,17 +4,37 @@ Against a real SQL Server with an Octopus database, whose address is in MIGRATOR
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
+import re
+import traceback
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, make_url, text
 
+from migrator.credentials import Secret
 from migrator.errors import DatabaseError
+from migrator.export.read import look_at, read_rows
+from migrator.export.spool import Spool
+from migrator.exporter import ExportOptions, export
+from migrator.importer import ImportOptions, import_tree
+from migrator.maps.document_map import Kind
+from migrator.maps.natural_keys import fold
+from migrator.sql.address import parse_address
 from migrator.sql.cancel import Canceller
-from migrator.sql.engine import database_errors, open_engine, read_connection, snapshot_allowed
+from migrator.sql.drivers import choose, odbc_drivers
+from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
+from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.rows import Declared, to_body
+from migrator.sql.target import open_target
+from migrator.tree.files import FolderFiles
 
 pytestmark = pytest.mark.backend
 
@@ -34,9 +54,8 @@ def test_reading_sees_one_state(address: str) -> None:
     Where the server allows it, the read runs under SNAPSHOT isolation; nothing else is asked of it.
     """
     engine = open_engine(address)
-    with engine.connect() as connection:
-        allowed = snapshot_allowed(connection)
-    with read_connection(engine) as connection:
+    allowed = reflect(engine).catalogue.one_state
+    with read_connection(engine, one_state=allowed) as connection:
         level = connection.execute(
             text("SELECT transaction_isolation_level FROM sys.dm_exec_sessions WHERE session_id = @@SPID")
         ).scalar()
@@ -55,7 +74,7 @@ def test_every_table_is_read_whole(address: str, schema: Schema) -> None:
                 count += len(batch)
                 for row in batch:
                     assert all(isinstance(value, str | int | float | bytes | bool | None) for value in row)
-            assert count == reader.count(source)
+            assert [count] == reader.counts([source])
 
 
 def test_nothing_is_unknown(schema: Schema) -> None:
@@ -85,3 +104,138 @@ def test_a_statement_is_broken_off(address: str) -> None:
 
     assert ended.is_set()
     assert time.monotonic() - begun < 30
+
+
+@pytest.fixture(scope="module")
+def names(address: str, schema: Schema) -> dict[str, list[str]]:
+    """
+    The names of the server's documents, by table.
+    """
+    found: dict[str, list[str]] = {}
+    with read_connection(open_engine(address)) as connection:
+        reader = Reader(connection, schema)
+        for source in schema.tables:
+            at = source.position("Name")
+            if at is not None and source.map.kind is Kind.CONFIGURATION:
+                found[source.map.type] = [str(row[at]) for batch in reader.batches(source) for row in batch]
+    return found
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, str.casefold, lambda name: f"{name} "])
+def test_names_are_found_beside_an_ascii_one(
+    address: str, names: dict[str, list[str]], spell: Callable[[str], str]
+) -> None:
+    """
+    Every document is found by its name in a list that begins with an ASCII one, in any spelling that an import uses.
+    """
+    with open_target(address, None) as target:
+        for type_, some in names.items():
+            found = {str(item.key[0]) for item in target.find(type_, ("Name",), [("A",), *[(n,) for n in some]])}
+            assert set(some) <= found
+            spelled = {item.id for item in target.find(type_, ("Name",), [("A",), *[(spell(n),) for n in some]])}
+            assert len(spelled) >= len({fold(name) for name in some if fold(spell(name)) == fold(name)})
+
+
+def test_instants_and_guids_have_one_form(address: str, schema: Schema) -> None:
+    """
+    Whatever driver is used and whatever precision a column has, an instant has its offset and three to seven digits.
+    """
+    form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{3}|\d{3,6}[1-9])([+-]\d\d:\d\d)?")
+    with read_connection(open_engine(address)) as connection:
+        reader = Reader(connection, schema)
+        for source in schema.tables:
+            times = [name for name in source.columns if source.kind(name) is Declared.INSTANT]
+            guids = [name for name in source.columns if source.kind(name) is Declared.GUID]
+            for row in itertools.chain.from_iterable(reader.batches(source) if times or guids else ()):
+                body = to_body(source, row, "")
+                assert all(body[name] is None or form.fullmatch(body[name]) for name in times)
+                assert all(body[name] is None or body[name] == str(uuid.UUID(body[name])) for name in guids)
+
+
+def test_a_tree_of_the_server_is_unchanged_on_it(address: str, tmp_path: Path) -> None:
+    """
+    What was exported is there: a dry run makes and updates nothing. Needs the master key in OCTOPUS_TEST_MASTER_KEY.
+    """
+    if "OCTOPUS_TEST_MASTER_KEY" not in os.environ:
+        pytest.skip("the server's master key is not in OCTOPUS_TEST_MASTER_KEY")
+    key, password = Secret(os.environ["OCTOPUS_TEST_MASTER_KEY"]), Secret("of this test")
+    export(address, tmp_path / "tree", ExportOptions(password=password, master_key=key, history=True))
+    options = ImportOptions(password=password, master_key=key, dry_run=True, overwrite=True, force=True)
+    report = import_tree(address, FolderFiles(tmp_path / "tree"), options)
+    assert {word for kinds in report.counts.values() for word in kinds} <= {"Unchanged"}
+
+
+def test_limits_are_set(address: str) -> None:
+    """
+    A lock is waited for no longer than was said, and a statement does not run longer.
+    """
+    engine = open_engine(address, limits=Limits(lock=1.5, statement=2))
+    with read_connection(engine) as connection:
+        assert connection.execute(text("SELECT @@LOCK_TIMEOUT")).scalar() == 1500
+    with pytest.raises(DatabaseError, match=r"limits\.statement"), read_connection(engine) as connection:
+        connection.execute(text("WAITFOR DELAY '00:00:10'"))
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("SELECT Nope FROM NoSuchTable WHERE Name = :value", "NoSuchTable"),
+        ("SELECT NoSuchColumn FROM Project WHERE Name = :value", "NoSuchColumn"),
+        ("SELECT CAST(:value AS int)", "SQLSTATE"),
+        ("INSERT INTO Project (Id) VALUES (:value)", "nothing was imported"),
+    ],
+)
+def test_errors_have_numbers_and_no_values(address: str, statement: str, says: str) -> None:
+    """
+    The driver's own errors are understood by number, and what was sent is in nothing that an exception holds.
+    """
+    with (
+        pytest.raises(DatabaseError, match=says) as error,
+        transaction(open_engine(address), "READ COMMITTED", writing=True) as connection,
+    ):
+        connection.execute(text(statement), {"value": "hunter2-the-value"})
+    assert "hunter2" not in "".join(traceback.format_exception(error.value)) + repr(error.value.__context__)
+
+
+def test_a_database_that_is_not_there(address: str) -> None:
+    """
+    A wrong name of the database is told as that, and not as a failed login.
+    """
+    url = make_url(address).set(database="NoSuchDatabase4060").render_as_string(hide_password=False)
+    with pytest.raises(DatabaseError, match="no database of this name"):
+        reflect(open_engine(url))
+
+
+def test_an_export_takes_one_connection_and_few_statements(address: str, tmp_path: Path) -> None:
+    """
+    What the recording DBAPI proves holds with a real driver too.
+    """
+    opened: list[object] = []
+    asked: list[str] = []
+    looked = look_at(address)
+    event.listen(looked.engine, "connect", lambda connection, record: opened.append(connection))
+    event.listen(looked.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    with closing(looked), Spool(tmp_path) as spool:
+        read_rows(looked, spool)
+    assert opened == []
+    assert len(asked) <= len(looked.schema.tables) + 4
+
+
+def test_a_lock_is_gone_with_its_connection(address: str) -> None:
+    """
+    The application's lock refuses a second holder and is free again at once.
+    """
+    one, two = open_engine(address), open_engine(address)
+    with application_lock(one), pytest.raises(AlreadyLocked), application_lock(two):
+        pass
+    with application_lock(two):
+        pass
+
+
+def test_the_driver_is_named(address: str) -> None:
+    """
+    The driver of the address is one that the machine has, or the package's.
+    """
+    driver = choose(parse_address(address))
+    assert driver is not None
+    assert not driver.is_missing(odbc_drivers() or [])

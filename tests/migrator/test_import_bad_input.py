@@ -22,8 +22,8 @@ from migrator.importer import ImportOptions, ImportRefused, Surroundings, import
 from migrator.maps.document_map import default_map
 from migrator.plan.values import Plan
 from migrator.secrets.ciphers import MasterKeyCipher
-from migrator.sql.engine import open_engine
-from migrator.sql.target import TryAgain, write_errors
+from migrator.sql.engine import Limits, open_engine
+from migrator.sql.errors import TryAgain, write_errors
 from migrator.tree.files import FolderFiles
 from migrator.tree.values import Tree, TreeDocument
 from tests.support.imports import (
@@ -178,16 +178,15 @@ def test_read_only_file_is_told_and_nothing_is_lost(target: Server) -> None:
         target.take(tree(environment()))
 
 
-def test_locked_file_is_told(target: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_file_is_told(target: Server, exported: Path) -> None:
     """
-    A target that somebody else holds is told as such.
+    A target that somebody else holds for longer than the limit is told as such.
     """
-    monkeypatch.setattr("migrator.sql.engine.CONNECT_SECONDS", 0.05)
     with closing(sqlite3.connect(target.path)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(DatabaseError, match="locked"):
-            target.take(tree(environment()))
+            import_tree(target.address, FolderFiles(exported), options(), limits=Limits(lock=0.05))
 
     assert untouched(target)
 

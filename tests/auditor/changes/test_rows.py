@@ -30,9 +30,9 @@ from tests.support.servers import SampleServer
 def opened(server: SampleServer) -> Iterator[Stream]:
     looked = look_at(server.address)
     with Spool() as spool:
-        read_rows(looked, spool)
-        yield Stream(spool, Renderer(RenderOptions(), Layout(looked.clashes), None, lambda secret, context: {}))
-    looked.engine.dispose()
+        content = read_rows(looked, spool)
+        yield Stream(spool, Renderer(RenderOptions(), Layout(content.clashes), None, lambda secret, context: {}))
+    looked.close()
 
 
 def changed(server: SampleServer, state: State | None) -> tuple[RowChanges, list[tuple[str, str]]]:

@@ -237,8 +237,11 @@ def test_rights_of_a_login() -> None:
     assert lacking[0].level is Level.FAIL
     assert "lacks SELECT on Machine, Account" in lacking[0].message
     assert "GRANT SELECT ON SCHEMA::dbo TO [aud]]itor];" in lacking[0].remedy
+    assert "CREATE LOGIN [aud]]itor] WITH PASSWORD" in lacking[0].remedy
     assert "INSERT" not in lacking[0].remedy
     assert "db_owner" not in lacking[0].remedy
+    windows = rights(user="CORP\\auditor", unreadable=("Machine",)).grant()
+    assert "CREATE LOGIN [CORP\\auditor] FROM WINDOWS" in windows
     hidden = [item for item in rights_findings(rights(invisible=("Project", "Worker"))) if item.name == "rights"]
     assert "lacks SELECT on Project" in hidden[0].message
     for more in ({"sysadmin": True}, {"owner": True}, {"writable": ("Project",)}):

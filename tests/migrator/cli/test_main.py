@@ -127,7 +127,7 @@ def test_help_and_version(capsys: Capture) -> None:
     assert "--ignore-version-check" in capsys.readouterr().out
     assert main(["version", "--format=JSON"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert {"program", "version", "python", "format_version", "odbc_drivers"} == set(facts)
+    assert {"program", "version", "python", "format_version", "odbc_drivers", "odbc_driver"} == set(facts)
     assert main(["version"]) == 0
     assert facts["version"] in capsys.readouterr().out
 

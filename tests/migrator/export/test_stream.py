@@ -48,8 +48,7 @@ class Watched(Spool):
 
 def stream_of(server: SampleServer, spool: Spool, *, history: bool = False) -> Stream:
     looked = look_at(server.address, history=history)
-    read_rows(looked, spool, frozen=history)
-    layout = Layout(looked.clashes)
+    layout = Layout(read_rows(looked, spool, frozen=history).clashes)
     renderer = Renderer(RenderOptions(), layout, OpenedSecrets(CIPHER), lambda secret, context: {"$omitted": True})
     return Stream(spool, renderer, HistoryPlaces(layout) if history else None)
 
