@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import threading
 import time
-import re
 import traceback
 import uuid
 from collections.abc import Callable
