@@ -42,8 +42,9 @@ WORDS = {
     ("migrator/cli/partial_export.py", "projectGroup"): "the option --projectGroup",
     ("migrator/cli/partial_export.py", "space"): "the option --space",
     ("migrator/cli/questions.py", "Project"): "a question",
-    ("migrator/partial_exporter.py", "Projects"): "a key of the tree's metadata.json",
-    ("migrator/partial_exporter.py", "ProjectGroups"): "a key of the tree's metadata.json",
+    ("migrator/sql/catalogue.py", "blob"): "how a database declares a column of bytes",
+    ("migrator/selection/explain.py", "Projects"): "a key of the tree's metadata.json",
+    ("migrator/selection/explain.py", "ProjectGroups"): "a key of the tree's metadata.json",
 }
 """Texts that happen to be the name of a type or of its folder and decide nothing about it, each with what it is."""
 

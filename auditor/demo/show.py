@@ -20,9 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.audit import audit
+from auditor.changes.blocks import blocks
+from auditor.changes.render import as_text
 from auditor.demo.content.server import fill
 from auditor.demo.edits import apply_edits
 from auditor.demo.stub import RestStub
+from auditor.history.opened import opened
+from auditor.history.questions import commit_at
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
 from auditor.world import Tools
@@ -35,7 +39,6 @@ MARKER = ".octopus-auditor-demo"
 DATABASE, CONFIG, REPOSITORY = "octopus.sqlite", "auditor.toml", "history.git"
 MASTER_KEY, PASSWORD, API_KEY = "master-key", "export-password", "api-key"
 _OURS = (DATABASE, CONFIG, REPOSITORY, f"{REPOSITORY}.state", MASTER_KEY, PASSWORD, API_KEY, "export")
-_DIFF_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,8 @@ def _tell(demo: _Demo, seconds: float, typed: Path) -> None:
     say("\nThe history:")
     for line in git.run("log", "--format=%h  %<(16,trunc)%an  %s").splitlines():
         say(f"  {line}")
-    say("\nOne of the changes:")
-    demo.talk.show(_one_diff(git, demo.results[0].commits[-1]))
+    say("\nWhat the second run's commit changed, as `auditor show` tells it:")
+    demo.talk.show(_told(demo))
     say("\nThe window, from what the stub was asked (and as the run measured it):")
     for number, (window, result) in enumerate(zip(demo.stub.windows, demo.results, strict=True), 1):
         assert window.end is not None and result.window_seconds is not None
@@ -202,18 +205,14 @@ def _tell(demo: _Demo, seconds: float, typed: Path) -> None:
         say(f"  {command}")
 
 
-def _one_diff(git: Git, before: str) -> str:
+def _told(demo: _Demo) -> str:
     """
-    Return the first change of a variable set's text since the commit *before*; of any file if there is none.
+    Return what the newest commit changed, in Octopus's own words.
     """
-    words = ("diff", "--diff-filter=M", "--no-renames", before, "HEAD")
-    paths = git.run(*words, "--name-only", "-z").rstrip("\0").split("\0")
-    diffs = [git.run(*words, "--", path) for path in sorted(paths, key=lambda path: "VariableSet" not in path)]
-    readable = [diff for diff in diffs if '"$secret"' not in diff]
-    # git ends a name that holds a blank with a tab.
-    lines = [line.rstrip("\t") for line in (readable or diffs)[0].splitlines()]
-    more = [f"... {len(lines) - _DIFF_LINES} more lines"] if len(lines) > _DIFF_LINES else []
-    return "\n".join(lines[:_DIFF_LINES] + more)
+    with opened(Path(demo.settings.servers[SERVER].repository.path)) as history:
+        before = commit_at(history.index, history.head.seq - 1)
+        told = history.index.told(before.tree, history.head.tree, before.seq)
+        return as_text(blocks(told.changes, told.sides))
 
 
 def commands(directory: Path, migrator: str) -> tuple[str, str, str]:

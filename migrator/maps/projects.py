@@ -200,7 +200,6 @@ PROJECT_MAPS = (
             Reference("RunbookTags/*", "Tag", Meaning.LINK),
         ),
         sets=("Environments", "RunbookTags"),
-        volatile=(Volatile("PublishedRunbookSnapshotId", "moves at each publishing, which is history"),),
         owner_rank=4,
         parts=(Part("RunbookProcess", "OwnerId"),),
         import_order=220,

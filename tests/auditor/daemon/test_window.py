@@ -74,7 +74,7 @@ import sys
 from auditor.cli.main import main
 from tests.support.hanging import hanging_reads
 with hanging_reads():
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
 """
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from migrator.cli.main import version_facts
+from migrator.command_line.version import version_facts
 from migrator.exporter import export
 from migrator.sql.drivers import DRIVER_HELP, choose, packaged_library
 from tests.support.recording import ADDRESS, recorded
@@ -81,7 +81,7 @@ def test_without_a_system_driver_the_package_is_used(
     recording.installed = []
     export(ADDRESS, tmp_path / "tree", server.options())
     assert f"DRIVER={{{library}}};" in recording.strings[0]
-    assert version_facts()["odbc_driver"] == f"{library} (of the package mssql-python-odbc)"
+    assert version_facts("migrator")["odbc_driver"] == f"{library} (of the package mssql-python-odbc)"
 
 
 def test_a_system_driver_goes_first(library: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from migrator.partial_exporter import partial_export
 
 from migrator.credentials import Secret
-from migrator.exporter import export
+from migrator.exporter import export, partial_export
 from migrator.importer import ImportOptions, import_tree
 from migrator.report import Report
 from migrator.selection.request import Selection
