@@ -69,7 +69,7 @@ def test_it_tells_the_whole_story(shown: tuple[Path, subprocess.CompletedProcess
     assert "\x1b" not in done.stdout
     assert all(line in done.stdout for line in git(directory, "log", "--format=%h").split())
     assert done.stdout.count("s in maintenance mode") == 3
-    assert "\ndiff --git " in done.stdout
+    assert "\n~ Project Web Shop / variables" in done.stdout
     assert '\n-      "Value": "3"\n+      "Value": "12"\n' in done.stdout
 
 
