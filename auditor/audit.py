@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from auditor.changes.commit_message import SUBJECT, Change, counts, message, subject
 from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefore
@@ -35,6 +34,7 @@ from auditor.result import AuditResult, FileCounts
 from auditor.run import MadeOn, Run, RunOptions
 from auditor.scope import in_scope, read_scope, read_until_still
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.status import after, read_status, write_status
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import OctopusApi
@@ -70,7 +70,7 @@ __all__ = ["RunOptions", "audit"]
 def audit(
     server: str,
     settings: ServerSettings,
-    folder: Path,
+    folder: StateFolder,
     tools: Tools,
     options: RunOptions | None = None,
 ) -> AuditResult:
@@ -83,7 +83,7 @@ def audit(
     begun = tools.clock()
     result = AuditResult(tools.new_id(), server, run.started.isoformat(timespec="seconds"), "failed")
     try:
-        with folder_errors(folder):
+        with folder_errors(folder.path):
             result = _locked(run, result)
     except (Busy, AlreadyLocked) as error:
         result = replace(result, outcome="skipped", error=str(error))
@@ -115,7 +115,7 @@ def _remember(run: Run, result: AuditResult) -> None:
 
 
 def _locked(run: Run, result: AuditResult) -> AuditResult:
-    with locked(run.folder, "auditor.lock", run.options.wait, run.tools.sleep):
+    with locked(run.folder.lock, run.options.wait, run.tools.sleep):
         with run.phase("release"):
             release_window(run.server, run.settings, run.folder, run.tools)
         with run.tools.stop.breaking_off(run.canceller.cancel), ExitStack() as stack:
@@ -127,7 +127,7 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
                 )
                 server = in_scope(looked, run.settings.export)
             stack.callback(server.close)
-            stack.enter_context(application_lock(server.engine, run.folder))
+            stack.enter_context(application_lock(server.engine, run.folder.path))
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
                 return _published(run, repository, done)
@@ -164,7 +164,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         head = repository.head()
         made_on = MadeOn(repository, options, master)
         before = metadata_in(repository, head)
-        state = stack.enter_context(State(run.folder / "rows.sqlite"))
+        state = stack.enter_context(State(run.folder.rows))
         # Mostly nothing changed, and then the password's key is not needed; else it is derived while rows are read.
         likely = head is not None and not run.full and state.made_on().startswith(made_on(head))
         key = ExportKey(options, pool)
@@ -231,7 +231,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
             run.tools.progress(table, rows)
 
         def read() -> tuple[Spool, Content]:
-            spool = stack.enter_context(Spool(run.folder))
+            spool = stack.enter_context(Spool(run.folder.path))
             return spool, read_scope(server, spool, run.settings.export, progress)
 
         if run.settings.opens_window or reads_one_state(server):
@@ -249,7 +249,7 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
         options = window_options(run.server, run.settings)
         window: Window | None = None
         try:
-            journal = Journal(run.folder / "journal.json")
+            journal = Journal(run.folder.journal)
             with maintenance_window(api, journal, options, run.tools, run.canceller.cancel) as window:
                 run.tools.step("window-open")
                 yield window
@@ -377,7 +377,7 @@ def _open_repository(run: Run, stack: ExitStack) -> Repository:
     options, remote = repository_options(run.settings, run.tools.stop), run.settings.repository.remote
     create(options)
     repository = check_is_ours(options)
-    stack.enter_context(locked(repository.path, "auditor.lock", run.options.wait, run.tools.sleep))
+    stack.enter_context(locked(repository.lock, run.options.wait, run.tools.sleep))
     # First of all, since a lock that a killed run left would stop everything else.
     if stale := clear_stale(repository.path):
         run.tools.log.warning("stale-files-removed", repository=str(repository.path), files=stale)

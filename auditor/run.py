@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from auditor.repository.repository import Repository
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.status import Status
 from auditor.world import Tools
 from migrator.export.read import Content
@@ -44,7 +44,7 @@ class Run:
 
     server: str
     settings: ServerSettings
-    folder: Path
+    folder: StateFolder
     tools: Tools
     options: RunOptions
     status: Status

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from auditor.cron import Cron
 from auditor.monitoring.status_server import MetricsSettings
 from auditor.notify.settings import NotifySettings
+from auditor.state_folder import StateFolder
 from migrator.credentials import holds_password
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
@@ -259,13 +260,13 @@ class Settings(Table):
             raise UsageError(f"the configuration has no server {server}{hint}")
         return {server: self.servers[server]}
 
-    def state_folder(self, server: str) -> Path:
+    def state_folder(self, server: str) -> StateFolder:
         """
         Return the folder for a server's journal, state and lock.
         """
         if self.daemon.state_directory:
-            return Path(self.daemon.state_directory) / server
-        return Path(self.servers[server].repository.path + ".state")
+            return StateFolder(Path(self.daemon.state_directory) / server)
+        return StateFolder.beside(Path(self.servers[server].repository.path))
 
 
 _DEFAULTED = ("limits", "export", "maintenance", "repository", "schedule", "notify")

@@ -9,12 +9,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from auditor.result import AuditResult
-
-NAME = "status.json"
+from auditor.state_folder import StateFolder
 
 
 @dataclass(frozen=True)
@@ -42,30 +40,30 @@ class Status:
         return datetime.fromisoformat(self.last_success) if self.last_success else None
 
 
-def read_status(folder: Path) -> Status:
+def read_status(folder: StateFolder) -> Status:
     """
     Return what is remembered; nothing where the file is missing or damaged.
     """
     try:
-        value: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        value: Any = json.loads(folder.status.read_text(encoding="utf-8"))
         names = {item.name for item in fields(Status)}
         return Status(**{key: item for key, item in value.items() if key in names})
     except (OSError, ValueError, TypeError, AttributeError):
         return Status()
 
 
-def write_status(folder: Path, status: Status) -> None:
+def write_status(folder: StateFolder, status: Status) -> None:
     """
     Replace the file in one step.
 
     Raises:
         OSError: it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = folder / f".{NAME}.{os.getpid()}"
+    folder.make()
+    temporary = folder.status.with_name(f".{folder.status.name}.{os.getpid()}")
     try:
         temporary.write_text(json.dumps(status.__dict__, indent=1, default=dict), encoding="utf-8")
-        temporary.replace(folder / NAME)
+        temporary.replace(folder.status)
     finally:
         temporary.unlink(missing_ok=True)
 

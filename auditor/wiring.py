@@ -12,6 +12,7 @@ from pathlib import Path
 from auditor.repository.git import GitOptions
 from auditor.repository.repository import Identity, RepositoryOptions
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
@@ -82,7 +83,7 @@ def window_options(server: str, settings: ServerSettings) -> WindowOptions:
     )
 
 
-def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
+def export_options(settings: ServerSettings, folder: StateFolder) -> ExportOptions:
     """
     Return how a server is exported, with its secrets resolved.
     """
@@ -92,19 +93,19 @@ def export_options(settings: ServerSettings, folder: Path) -> ExportOptions:
         resolve(settings.master_key, key="master_key") if settings.master_key else None,
         table.secrets_mode,
         RenderOptions(table.noise_level, table.scripts_mode),
-        spool_directory=folder,
+        spool_directory=folder.path,
         limits=settings.limits.limits,
     )
 
 
-def release_window(server: str, settings: ServerSettings, folder: Path, tools: Tools) -> bool:
+def release_window(server: str, settings: ServerSettings, folder: StateFolder, tools: Tools) -> bool:
     """
     Restore maintenance mode if a killed run left it on; return whether there was anything to restore.
 
     Raises:
         OperatorError: it could not be done.
     """
-    journal = Journal(folder / "journal.json")
+    journal = Journal(folder.journal)
     if journal.read() is None:
         return False
     if settings.url is None:

@@ -25,6 +25,7 @@ import psutil
 
 from auditor.demo.edits import random_edit
 from auditor.demo.stub import RestStub
+from auditor.state_folder import LOCK, StateFolder
 from tests.support.audits import API_KEY, FOREIGN, bare, exported_tree, git
 from tests.support.program import cheapen
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
@@ -188,14 +189,14 @@ class Arena:
         return self.root / "remote.git"
 
     @property
-    def folder(self) -> Path:
-        return self.root / "state"
+    def folder(self) -> StateFolder:
+        return StateFolder(self.root / "state")
 
     def order(self, **more: Any) -> dict[str, Any]:
         """
         Return the order for one run.
         """
-        return {"settings": self.settings, "folder": str(self.folder), **more}
+        return {"settings": self.settings, "folder": str(self.folder.path), **more}
 
     def serve(self, index: int, *, found_on: bool | None = False) -> None:
         """
@@ -283,7 +284,7 @@ class Arena:
             raise Broken(f"HEAD's tree is {self.head_tree()}, not {self.trees[self.now]}")
         if self.stub.in_maintenance is not self.found_on:
             raise Broken(f"maintenance mode was found {self.found_on} and left {self.stub.in_maintenance}")
-        if (self.folder / "journal.json").exists():
+        if self.folder.journal.exists():
             raise Broken("the journal says that the window is open")
         if locks := self.locks():
             raise Broken(f"locks were left: {locks}")
@@ -297,7 +298,7 @@ class Arena:
         """
         patterns = ("**/*.lock", "**/tmp_*", "**/.tmp-*", "fast_import_crash_*")
         found = [path.name for pattern in patterns for path in self.repository.glob(pattern)]
-        return [name for name in found if name != "auditor.lock"]
+        return [name for name in found if name != LOCK]
 
     def check_history(self) -> int:
         """

@@ -147,8 +147,8 @@ def state_garbage(arena: Arena) -> Mend:
     """
     The state files are damaged.
     """
-    for name in ("rows.sqlite", "status.json"):
-        (arena.folder / name).write_bytes(b"\0rubbish" * 100)
+    for file in (arena.folder.rows, arena.folder.status):
+        file.write_bytes(b"\0rubbish" * 100)
     return lambda: None
 
 

@@ -158,7 +158,7 @@ def check(server: Soaked) -> int:
         raise Broken(f"the last run did not succeed: {result}")
     if server.head_tree() != exported_tree(SampleServer(server.database), server.root):
         raise Broken(f"server {server.number}: HEAD is not a fresh export")
-    if server.stub.in_maintenance or server.locks() or (server.folder / "journal.json").exists():
+    if server.stub.in_maintenance or server.locks() or server.folder.journal.exists():
         raise Broken(f"server {server.number}: maintenance mode or locks were left: {server.locks()}")
     server.fsck(server.repository)
     if git(server.remote, "rev-parse", "main") != git(server.repository, "rev-parse", "main"):

@@ -22,6 +22,7 @@ import structlog
 
 from auditor.audit import RunOptions, audit
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.stop import Stop
 from auditor.world import Tools
 from tests.support.program import cheapen
@@ -71,7 +72,7 @@ def _audited(order: dict[str, Any], step: Callable[[str], None]) -> dict[str, An
     settings = ServerSettings.model_validate(order["settings"])
     options = RunOptions(full=order.get("full", False))
     tools = Tools(Hurried(), step=step)
-    return audit("torture", settings, Path(order["folder"]), tools, options).as_json()
+    return audit("torture", settings, StateFolder(Path(order["folder"])), tools, options).as_json()
 
 
 def _work(order: dict[str, Any], leave: Any) -> None:

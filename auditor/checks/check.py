@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from migrator.errors import OperatorError
 
 CLOCK_LIMIT = 60
@@ -52,7 +53,7 @@ class Subject:
 
     server: str
     settings: ServerSettings
-    folder: Path
+    folder: StateFolder
     config: Path
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     shared: dict[str, str] = field(default_factory=dict)

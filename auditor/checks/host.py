@@ -22,7 +22,8 @@ def disk(subject: Subject) -> Iterator[Finding]:
     """
     Is there room for the state and the repository, and may they be written?
     """
-    places = {"state": subject.folder, "repository": Path(subject.settings.repository.path)}
+    state = subject.folder.path
+    places = {"state": state, "repository": Path(subject.settings.repository.path)}
     for name, path in places.items():
         free = shutil.disk_usage(existing(path)).free
         room = f"{free / (1 << 30):.1f} GiB free for the {name} ({path})"
@@ -32,8 +33,10 @@ def disk(subject: Subject) -> Iterator[Finding]:
             yield warned("disk", room, "watch it: a full disk stops the history, though it breaks nothing")
         else:
             yield passed("disk", room)
-    if not writable(subject.folder):
-        yield failed("state", f"{subject.folder} cannot be written", "give the auditor's user the right to write there")
+    if not writable(subject.folder.path):
+        yield failed(
+            "state", f"{subject.folder.path} cannot be written", "give the auditor's user the right to write there"
+        )
 
 
 def modes(subject: Subject) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from auditor.checks.check import Finding, Subject, failed, passed, warned, writa
 from auditor.repository.git import GitOptions
 from auditor.repository.push import backlog, remote_tip
 from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create
+from auditor.state_folder import LOCK
 from auditor.upkeep.signing import check_signing
 from auditor.wiring import repository_options
 from migrator.errors import OperatorError
@@ -27,7 +28,7 @@ def repository(subject: Subject) -> Iterator[Finding]:
     Is the repository ours and readable, or can it be made?
     """
     path = Path(subject.settings.repository.path)
-    if not path.exists() or not any(item.name != "auditor.lock" for item in path.iterdir()):
+    if not path.exists() or not any(item.name != LOCK for item in path.iterdir()):
         if writable(path):
             yield passed("repository", f"{path} will be made at the first run")
         else:

@@ -73,7 +73,7 @@ def _permission(granted: bool | None) -> Finding:
 
 
 def _maintenance(subject: Subject, on: bool) -> Finding:
-    left = Journal(subject.folder / "journal.json").read()
+    left = Journal(subject.folder.journal).read()
     if left is not None:
         return warned(
             "maintenance mode",

@@ -69,10 +69,10 @@ def release(config: Path, server: str | None) -> int:
     code = 0
     for name, item in settings.chosen(server).items():
         folder = settings.state_folder(name)
-        if Journal(folder / "journal.json").read() is None:
+        if Journal(folder.journal).read() is None:
             continue
         try:
-            with locked(folder, "auditor.lock", 0):
+            with locked(folder.lock, 0):
                 if release_window(name, item, folder, Tools(stop)):
                     click.echo(f"{name}: maintenance mode is as it was before the run that was killed")
         except Busy as error:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from auditor.cron import Cron
 from auditor.settings import Settings, load
+from auditor.state_folder import StateFolder
 from auditor.status import Status, read_status
 from auditor.window.journal import Journal
 
@@ -56,8 +57,8 @@ def facts(settings: Settings, server: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _window(folder: Path, remembered: Status) -> str:
-    left = Journal(folder / "journal.json").read()
+def _window(folder: StateFolder, remembered: Status) -> str:
+    left = Journal(folder.journal).read()
     if left is None:
         return "closed"
     return "stuck" if remembered.window_stuck else "open"

@@ -29,6 +29,7 @@ from auditor.daemon.trigger import Requests
 from auditor.monitoring.metrics import Metrics
 from auditor.monitoring.status_server import Heartbeat, StatusServer
 from auditor.settings import ServerSettings, Settings, load
+from auditor.state_folder import StateFolder
 from auditor.status import read_status
 from migrator.errors import OperatorError
 
@@ -196,11 +197,11 @@ class Daemon:
             return
         self._runner.run(server, settings, folder, reason)
 
-    def _find(self, server: str) -> tuple[ServerSettings, Path]:
+    def _find(self, server: str) -> tuple[ServerSettings, StateFolder]:
         settings = self._settings
         return settings.servers[server], settings.state_folder(server)
 
-    def _folders(self) -> dict[str, Path]:
+    def _folders(self) -> dict[str, StateFolder]:
         return {server: self._settings.state_folder(server) for server in self._settings.servers}
 
     def _scheduled(self, kind: str, server: str, detail: str) -> None:
@@ -237,7 +238,7 @@ class Daemon:
         self._log.info("stopped")
 
     def _journal_left(self, server: str) -> bool:
-        return (self._settings.state_folder(server) / "journal.json").exists()
+        return self._settings.state_folder(server).journal.exists()
 
 
 def _readable(handles: list[int], wait: float) -> set[int]:

@@ -10,18 +10,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from auditor.repository.repository import Busy, locked
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.wiring import release_window
 from auditor.world import Tools
 from migrator.errors import OperatorError
 
-Find = Callable[[str], tuple[ServerSettings, Path]]
+Find = Callable[[str], tuple[ServerSettings, StateFolder]]
 """A server's settings, as they are now, and its state folder; ``KeyError`` where it is gone."""
 
 
@@ -60,11 +60,11 @@ class Releaser:
                 self._threads[server] = thread
                 thread.start()
 
-    def watch_left_open(self, servers: dict[str, Path], patience: float) -> None:
+    def watch_left_open(self, servers: dict[str, StateFolder], patience: float) -> None:
         """
         Look after what a killed daemon left, and give it *patience* seconds to be mended before anything else begins.
         """
-        left = [server for server, folder in servers.items() if Journal(folder / "journal.json").read() is not None]
+        left = [server for server, folder in servers.items() if Journal(folder.journal).read() is not None]
         for server in left:
             self.watch(server, told=False)
         deadline = time.monotonic() + patience
@@ -103,7 +103,7 @@ class Releaser:
     def _attempt(self, server: str, told: bool) -> tuple[bool, bool]:
         try:
             settings, folder = self._options.find(server)
-            with locked(folder, "auditor.lock", 0):
+            with locked(folder.lock, 0):
                 release_window(server, settings, folder, Tools(self._stop, log=self._log))
         except Busy:
             return False, told

@@ -25,6 +25,7 @@ from auditor.monitoring.run_log import run_event
 from auditor.notify.notifier import Notifier
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.status import after, read_status, write_status
 from auditor.stop import Stop
 from auditor.upkeep.repack import maintain_if_due
@@ -89,7 +90,7 @@ class Runner:
         self._stopping = threading.Event()
         self.slots = Slots(options.slots, self._stopping)
 
-    def run(self, server: str, settings: ServerSettings, folder: Path, reason: str) -> AuditResult | None:
+    def run(self, server: str, settings: ServerSettings, folder: StateFolder, reason: str) -> AuditResult | None:
         """
         Audit a server and tell everybody; ``None`` if the daemon is stopping.
         """
@@ -102,7 +103,7 @@ class Runner:
             with self._lock:
                 self._at_work -= 1
 
-    def _run(self, server: str, settings: ServerSettings, folder: Path, reason: str, slot: Slot) -> AuditResult:
+    def _run(self, server: str, settings: ServerSettings, folder: StateFolder, reason: str, slot: Slot) -> AuditResult:
         previous = read_status(folder).last_outcome
         notifier = Notifier(settings.notify)
         # A dead man's switch that does not answer must not make the run late.
@@ -132,7 +133,7 @@ class Runner:
         Notifier(settings.notify).finish(result)
 
     def _supervised(
-        self, server: str, settings: ServerSettings, folder: Path, options: RunOptions, slot: Slot
+        self, server: str, settings: ServerSettings, folder: StateFolder, options: RunOptions, slot: Slot
     ) -> AuditResult:
         active = Active(server, settings.run_limit + 2 * self._options.grace)
         tools = Tools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
@@ -176,7 +177,7 @@ class Runner:
             )
             asked, deadline = True, now + self._options.grace
 
-    def _outcome(self, done: Future[AuditResult], active: Active, folder: Path) -> AuditResult:
+    def _outcome(self, done: Future[AuditResult], active: Active, folder: StateFolder) -> AuditResult:
         if done.done():
             error = done.exception()
             if error is None:

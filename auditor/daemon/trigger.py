@@ -11,17 +11,16 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from pathlib import Path
 
-NAME = "trigger"
+from auditor.state_folder import StateFolder
 
 
-def ask(folder: Path) -> bool:
+def ask(folder: StateFolder) -> bool:
     """
     Ask the daemon of this state folder for a run; return whether there is one.
     """
     try:
-        handle = os.open(folder / NAME, os.O_WRONLY | os.O_NONBLOCK)
+        handle = os.open(folder.trigger, os.O_WRONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -43,9 +42,9 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[str, Path]] = {}
+        self._open: dict[int, tuple[str, StateFolder]] = {}
 
-    def replace(self, folders: Mapping[str, Path]) -> None:
+    def replace(self, folders: Mapping[str, StateFolder]) -> None:
         """
         Listen for these servers and no others.
 
@@ -80,9 +79,9 @@ class Requests:
         self.replace({})
 
 
-def _listening(folder: Path) -> int:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / NAME
+def _listening(folder: StateFolder) -> int:
+    folder.make()
+    path = folder.trigger
     if not path.exists() or not stat.S_ISFIFO(path.lstat().st_mode):
         path.unlink(missing_ok=True)
         os.mkfifo(path, 0o600)

@@ -17,6 +17,7 @@ from auditor.history import questions
 from auditor.history.index import Index
 from auditor.history.questions import CommitRow
 from auditor.history.reader import open_reader
+from auditor.state_folder import StateFolder
 from migrator.errors import OperatorError, UsageError
 from migrator.tree.git import Git, GitError
 
@@ -87,7 +88,7 @@ def index_path(repository: Path) -> Path:
     """
     Return where the index of a repository is: beside it, inside a clone's .git, else in the user's cache.
     """
-    beside = repository.with_name(f"{repository.name}.state") / "index.sqlite"
+    beside = StateFolder.beside(repository).index
     if (repository / ".git").is_dir():
         beside = repository / ".git" / "octopus-auditor" / "index.sqlite"
     folder = next((item for item in (beside.parent, beside.parent.parent) if item.exists()), None)

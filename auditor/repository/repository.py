@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from auditor.repository.git import GitOptions, git_in
+from auditor.state_folder import LOCK
 from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
 from migrator.tree.git import GitError
@@ -83,6 +84,13 @@ class Repository:
         self.path = options.path
         self.git = git_in(options.path, options.git)
         self._listing_algorithm: str | None = None
+
+    @property
+    def lock(self) -> Path:
+        """
+        Return what is held while the repository is written.
+        """
+        return self.path / LOCK
 
     @property
     def ref(self) -> str:
@@ -202,7 +210,7 @@ def create(options: RepositoryOptions) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise OperatorError(f"{path} is a file, not a repository; name another path")
-        if not path.exists() or all(item.name == "auditor.lock" for item in path.iterdir()):
+        if not path.exists() or all(item.name == LOCK for item in path.iterdir()):
             _initialize(options)
     except OSError as error:
         raise OperatorError(f"the repository {path} cannot be made: {error.strerror}") from None
@@ -215,9 +223,9 @@ def _initialize(options: RepositoryOptions) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     git_in(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
-    if (path / "auditor.lock").exists():
+    if (path / LOCK).exists():
         # The very same file, so that whoever holds it goes on holding it.
-        (path / "auditor.lock").rename(new / "auditor.lock")
+        (path / LOCK).rename(new / LOCK)
     new.replace(path)
 
 
@@ -248,16 +256,17 @@ def check_is_ours(options: RepositoryOptions) -> Repository:
 
 
 @contextmanager
-def locked(folder: Path, name: str, wait: float, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
+def locked(lock: Path, wait: float, sleep: Callable[[float], object] = time.sleep) -> Iterator[None]:
     """
-    Hold an exclusive lock on a file in *folder*, released by the kernel when the process ends. *wait* is in seconds.
+    Hold an exclusive lock on a file, released by the kernel when the process ends. *wait* is in seconds.
 
     Raises:
         Busy: another process holds it.
     """
+    folder = lock.parent
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with hold(folder / name, wait, sleep):
+        with hold(lock, wait, sleep):
             yield
     except Taken as taken:
         raise Busy(f"another process (pid {taken.holder}) is at work on {folder}; this run was left out") from None
@@ -278,9 +287,7 @@ def clear_stale(path: Path) -> list[str]:
         "objects/??/tmp_obj_*",
         "fast_import_crash_*",
     )
-    stale = [
-        file for pattern in patterns for file in path.glob(pattern) if file.is_file() and file.name != "auditor.lock"
-    ]
+    stale = [file for pattern in patterns for file in path.glob(pattern) if file.is_file() and file.name != LOCK]
     for file in stale:
         file.unlink(missing_ok=True)
     return [file.name for file in stale]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from auditor.repository.fast_import import INCOMING, FastImport
 from auditor.repository.push import publish
 from auditor.repository.repository import METADATA, Repository, check_is_ours, clear_stale, locked
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.status import read_status, write_status
 from auditor.upkeep.resealing import resealed
 from auditor.wiring import database_address, repository_options
@@ -49,7 +49,7 @@ class Rekeyed:
 
 
 def rekey(
-    server: str, settings: ServerSettings, folder: Path, passwords: tuple[Secret, Secret], tools: Tools
+    server: str, settings: ServerSettings, folder: StateFolder, passwords: tuple[Secret, Secret], tools: Tools
 ) -> Rekeyed:
     """
     Seal HEAD's tree anew, from the old to the new one of *passwords*, in exactly one commit.
@@ -61,12 +61,12 @@ def rekey(
     """
     options = repository_options(settings)
     with ExitStack() as stack:
-        stack.enter_context(locked(folder, "auditor.lock", _WAIT, tools.sleep))
+        stack.enter_context(locked(folder.lock, _WAIT, tools.sleep))
         repository = check_is_ours(options)
         engine = open_engine(database_address(settings), limits=settings.limits.limits)
         stack.callback(engine.dispose)
-        stack.enter_context(locked(repository.path, "auditor.lock", _WAIT, tools.sleep))
-        stack.enter_context(application_lock(engine, folder))
+        stack.enter_context(locked(repository.lock, _WAIT, tools.sleep))
+        stack.enter_context(application_lock(engine, folder.path))
         clear_stale(repository.path)
         head = repository.head()
         if head is None:

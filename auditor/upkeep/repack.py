@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from auditor.repository.git import GitOptions
 from auditor.repository.repository import Busy, Repository, clear_stale, locked
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.status import read_status, write_status
 from auditor.wiring import repository_options
 from auditor.world import Tools
@@ -44,7 +44,7 @@ def is_due(last: str | None, every: float, now: datetime) -> bool:
     return last is None or now - datetime.fromisoformat(last) >= timedelta(seconds=every)
 
 
-def maintain_if_due(server: str, settings: ServerSettings, folder: Path, tools: Tools) -> bool:
+def maintain_if_due(server: str, settings: ServerSettings, folder: StateFolder, tools: Tools) -> bool:
     """
     Repack a server's repository if it is time to; return whether it was done. A failure is logged, never raised.
     """
@@ -57,7 +57,7 @@ def maintain_if_due(server: str, settings: ServerSettings, folder: Path, tools: 
         return False
     repository = Repository(replace(options, git=GitOptions(LIMIT, options.git.ssh_key_file)))
     try:
-        with locked(folder, "auditor.lock", 0), locked(repository.path, "auditor.lock", 0):
+        with locked(folder.lock, 0), locked(repository.lock, 0):
             try:
                 repack(repository)
             except OperatorError:

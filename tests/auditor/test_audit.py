@@ -184,7 +184,7 @@ class TestAnEdit:
             audited.good()
             quick = audited.tree()
             audited.good([RunOptions(), FULL][number % 2])
-            _damage(audited.folder / "rows.sqlite", number)
+            _damage(audited.folder.rows, number)
 
             assert audited.good(FULL).outcome == "unchanged"
             assert quick == audited.tree() == audited.exported_tree()
@@ -247,7 +247,7 @@ class TestWhatIsTold:
 
         assert result.outcome == "changed"
         told = repr(result) + repr(audited.log.calls)
-        stored = b"".join(file.read_bytes() for file in audited.folder.rglob("*") if file.is_file())
+        stored = b"".join(file.read_bytes() for file in audited.folder.path.rglob("*") if file.is_file())
         objects = b"".join(audited.files().values())
         for secret in (plain, PASSWORD):
             assert secret not in told

@@ -61,7 +61,7 @@ def fails(audited: Audited, *words: str, options: RunOptions = RunOptions()) -> 
     if before is not None:
         assert before == audited.git("for-each-ref", "refs/heads")
     assert was_on == audited.stub.in_maintenance
-    assert not (audited.folder / "journal.json").exists()
+    assert not audited.folder.journal.exists()
     return result.error
 
 
@@ -382,7 +382,7 @@ class TestTheServer:
         assert (result.outcome, result.window_stuck) == ("failed", True)
         assert result.error is not None
         assert "auditor release" in result.error
-        assert (audited.folder / "journal.json").exists()
+        assert audited.folder.journal.exists()
         stub.fault = None
         assert audited.good()
         assert not stub.in_maintenance
@@ -392,12 +392,12 @@ class TestTheServer:
         What a killed run left on is switched off at the next start.
         """
         stub.in_maintenance = True
-        Journal(audited.folder / "journal.json").write(Entry("prod", stub.url, "2026-01-01T00:00:00+00:00", 1))
+        Journal(audited.folder.journal).write(Entry("prod", stub.url, "2026-01-01T00:00:00+00:00", 1))
 
         audited.good()
 
         assert not stub.in_maintenance
-        assert not (audited.folder / "journal.json").exists()
+        assert not audited.folder.journal.exists()
         assert "window-left-open" in audited.said()
 
     def test_the_window_takes_too_long(self, audited: Audited, stub: RestStub) -> None:
@@ -439,7 +439,7 @@ class TestTheServer:
         assert (result.outcome, audited.head()) == ("failed", before)
         assert "the window was open for 0.3 seconds, which is its limit" in (result.error or "")
         assert not stub.in_maintenance
-        assert not (audited.folder / "journal.json").exists()
+        assert not audited.folder.journal.exists()
         assert all_end(set(threading.enumerate()) - threads)
 
     @pytest.mark.parametrize("mode", ["always", "never"])
@@ -532,8 +532,8 @@ class TestTheRepositoryPath:
         """
         State files of rubbish cost time, not truth.
         """
-        for name in ("rows.sqlite", "status.json"):
-            (audited.folder / name).write_bytes(b"rubbish" * 999)
+        for file in (audited.folder.rows, audited.folder.status):
+            file.write_bytes(b"rubbish" * 999)
         audited.edit("change a variable")
 
         audited.good()

@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from auditor.settings import Settings, load
+from auditor.state_folder import StateFolder
 from migrator.errors import UsageError
 from migrator.toml_file import errors_of
 
@@ -371,5 +372,11 @@ def test_each_server_has_a_folder_of_its_own(tmp_path: Path) -> None:
 
     beside, below = read(tmp_path, text), read(tmp_path, '[daemon]\nstate_directory = "/var/s"\n' + text)
 
-    assert {beside.state_folder(name) for name in beside.servers} == {Path("prod.git.state"), Path("test.git.state")}
-    assert {below.state_folder(name) for name in below.servers} == {Path("/var/s/prod"), Path("/var/s/test")}
+    assert {beside.state_folder(name) for name in beside.servers} == {
+        StateFolder(Path("prod.git.state")),
+        StateFolder(Path("test.git.state")),
+    }
+    assert {below.state_folder(name) for name in below.servers} == {
+        StateFolder(Path("/var/s/prod")),
+        StateFolder(Path("/var/s/test")),
+    }

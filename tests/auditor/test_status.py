@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from auditor.cli.status import duration
+from auditor.state_folder import StateFolder
 from auditor.status import Status, read_status, write_status
 from auditor.window.journal import Entry, Journal
 from tests.support.daemons import Site, site, small_database  # noqa: F401
@@ -56,11 +57,12 @@ def test_a_damaged_file_is_no_memory(tmp_path: Path) -> None:
     """
     Nothing a disk does to the file stops a run, and what another version wrote is understood as far as it goes.
     """
+    folder = StateFolder(tmp_path)
     for content in (b"", b"{", b"[]", b"\xff\xfe", b'{"probe": 1}', b"null"):
-        (tmp_path / "status.json").write_bytes(content)
-        assert isinstance(read_status(tmp_path), Status)
-    (tmp_path / "status.json").write_text('{"last_run": "2026-01-01T00:00:00+00:00", "from_the_future": 1}')
-    assert read_status(tmp_path).last_run == "2026-01-01T00:00:00+00:00"
+        folder.status.write_bytes(content)
+        assert isinstance(read_status(folder), Status)
+    folder.status.write_text('{"last_run": "2026-01-01T00:00:00+00:00", "from_the_future": 1}')
+    assert read_status(folder).last_run == "2026-01-01T00:00:00+00:00"
 
 
 def test_lengths_of_time() -> None:

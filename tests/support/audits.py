@@ -20,6 +20,7 @@ from auditor.demo.edits import apply_edit, random_edit
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import ServerSettings
+from auditor.state_folder import StateFolder
 from auditor.world import Tools
 from migrator.exporter import export
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
@@ -42,8 +43,8 @@ class Audited:
     tools: Tools = field(default_factory=Tools)
 
     @property
-    def folder(self) -> Path:
-        return self.root / "state"
+    def folder(self) -> StateFolder:
+        return StateFolder(self.root / "state")
 
     @property
     def repository(self) -> Path:

@@ -26,6 +26,7 @@ from auditor.cli.main import PROGRAM
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load
+from auditor.state_folder import StateFolder
 from auditor.world import Tools
 from tests.support.program import child
 from tests.support.servers import KEY_TEXT, PASSWORD, ROOT, SampleServer
@@ -120,11 +121,11 @@ class Site:
     def load(self) -> Settings:
         return load(self.config)
 
-    def state(self, server: str) -> Path:
-        return self.root / f"{server}.git.state"
+    def state(self, server: str) -> StateFolder:
+        return StateFolder(self.root / f"{server}.git.state")
 
     def journal(self, server: str) -> Path:
-        return self.state(server) / "journal.json"
+        return self.state(server).journal
 
     def audit(self, server: str, options: RunOptions | None = None, **tools: Any) -> AuditResult:
         """

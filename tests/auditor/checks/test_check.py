@@ -14,6 +14,7 @@ from auditor.checks.check import Finding, Level, Subject, clock_finding, examine
 from auditor.checks.database import NEEDED, rights_findings
 from auditor.cli.check import everything
 from auditor.demo.stub import RestStub
+from auditor.state_folder import StateFolder
 from auditor.window.journal import Entry, Journal
 from auditor.world import Tools
 from migrator.errors import OperatorError
@@ -58,7 +59,7 @@ def test_a_server_as_it_should_be(site: Site) -> None:  # noqa: F811
         assert len(times) == 6
         assert all("03:00 +0" in line and line.endswith("UTC") for line in times[1:])
         assert not (site.root / "prod.git").exists()
-        assert not site.state("prod").exists()
+        assert not site.state("prod").path.exists()
         assert not any(request.method == "PUT" for request in stub.requests)
 
         assert audit("prod", site.load().servers["prod"], site.state("prod"), Tools()).error is None
@@ -86,7 +87,7 @@ def test_the_server_and_its_key(site: Site) -> None:  # noqa: F811
         assert found["permission"].level is Level.FAIL
         stub.in_maintenance = True
         assert "somebody else switched it on" in findings(site)["maintenance mode"].message
-        site.state("prod").mkdir()
+        site.state("prod").path.mkdir()
         Journal(site.journal("prod")).write(Entry("prod", stub.url, "2026-01-01T00:00:00+00:00", 4711))
         assert "pid 4711" in findings(site)["maintenance mode"].message
         stub.options.api_key = "API-ANOTHER"
@@ -141,7 +142,7 @@ def test_the_repository(site: Site) -> None:  # noqa: F811
     (site.root / "prod.git" / "notes.txt").write_text("mine")
     assert "something else" in findings(site)["repository"].message
     site.change("prod", repository={"path": str(site.root / "other.git")})
-    assert audit("prod", site.load().servers["prod"], site.root / "other.git.state", Tools()).error is None
+    assert audit("prod", site.load().servers["prod"], StateFolder(site.root / "other.git.state"), Tools()).error is None
     for item in (site.root / "other.git" / "objects").rglob("*.pack"):
         item.unlink()
     assert findings(site)["repository"].level is Level.FAIL

@@ -133,7 +133,7 @@ def test_catches_up_once_after_a_restart(site: Site) -> None:  # noqa: F811
     site.add("late", schedule={"cron": "* * * * *"})
     for name in ("one", "late"):
         assert site.audit(name).error is None
-    path = site.state("late") / "status.json"
+    path = site.state("late").status
     status = json.loads(path.read_text())
     path.write_text(json.dumps(status | {"last_success": "2020-01-01T00:00:00+00:00"}))
     with site.daemon() as daemon:

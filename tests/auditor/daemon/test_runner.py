@@ -20,6 +20,7 @@ from auditor.daemon.slots import Slots
 from auditor.demo.stub import RestStub
 from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
+from auditor.state_folder import StateFolder
 from auditor.status import read_status
 from auditor.world import Tools
 from tests.support.daemons import API_KEY, RUNNING, Site, eventually, site, small_database  # noqa: F401
@@ -60,7 +61,7 @@ def test_a_hung_run_costs_its_own_server_only(site: Site, monkeypatch: pytest.Mo
     """
     gate = threading.Event()
 
-    def hanging(server: str, settings: Any, folder: Path, tools: Tools, options: Any) -> AuditResult:
+    def hanging(server: str, settings: Any, folder: StateFolder, tools: Tools, options: Any) -> AuditResult:
         # Nothing that a run does today can hang for good; a driver or a file system may.
         tools.step("push")
         assert server == "well" or gate.wait(30)

@@ -5,7 +5,6 @@ What the world does to an unattended auditor between two runs: repositories, dat
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ import auditor.audit
 from auditor.demo.edits import apply_edit
 from auditor.demo.stub import RestStub
 from auditor.scope import ATTEMPTS, read_until_still
+from auditor.state_folder import StateFolder
 from migrator.errors import DatabaseError
 from tests.support.audits import bare, git
 from tests.support.daemons import API_KEY, Site, site, small_database  # noqa: F401
@@ -225,4 +225,4 @@ def test_the_state_folder_may_be_shared(site: Site) -> None:  # noqa: F811
     """
     site.rest = f'[daemon]\nstate_directory = "{site.root}/state"'
     site.add("prod")
-    assert site.load().state_folder("prod") == Path(f"{site.root}/state/prod")
+    assert site.load().state_folder("prod") == StateFolder(site.root / "state" / "prod")

@@ -136,12 +136,12 @@ def test_the_lock(repository: Repository) -> None:
     Who comes second is told who is first; the lock is free again afterwards.
     """
     with (
-        locked(repository.path, "auditor.lock", 0),
+        locked(repository.lock, 0),
         pytest.raises(Busy, match="pid"),
-        locked(repository.path, "auditor.lock", 0),
+        locked(repository.lock, 0),
     ):
         pass
-    with locked(repository.path, "auditor.lock", 0):
+    with locked(repository.lock, 0):
         pass
 
 

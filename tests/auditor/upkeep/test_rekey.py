@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from auditor.repository.repository import Busy, locked
+from auditor.state_folder import LOCK
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts, is_ciphertext
 from tests.support.audits import bare, git, tree_files
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401
@@ -86,7 +87,7 @@ def test_refusals_change_nothing(audited: Site) -> None:
     assert "the new password is the one" in rekey(audited)
     audited.change("prod", export={"password": NEW})
     assert "the old password does not open" in rekey(audited, NEW)
-    with locked(repository(audited), "auditor.lock", 0), pytest.MonkeyPatch.context() as patch:
+    with locked(repository(audited) / LOCK, 0), pytest.MonkeyPatch.context() as patch:
         patch.setattr("auditor.upkeep.rekey._WAIT", 0)
         assert isinstance(audited.command("rekey", "--server", "prod", "--old-password", OLD).exception, Busy)
     assert git(repository(audited), "rev-parse", "main") == head

@@ -82,7 +82,7 @@ def test_it_is_remembered_and_keeps_out_of_a_runs_way(site: Site) -> None:  # no
     tools = Tools(now=lambda: NOW)
     assert not maintain_if_due("prod", settings, folder, tools)
     assert site.audit("prod").error is None
-    with locked(folder, "auditor.lock", 0):
+    with locked(folder.lock, 0):
         assert not maintain_if_due("prod", settings, folder, tools)
     assert maintain_if_due("prod", settings, folder, tools)
     assert not maintain_if_due("prod", settings, folder, tools)
