@@ -70,7 +70,7 @@ def test_it_tells_the_whole_story(shown: tuple[Path, subprocess.CompletedProcess
     assert all(line in done.stdout for line in git(directory, "log", "--format=%h").split())
     assert done.stdout.count("s in maintenance mode") == 3
     assert "\n~ Project Web Shop / variables" in done.stdout
-    assert '\n-      "Value": "3"\n+      "Value": "12"\n' in done.stdout
+    assert "Replicas  [no scope]                  3 -> 12\n" in done.stdout
 
 
 def test_edits_make_commits_and_a_run_without_edits_makes_none(
