@@ -19,9 +19,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import NullPool, QueuePool
 
 from migrator.errors import DatabaseError
-from migrator.sql.address import parse_address, with_driver
+from migrator.sql.address import is_freetds, parse_address, with_driver
 from migrator.sql.drivers import DRIVER_HELP, choose
-from migrator.sql.errors import database_errors
+from migrator.sql.errors import database_errors, half_characters
 
 _LEVEL, _LOCK = "isolation level", "milliseconds for a lock"
 
@@ -58,6 +58,8 @@ def open_engine(address: str, *, writable: bool = False, limits: Limits = NO_LIM
     try:
         engine = create_engine(
             with_driver(url, driver.name if driver else None),
+            # FreeTDS is left to pyodbc, which binds each str as nvarchar by itself.
+            use_setinputsizes=not (driver and is_freetds(driver.name)),
             # One connection is kept between the steps of a run; a lock takes its own and closes it.
             poolclass=QueuePool,
             pool_size=1,
@@ -71,6 +73,7 @@ def open_engine(address: str, *, writable: bool = False, limits: Limits = NO_LIM
     # Sessions end with their connections, and what a session holds with them; ODBC's own pool would keep both.
     engine.dialect.loaded_dbapi.pooling = False  # type: ignore[attr-defined]
     event.listen(engine, "connect", lambda connection, record: _limit(connection, record, limits))
+    event.listen(engine, "handle_error", half_characters)
     return engine
 
 
@@ -101,6 +104,8 @@ def _open_sqlite(url: URL, writable: bool, limits: Limits) -> Engine:
         hide_parameters=True,
         connect_args={"timeout": limits.lock},
     )
+
+    event.listen(engine, "handle_error", half_characters)
 
     # pysqlite opens no transaction for a SELECT by itself; SQLAlchemy documents this pair of listeners.
     @event.listens_for(engine, "connect")

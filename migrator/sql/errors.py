@@ -164,6 +164,24 @@ def database_errors(engine: Engine, *, writing: bool = False) -> Iterator[None]:
         raise DatabaseError(f"the database {shown(engine.url)} gave an error: {kind}") from None
 
 
+def half_characters(context: Any) -> DatabaseError | None:
+    """
+    Return what is said of a text that no driver can convert, in place of an error that would show it.
+
+    For SQLAlchemy's event ``handle_error``: only what a statement sends or fetches comes by here.
+    """
+    error = context.original_exception
+    if not isinstance(error, UnicodeError):
+        return None
+    error.args, error.__traceback__ = (), None
+    if isinstance(error, (UnicodeEncodeError, UnicodeDecodeError)):
+        error.object = type(error.object)()
+    return DatabaseError(
+        "a text on its way from or to the database holds half a character (a lone surrogate), which no driver takes; "
+        "correct it where it was made"
+    )
+
+
 def write_errors(engine: Engine) -> Any:
     """
     Return ``database_errors`` for what may be run again, or is undone.

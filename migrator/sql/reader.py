@@ -36,7 +36,7 @@ from migrator.maps.system import CORE_TABLES, EVENTS, EXPECTED_TABLES
 from migrator.sql.catalogue import Catalogue, Column, read_catalogue
 from migrator.sql.engine import read_connection
 from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, SPACE_COLUMN, Declared, Row, Table
-from migrator.sql.statements import KEY, key, named, plain
+from migrator.sql.statements import KEY, among, key, named, plain
 
 BATCH = 128
 """Rows fetched at once: few enough to stay in the processor's cache."""
@@ -183,7 +183,7 @@ class Reader:
             wanted = [int(text) for text in values if text.isascii() and text.isdecimal() and len(text) < _DIGITS]
         for start in range(0, len(wanted), KEYS):
             some = wanted[start : start + KEYS]
-            statement = self.statement(source, live_only=live_only).where(key(name, source.kind(name)).in_(some))
+            statement = self.statement(source, live_only=live_only).where(among(key(name, source.kind(name)), some))
             for row in self._connection.execute(statement):
                 yield convert(row)
 

@@ -28,7 +28,7 @@ from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, transactio
 from migrator.sql.reader import FROZEN, Reader, Schema, reflect
 from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Declared, Row, Table, body_text, to_body
 from migrator.sql.server_facts import ServerFacts, read_facts
-from migrator.sql.statements import key, named
+from migrator.sql.statements import among, key, named
 
 BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""
@@ -153,7 +153,7 @@ class Target:
 
     def _among(self, column: Any, values: set[Any]) -> Any:
         if self.connection.dialect.name != "sqlite":
-            return column.in_(sorted(values, key=str))
+            return among(column, sorted(values, key=str))
         # NOCASE knows ASCII only, and SQLite counts trailing blanks; SQL Server's collation does neither.
         texts = {form for value in values for form in _forms(value)}
         clause = column.in_(sorted(texts, key=str))
@@ -171,7 +171,9 @@ class Target:
         for start in range(0, len(wanted) if table else 0, BATCH):
             assert table is not None
             column = _column(table, "Id")
-            statement = select(column).select_from(named(table.name)).where(column.in_(wanted[start : start + BATCH]))
+            statement = (
+                select(column).select_from(named(table.name)).where(among(column, wanted[start : start + BATCH]))
+            )
             found.update((str(value).lower(), str(value)) for (value,) in self.connection.execute(statement))
         return found
 

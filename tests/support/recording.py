@@ -320,6 +320,7 @@ class Cursor:
     def _run(self, text: str, rows: list[tuple[Any, ...]]) -> Cursor:
         module, db = self.connection.module, self.connection.db
         kinds = [item[0] if isinstance(item, tuple) else item for item in self._types]
+        _check_lengths(rows, self._types)
         names = tuple(SQL_NAMES.get(kind) if isinstance(kind, int) else None for kind in kinds)
         values = rows[0] if rows else ()
         sent = Sent(self.connection.number, text, values, names + (None,) * (len(values) - len(names)), len(rows))
@@ -374,6 +375,18 @@ class Cursor:
 
     def close(self) -> None:
         self._rows = []
+
+
+def _check_lengths(rows: list[tuple[Any, ...]], types: list[Any]) -> None:
+    """
+    Refuse what pyodbc or a driver refuses: half a character, and a long text that is not bound as nvarchar(max).
+    """
+    for row in rows:
+        for value, kind in zip(row, [*types, *[None] * len(row)], strict=False):
+            if isinstance(value, str) and len(value.encode("utf-16-le")) > 8000 and (kind or (0, 0))[1] is None:
+                raise ProgrammingError(
+                    "HY104", "[HY104] [Microsoft][ODBC Driver 18]Invalid precision value (0) (SQLBindParameter)"
+                )
 
 
 def _as_bound(value: Any, kind: str | None) -> Any:

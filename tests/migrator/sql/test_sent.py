@@ -5,11 +5,13 @@ What a SQL Server is sent, proved without one: bound types, names, limits, conne
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from pathlib import Path
 
 import pytest
 
 from migrator.credentials import Secret
+from migrator.errors import DatabaseError
 from migrator.exporter import export, partial_export
 from migrator.importer import ImportOptions, import_tree
 from migrator.report import Report
@@ -81,6 +83,44 @@ def test_names_in_any_script_are_found_again(
         there.take(some)
         plan, _ = there.take(some)
     assert outcomes(plan) == {"Unchanged": 2}
+
+
+def test_freetds_is_left_to_pyodbc(target: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With FreeTDS no type is set for any value: pyodbc binds each text as nvarchar by itself.
+    """
+    recording = recorded(monkeypatch, target.path, drivers=["FreeTDS"])
+    monkeypatch.setattr(Server, "address", "mssql+pyodbc://reader@sql01:1433/Octopus?driver=FreeTDS")
+    target.take(tree(doc("Lifecycle", "Lifecycles-1", Name="words"), doc("Lifecycle", "Lifecycles-2", Name="Слова")))
+    assert {kind for sent in recording.sent for kind in sent.types} == {None}
+    assert sorted(item["Name"] for item in target.all("Lifecycle")) == ["words", "Слова"]
+
+
+@pytest.mark.parametrize("name", ["x" * 4001, "\U0001f419" * 2001])
+def test_a_name_that_is_longer_than_any_key_is_new(target: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """
+    A driver cannot even send such a name as a key, and no column holds it; the other names are still found.
+    """
+    target.add("Lifecycle", "Lifecycles-7", Name="there")
+    recorded(monkeypatch, target.path)
+    monkeypatch.setattr(Server, "address", ADDRESS)
+    some = [doc("Lifecycle", "Lifecycles-1", Name=name), doc("Lifecycle", "Lifecycles-2", Name="there")]
+    assert outcomes(target.preview(tree(*some))) == {"Created": 1, "Unchanged": 1}
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_half_a_character_is_told(target: Server, monkeypatch: pytest.MonkeyPatch, remote: bool) -> None:
+    """
+    A lone surrogate, which JSON can hold and no driver can send, is one sentence without the text.
+    """
+    recorded(monkeypatch, target.path)
+    if remote:
+        monkeypatch.setattr(Server, "address", ADDRESS)
+    mark = "the value"
+    with pytest.raises(DatabaseError, match="half a character") as error:
+        target.take(tree(doc("Lifecycle", "Lifecycles-1", Name=mark + "\ud800")))
+    shown = "".join(traceback.format_exception(error.value)) + repr(error.value.__cause__)
+    assert mark not in shown.replace('mark = "the value"', "")
 
 
 def test_names_are_asked_for_as_they_are_written(target: Server, monkeypatch: pytest.MonkeyPatch) -> None:
