@@ -224,6 +224,8 @@ def _name(option_: click.Parameter) -> str:
 
 
 def _shown(option_: click.Parameter, between: str = " ") -> str:
+    if isinstance(option_, click.Argument):
+        return _name(option_).upper()
     return f"{_name(option_)}{between}{option_.metavar or 'VALUE'}"
 
 

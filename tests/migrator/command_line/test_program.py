@@ -57,7 +57,9 @@ SAMPLE = Command(
         option("noise", "LEVEL", "How much.", ("strict", "Copy-To-Files")),
     ],
 )
-PROGRAM = Program("tool", "A tool.", [SAMPLE])
+PROGRAM = Program(
+    "tool", "A tool.", [SAMPLE, Command("compare", f"{__name__}:work", "Two things.", [click.Argument(["older"])])]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +158,8 @@ def test_wrong_usage_is_told_without_values(arguments: list[str], says: str) -> 
         (["help", "sampel"], "there is no command sampel; did you mean sam-ple?"),
         (["help", "help", "x"], "argument 2 of help belongs to no option"),
         (["--directory=hunter2", "sam-ple"], "--directory stands before the command; write `tool COMMAND --directory`"),
+        (["compare"], "compare needs OLDER; see `tool help compare`"),
+        (["compare", "a", "hunter2"], "argument 2 of compare belongs to no option"),
         (["version", "--format=xml"], "--format takes one of text, json"),
     ],
 )
@@ -263,7 +267,7 @@ def test_a_shell_completes_commands_options_and_values() -> None:
     """
     Names, choices and the names of servers are offered as they are spelled; half a command line is no mistake.
     """
-    assert completions(PROGRAM, "") == ["sam-ple", "version", "help"]
+    assert completions(PROGRAM, "") == ["sam-ple", "compare", "version", "help"]
     assert completions(PROGRAM, "help", "s") == ["sam-ple"]
     assert completions(PROGRAM, "SAMPLE", "--project") == ["--projectName", "--project"]
     assert completions(PROGRAM, "sam-ple", "--noise", "Copy") == ["Copy-To-Files"]
