@@ -19,6 +19,7 @@ from auditor.upkeep.signing import check_signing
 from auditor.wiring import repository_options
 from migrator.errors import OperatorError
 from migrator.tree.git import GitError
+from migrator.wording import counted
 
 _LIMIT = 60
 
@@ -78,7 +79,7 @@ def _push(found: Repository, address: str, tip: str | None, own: bool) -> Iterat
                 "the next run puts the server's state on top of them; see that nobody else pushes there",
             )
             return
-        behind = f"{ahead} commits ahead" if ahead else "all commits are there"
+        behind = f"{counted(ahead, 'commit')} ahead" if ahead else "all commits are there"
     elif tip is not None:
         yield passed("remote", "it holds a history, which the first run takes over")
         return

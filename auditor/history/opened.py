@@ -20,6 +20,7 @@ from auditor.history.reader import open_reader
 from auditor.state_folder import StateFolder
 from migrator.errors import OperatorError, UsageError
 from migrator.tree.git import Git, GitError
+from migrator.wording import counted
 
 _FIELDS = re.compile(r"(?i)\d{4}-\d\d|\bago\b|yesterday|today|noon|midnight|last |now|^\d{10}$|\d+:\d\d")
 
@@ -119,7 +120,7 @@ def opened(
     if git.run("rev-parse", "--is-shallow-repository") == "true":
         say(f"{path} is a shallow clone: its history begins where it was cut; `git fetch --unshallow` brings the rest")
     with Index(index_path(path), git, say) as index:
-        index.catch_up(head, lambda count: say(f"{count} commits indexed") if progress else None)
+        index.catch_up(head, lambda count: say(f"{counted(count, 'commit')} indexed") if progress else None)
         seq = index.seq(head)
         assert seq is not None
         yield Opened(path, git, index, questions.commit_at(index, seq))

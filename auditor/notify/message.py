@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from auditor.logs import redact_text
 from auditor.result import AuditResult
+from migrator.wording import counted
 
 MAX_TITLE = 150
 MAX_TEXT = 3000
@@ -90,7 +91,7 @@ def _problems(result: AuditResult) -> list[str]:
         lines.append(redact_text(result.error))
     if result.pushed is False and result.commits_ahead:
         since = f", the oldest of {result.oldest_unpushed}" if result.oldest_unpushed else ""
-        lines.append(f"Not pushed: the remote lacks {result.commits_ahead} commits{since}.")
+        lines.append(f"Not pushed: the remote lacks {counted(result.commits_ahead, 'commit')}{since}.")
     return lines
 
 
@@ -100,7 +101,7 @@ def _by_type(result: AuditResult) -> list[str]:
     rest = changed[MAX_TYPES:]
     if rest:
         documents = sum(sum(counts.values()) for _, counts in rest)
-        lines.append(f"and {len(rest)} more types with {documents} documents")
+        lines.append(f"and {counted(len(rest), 'more type')} with {counted(documents, 'document')}")
     return lines
 
 

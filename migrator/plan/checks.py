@@ -16,6 +16,7 @@ from migrator.plan.target_view import TargetView
 from migrator.plan.values import ImportOptions
 from migrator.report import ReportedWarning
 from migrator.tree.values import Problem, Tree, TreeDocument
+from migrator.wording import counted
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
 _SERVER_WIDE = ("Space", "Team")
@@ -102,7 +103,7 @@ def importable(tree: Tree, target: TargetView, warnings: list[ReportedWarning]) 
             yield document
     for type_, count in sorted(left.items()):
         warnings.append(
-            ReportedWarning("", "", f"{count} documents of type {type_} are history, which is not imported")
+            ReportedWarning("", "", f"{counted(count, 'document')} of type {type_}: history, which is not imported")
         )
 
 

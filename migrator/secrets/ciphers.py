@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from migrator.errors import SecretError
+from migrator.wording import counted
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BODY = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -116,7 +117,7 @@ class MasterKeyCipher:
             ) from None
         if len(key) not in (16, 32):
             raise SecretError(
-                f"the master key has {len(key)} bytes, but 16 or 32 are needed; "
+                f"the master key has {counted(len(key), 'byte')}, but 16 or 32 are needed; "
                 "copy it as `Octopus.Server show-master-key` prints it"
             )
         return cls(key, random)

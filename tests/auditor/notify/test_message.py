@@ -3,6 +3,7 @@ What a run is told as, in words and in states.
 """
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ def test_commits_that_did_not_arrive_are_a_failure() -> None:
 
     assert states_of(lost, "failed") == {"changed", "failed"}
     assert "remote lacks 2 commits" in message(lost).text
+    assert "remote lacks 1 commit." in message(replace(lost, commits_ahead=1)).text
 
 
 def test_message_groups_by_type_with_counts_and_a_link() -> None:

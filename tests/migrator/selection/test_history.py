@@ -192,4 +192,4 @@ def test_a_whole_export_with_history_is_imported(sample: Shop) -> None:
     target = target_of(sample)
     report = import_tree(target.address, FolderFiles(folder), IMPORT)
     assert report.counts["Release"] == {"Created": 5}
-    assert any("Event are history" in warning.message for warning in report.warnings)
+    assert any("Event: history" in warning.message for warning in report.warnings)
