@@ -66,6 +66,24 @@ def test_each_library_has_one_home(library: str) -> None:
     assert [user for user in sorted(users) if not user.startswith(HOMES[library])] == []
 
 
+@pytest.mark.parametrize("package", ["migrator", "auditor"])
+def test_nobody_reaches_into_what_others_keep_to_themselves(package: str) -> None:
+    """
+    A private name is used by its own module only, and a library's by none.
+    """
+    found = []
+    for path in (ROOT / package).rglob("*.py"):
+        nodes = [
+            node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)
+        ]
+        private = [node for node in nodes if re.match(r"_[a-z]", node.attr)]
+        # Named tuples document theirs.
+        own = {node.attr for node in private if ast.unparse(node.value) in ("self", "cls")} | {"_replace", "_asdict"}
+        found += [f"{path.relative_to(ROOT)}:{node.lineno}: {node.attr}" for node in private if node.attr not in own]
+
+    assert found == []
+
+
 @pytest.mark.parametrize("room", ROOMS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_room_says_what_belongs_in_it(room: Path) -> None:
     """

@@ -1,5 +1,5 @@
 """
-One server's lane: at most one run in it, at most one asked for behind it, whichever threads come.
+One server's runs: at most one at work, at most one asked for behind it, whichever threads come.
 
 Knows no times and no pool; when to run belongs in ``schedule``.
 """
@@ -11,8 +11,13 @@ import threading
 from collections.abc import Callable
 
 OnEvent = Callable[[str, str, str], None]
-"""Called with a kind (``missed``, ``error``, ``max-instances``, ``clock``), a server and a sentence, in any thread."""
+"""
+Called with a kind (``missed``, ``error``, ``max-instances``, ``clock``), a server and a sentence, in any thread. It
+must neither wait nor call the scheduler, whose locks may be held.
+"""
 
+SCHEDULE = "schedule"
+"""The reason of a run that nobody asked for but the timetable."""
 OVERLAP = "a run was due while the one before was still going on; it was left out"
 
 
@@ -23,17 +28,29 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-class Lane:
+def tell(on_event: OnEvent, kind: str, server: str, detail: str) -> None:
+    """
+    Call *on_event*; what goes wrong there is logged, and stops nothing.
+    """
+    try:
+        on_event(kind, server, detail)
+    except Exception:
+        logging.getLogger(__name__).exception("the listener failed on %s of %s", kind, server)
+
+
+class OneAtATime:
     """
     Keeps a server's runs apart, over a reload as well; closed while the server is on no schedule.
+
+    *start* gets a function and finds a thread for it.
     """
 
-    def __init__(self, server: str, on_event: OnEvent) -> None:
+    def __init__(self, server: str, start: Callable[[Callable[[], None]], object], on_event: OnEvent) -> None:
         self.server = server
         self.running = False
         self.closed = True
+        self._start, self._on_event = start, on_event
         self._run: Callable[[str], None] | None = None
-        self._on_event = on_event
         self._asked: str | None = None
         self._lock = threading.Lock()
 
@@ -51,47 +68,42 @@ class Lane:
         with self._lock:
             self.closed, self._asked = True, None
 
-    def ask(self, reason: str) -> bool:
+    def ask(self, reason: str) -> None:
         """
-        Note that a run is wanted; return whether a thread must be found to ``work`` for it.
+        Run as soon as there is a thread; during a run: once more after it. What the timetable asks then is left out.
         """
         with self._lock:
-            alone = not self.running and self._asked is None
-            self._asked = self._asked or reason
-            return alone
+            left_out = self.running and reason == SCHEDULE
+            # A run that waits for a thread serves whoever asks meanwhile.
+            wanted = not self.closed and not left_out and self._asked is None
+            if wanted:
+                self._asked = reason
+            start = wanted and not self.running
+        if left_out:
+            tell(self._on_event, "max-instances", self.server, OVERLAP)
+        if start:
+            self._find_thread(reason)
 
-    def work(self, reason: str | None) -> None:
-        """
-        Run for *reason*, or for whoever asked, then once more for all who asked meanwhile.
-        """
-        with self._lock:
-            busy = self.running
-            current = None if busy else self._take(reason)
-        if busy and reason:
-            self._on_event("max-instances", self.server, OVERLAP)
-        while current:
-            self._run_once(current)
+    def _find_thread(self, reason: str) -> None:
+        try:
+            self._start(self._work)
+        except Exception as error:
             with self._lock:
-                current = self._take(None)
+                self._asked = None
+            tell(self._on_event, "error", self.server, f"the {reason} run could not be started: {said(error)}")
 
-    def _take(self, reason: str | None) -> str | None:
-        # A run that starts now serves those who asked before as well.
-        asked, self._asked = self._asked, None
-        current = None if self.closed else asked or reason
-        self.running = current is not None
-        return current
+    def _work(self) -> None:
+        while reason := self._next():
+            assert self._run is not None
+            try:
+                self._run(reason)
+            except BaseException as error:
+                # Nobody above could do more about it, and a server that stayed "running" would never run again.
+                tell(self._on_event, "error", self.server, f"the {reason} run failed: {said(error)}")
 
-    def _run_once(self, reason: str) -> None:
-        assert self._run is not None
-        try:
-            self._run(reason)
-        except BaseException as error:
-            # Nobody above could do more about it, and a lane that stayed "running" would never run again.
-            self._tell(f"the {reason} run failed: {said(error)}")
-
-    def _tell(self, detail: str) -> None:
-        try:
-            self._on_event("error", self.server, detail)
-        except Exception:
-            # The lane must go on to who asked meanwhile.
-            logging.getLogger(__name__).exception("the listener failed on an error of %s", self.server)
+    def _next(self) -> str | None:
+        with self._lock:
+            asked, self._asked = self._asked, None
+            reason = None if self.closed else asked
+            self.running = reason is not None
+            return reason

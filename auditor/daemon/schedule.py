@@ -1,15 +1,17 @@
 """
-Runs each server's job at the times its schedule names: one run per server at a time, none dropped in silence.
+Runs each server at the times its schedule names: one run per server at a time, none dropped in silence.
 
-The only user of APScheduler. What a run does, signals and the disk are the caller's; what a cron expression means
-belongs in ``cron``. APScheduler brings the thread, the pool and the job list; three of its habits are replaced:
+The only user of APScheduler, by what it documents: one job for each server, a trigger and a job store of our own, a
+listener. It keeps the times and wakes up for them; the runs have a pool beside it, since it knows nothing of runs that
+were asked for while another goes on. What a run does, signals and the disk are the caller's; what a cron expression
+means belongs in ``cron``. Three habits of APScheduler do not fit a process that lives for months:
 
-- It sleeps until the next run by a monotonic timer, which stands still while the machine sleeps. Here the wall clock
-  is looked at again every ``poll`` seconds, so a forward jump or a sleep is noticed within that time, and leads to one
-  run, however many fire times lie in it (with a "missed" event that says so).
-- After a backward jump it would compute times again. Here the pending time stands, so no fire time runs twice. A
-  jump of more than ``CORRECTION`` is a correction of a wrong clock, as in Vixie cron: the schedule starts anew from
-  the new time, so that the pause is never longer than ``CORRECTION`` and one interval.
+- It sleeps until the next run by a monotonic timer, which stands still while the machine sleeps. The job store bounds
+  that by ``poll`` seconds, so a forward jump or a sleep is noticed within that time, and leads to one run, however many
+  fire times lie in it (with a "missed" event that says so).
+- After a backward jump the pending time stands, so no fire time runs twice; but it may be far ahead. A jump of more
+  than ``CORRECTION`` is a correction of a wrong clock, as in Vixie cron: the schedule starts anew from the new time, so
+  that the pause is never longer than ``CORRECTION`` and one interval.
 - ``from_crontab`` is not cron; the trigger wraps ``cron.Cron``.
 """
 
@@ -19,18 +21,20 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobSubmissionEvent
-from apscheduler.executors.base import MaxInstancesReachedError
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler import events
+from apscheduler.executors import pool
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import STATE_STOPPED
 from apscheduler.triggers.base import BaseTrigger
 
-from auditor.daemon.one_at_a_time import OVERLAP, Lane, OnEvent, said
+from auditor.daemon.one_at_a_time import SCHEDULE, OneAtATime, OnEvent, said, tell
 from migrator.errors import UsageError
 
 CORRECTION = timedelta(hours=3)
@@ -75,7 +79,6 @@ class Options:
     on_event: OnEvent
     max_runs: int = 4
     poll: float = 30.0
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     random: Callable[[], float] = random.random
 
 
@@ -90,11 +93,17 @@ class Scheduler:
         self._options = options
         self._first = tuple(jobs)
         self._jobs: dict[str, Job] = {}
-        self._lanes: dict[str, Lane] = {}
+        self._servers: dict[str, OneAtATime] = {}
         self._lock = threading.RLock()
-        self._pool = ThreadPoolExecutor(options.max_runs, {"thread_name_prefix": "run"})
-        self._engine = _Engine(options, self._pool)
-        self._engine.add_listener(self._heard, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        self._pool = ThreadPoolExecutor(options.max_runs, "run")
+        self._store = _Store(options.poll, self._start_anew)
+        self._timer = BackgroundScheduler(
+            timezone=UTC,
+            jobstores={"default": self._store},
+            executors={"default": pool.ThreadPoolExecutor(1)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._timer.add_listener(self._heard, events.EVENT_JOB_ERROR | events.EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """
@@ -104,7 +113,7 @@ class Scheduler:
             UsageError: two jobs are for the same server.
         """
         _servers(self._first)
-        self._engine.start()
+        self._timer.start()
         self.replace(self._first)
 
     def stop(self, wait: bool = True) -> None:
@@ -112,13 +121,12 @@ class Scheduler:
         Start no more runs; *wait* for those under way. Without waiting, their threads go on until they end.
         """
         with self._lock:
-            for lane in self._lanes.values():
-                lane.close()
-        # Waiting inside APScheduler would hold the locks that a run needs to ask for its next time.
-        if self._engine.running:
-            self._engine.shutdown(wait=False)
-        if wait:
-            self._pool.shutdown(wait=True)
+            for server in self._servers.values():
+                server.close()
+        # Without our lock: APScheduler waits for its own thread, which may be about to ask for a run.
+        if self._timer.running:
+            self._timer.shutdown(wait=False)
+        self._pool.shutdown(wait=wait)
 
     def replace(self, jobs: Sequence[Job]) -> None:
         """
@@ -129,10 +137,11 @@ class Scheduler:
         """
         wanted = _servers(jobs)
         with self._lock:
-            for server, lane in self._lanes.items():
-                if server not in wanted and not lane.closed:
-                    lane.close()
-                    self._engine.remove_job(_id(server))
+            for name, server in self._servers.items():
+                if name not in wanted and not server.closed:
+                    server.close()
+                    with suppress(JobLookupError):  # A schedule without a next time is gone already.
+                        self._timer.remove_job(name)
             for job in jobs:
                 self._admit(job)
 
@@ -144,20 +153,18 @@ class Scheduler:
             UsageError: there is no such server.
         """
         with self._lock:
-            known = {name: lane for name, lane in self._lanes.items() if not lane.closed}
-            if server is not None and server not in known:
-                raise UsageError(
-                    f"there is no server {server!r} on the schedule; there are: {', '.join(sorted(known))}"
-                )
-            for name, lane in known.items():
-                if server in (None, name) and lane.ask(reason):
-                    self._engine.submit(name, lane)
+            known = {name: item for name, item in self._servers.items() if not item.closed}
+        if server is not None and server not in known:
+            raise UsageError(f"there is no server {server!r} on the schedule; there are: {', '.join(sorted(known))}")
+        for name, item in known.items():
+            if server in (None, name):
+                item.ask(reason)
 
     def next_run(self, server: str) -> datetime | None:
         """
         Return when *server* runs next by its schedule, jitter included, in UTC; ``None`` where it has none.
         """
-        job = self._engine.get_job(_id(server))
+        job = self._timer.get_job(server)
         due: datetime | None = job.next_run_time if job else None
         return due
 
@@ -166,41 +173,42 @@ class Scheduler:
         Return the servers that are being run, also those no longer on the schedule, by name.
         """
         with self._lock:
-            return tuple(sorted(name for name, lane in self._lanes.items() if lane.running))
+            return tuple(sorted(name for name, item in self._servers.items() if item.running))
 
     def seconds_since_look(self) -> float:
         """
         Return how long ago the clock was last looked at; far more than ``poll`` means that the scheduler hangs.
         """
-        return time.monotonic() - self._engine.looked
+        return time.monotonic() - self._store.looked
 
     def _admit(self, job: Job) -> None:
-        lane = self._lanes.setdefault(job.server, Lane(job.server, self._options.on_event))
-        before = None if lane.closed else self._jobs[job.server]
+        server = self._servers.setdefault(job.server, OneAtATime(job.server, self._pool.submit, self._options.on_event))
+        before = None if server.closed else self._jobs[job.server]
         self._jobs[job.server] = job
-        lane.open(job.run)
-        if before and (before.cron, before.jitter) == (job.cron, job.jitter):
+        server.open(job.run)
+        same = before is not None and (before.cron, before.jitter) == (job.cron, job.jitter)
+        if same and self.next_run(job.server) is not None:
             return
-        now = self._options.clock()
+        now = datetime.now(UTC)
         last = job.last_success
         if last is not None and last > now + CORRECTION:
             last = None  # It was written under a clock that has been put right since.
-        trigger = _Trigger(job.cron, job.jitter, self._options.random)
-        self._engine.put(job.server, lane, trigger, trigger.get_next_fire_time(last, now))
+        trigger = _Trigger(job, self._options)
+        due = trigger.after(max(last or now, now))
+        self._timer.add_job(server.ask, trigger, [SCHEDULE], id=job.server, next_run_time=due, replace_existing=True)
         if before is None and (last is None or job.cron.next_after(last) <= now):
-            self.run_now(job.server, "catch-up")
+            server.ask("catch-up")
+
+    def _start_anew(self, before: datetime, now: datetime) -> None:
+        detail = f"the clock was put back by {before - now}; the schedule starts anew from {now}"
+        for job in self._timer.get_jobs():
+            self._timer.modify_job(job.id, next_run_time=job.trigger.get_next_fire_time(None, now))
+            tell(self._options.on_event, "clock", job.id, detail)
 
     def _heard(self, event: Any) -> None:
-        kind, server = event.job_id.split(":", 1)
-        if event.code == EVENT_JOB_MAX_INSTANCES:
-            self._options.on_event("max-instances", server, OVERLAP)
-        elif event.code == EVENT_JOB_MISSED:
-            self._options.on_event("missed", server, f"the run of {event.scheduled_run_time} was missed")
-        else:
-            self._options.on_event("error", server, f"the {kind} run stopped: {said(event.exception)}")
-
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+        # Its jobs only ask for a run, so this is a bug or a machine without threads.
+        reason = said(event.exception) if event.code == events.EVENT_JOB_ERROR else "the one before still waits"
+        tell(self._options.on_event, "error", event.job_id, f"the schedule could not ask for a run: {reason}")
 
 
 def _servers(jobs: Sequence[Job]) -> frozenset[str]:
@@ -210,123 +218,72 @@ def _servers(jobs: Sequence[Job]) -> frozenset[str]:
     return servers
 
 
-def _id(server: str, kind: str = "schedule") -> str:
-    return f"{kind}:{server}"
-
-
 class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     """
-    Fire times with a random delay.
+    A server's fire times, with a random delay.
     """
 
-    def __init__(self, cron: Timetable, jitter: float, random: Callable[[], float]) -> None:
-        self.cron, self.jitter, self.random = cron, jitter, random
+    def __init__(self, job: Job, options: Options) -> None:
+        self._job, self._options = job, options
+        self._told: datetime | None = None
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+    def after(self, moment: datetime) -> datetime:
         """
-        Return the first fire time after both: what lies between them is served by one run.
+        Return the first fire time after *moment*, delayed.
         """
-        due = self.cron.next_after(max(previous or now, now))
-        return due + timedelta(seconds=self.jitter * self.random())
+        return self._job.cron.next_after(moment) + timedelta(seconds=self._job.jitter * self._options.random())
 
-
-_Event = tuple[str, str, str] | Any
-"""Our own kind, server and sentence, or an event of APScheduler."""
-
-
-class _Engine(BackgroundScheduler):  # type: ignore[misc]  # APScheduler ships no types
-    """
-    APScheduler with a clock of our own and an upper bound on its sleep.
-    """
-
-    def __init__(self, options: Options, pool: ThreadPoolExecutor) -> None:
-        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        super().__init__(timezone=UTC, job_defaults=defaults, executors={"default": pool})
-        self.looked = time.monotonic()
-        self._options = options
-        self._latest = options.clock()
-
-    def put(self, server: str, lane: Lane, trigger: _Trigger, due: datetime) -> None:
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
         """
-        Schedule *server*, first at *due*, in place of what it had.
+        Return the first fire time after both: what lies between them is served by one run, which is told.
         """
-        self.add_job(
-            lane.work, trigger, ["schedule"], id=_id(server), name=server, next_run_time=due, replace_existing=True
-        )
-
-    def submit(self, server: str, lane: Lane) -> None:
-        """
-        Let *lane* work for whoever asked, at once.
-        """
-        # The lane keeps runs apart; a bound here could drop a demand that comes as a run ends.
-        self.add_job(
-            lane.work,
-            args=[None],
-            id=_id(server, "demand"),
-            next_run_time=_LONG_AGO,
-            max_instances=1 << 30,
-            replace_existing=True,
-        )
-
-    def _process_jobs(self) -> float:
-        # An exception here would end APScheduler's thread without a word.
-        self.looked = time.monotonic()
-        events: list[_Event] = []
-        wait = self._options.poll
+        # It is asked twice for each run, and what it raised would end APScheduler's thread.
+        first, self._told = previous != self._told, previous
         try:
-            with self._jobstores_lock:
-                if self.state != STATE_STOPPED:
-                    wait = self._look(events)
+            due = self.after(max(previous or now, now))
+            missed = previous is not None and self._job.cron.next_after(previous) <= now
         except Exception as error:
-            events.append(("error", "", f"the scheduler could not look at its jobs: {said(error)}"))
-        for event in events:
-            if isinstance(event, tuple):
-                self._tell(*event)
-            else:
-                self._dispatch_event(event)
-        return wait
+            self._tell(first, "error", f"its schedule names no next time and runs it no more: {said(error)}")
+            return None
+        self._tell(first and missed, "missed", f"one run at {now} serves every fire time since {previous}")
+        return due
 
-    def _look(self, events: list[_Event]) -> float:
-        now = self._options.clock()
-        store = self._lookup_jobstore("default")
-        if now < self._latest - CORRECTION:
-            self._start_anew(now, events)
-        self._latest = max(self._latest, now)
-        for job in store.get_due_jobs(now):
-            try:
-                self._fire(job, now, events)
-            except Exception as error:
-                events.append(("error", job.name, f"the run could not be started: {said(error)}"))
-        upcoming = store.get_next_run_time()
-        return min(self._options.poll, max(0.0, (upcoming - now).total_seconds())) if upcoming else self._options.poll
+    def _tell(self, wanted: bool, kind: str, detail: str) -> None:
+        if wanted:
+            tell(self._options.on_event, kind, self._job.server, detail)
 
-    def _start_anew(self, now: datetime, events: list[_Event]) -> None:
-        store = self._lookup_jobstore("default")
-        detail = f"the clock was put back by {self._latest - now}; the schedule starts anew from {now}"
-        self._latest = now
-        for job in store.get_all_jobs():
-            if isinstance(job.trigger, _Trigger):
-                job._modify(next_run_time=job.trigger.get_next_fire_time(None, now))
-                store.update_job(job)
-                events.append(("clock", job.name, detail))
 
-    def _fire(self, job: Any, now: datetime, events: list[_Event]) -> None:
-        # First the next time, then the run: whatever fails, the same fire time does not come again.
-        due, trigger = job.next_run_time, job.trigger
-        if isinstance(trigger, _Trigger):
-            job._modify(next_run_time=trigger.get_next_fire_time(due, now))
-            self._lookup_jobstore("default").update_job(job)
-            if trigger.cron.next_after(due) <= now:
-                events.append(("missed", job.name, f"one run at {now} serves every fire time since {due}"))
-        else:
-            self.remove_job(job.id)
-        try:
-            self._lookup_executor("default").submit_job(job, [due])
-        except MaxInstancesReachedError:
-            events.append(JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, job.id, "default", [due]))
+class _Store(MemoryJobStore):  # type: ignore[misc]  # APScheduler ships no types
+    """
+    The jobs in memory, asked at least every *poll* seconds. ``looked`` is when that last was (monotonic seconds).
 
-    def _tell(self, kind: str, server: str, detail: str) -> None:
-        try:
-            self._options.on_event(kind, server, detail)
-        except Exception:
-            self._logger.exception("the listener failed on %s of %s", kind, server)
+    *on_put_back* gets the latest time that was seen and a time that lies more than ``CORRECTION`` before it.
+    """
+
+    def __init__(self, poll: float, on_put_back: Callable[[datetime, datetime], None]) -> None:
+        super().__init__()
+        self.looked = time.monotonic()
+        self._poll = timedelta(seconds=poll)
+        self._on_put_back = on_put_back
+        self._latest: datetime | None = None
+
+    def get_due_jobs(self, now: datetime) -> list[Any]:
+        """
+        Return the jobs whose time has come.
+        """
+        self.looked = time.monotonic()
+        before, self._latest = self._latest or now, now
+        if now < before - CORRECTION:
+            self._on_put_back(before, now)
+        elif now < before:
+            self._latest = before
+        due: list[Any] = super().get_due_jobs(now)
+        return due
+
+    def get_next_run_time(self) -> datetime:
+        """
+        Return when to look again at the latest.
+        """
+        due: datetime | None = super().get_next_run_time()
+        look = datetime.now(UTC) + self._poll
+        return look if due is None else min(due, look)

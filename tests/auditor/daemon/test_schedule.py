@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.triggers.base import BaseTrigger
 
 from auditor.cron import Cron
+from auditor.daemon import schedule
 from auditor.daemon.schedule import Job, Options, Scheduler
 from migrator.errors import UsageError
 
@@ -32,14 +36,15 @@ class Every:
         return datetime.fromtimestamp((moment.timestamp() // self.seconds + 1) * self.seconds, UTC)
 
 
-@dataclass
 class Clock:
-    """A wall clock that stands until it is set."""
+    """The wall clock of this process, which stands until it is set."""
 
-    now: datetime = NOON
+    def __init__(self, moved: time_machine.Traveller) -> None:
+        self._moved = moved
 
-    def __call__(self) -> datetime:
-        return self.now
+    def put(self, moment: datetime) -> None:
+        """Set it."""
+        self._moved.move_to(moment, tick=False)
 
 
 @dataclass
@@ -102,17 +107,16 @@ class Bench:
 
 
 @contextmanager
-def started(*jobs: Job, clock: Clock | None = None, max_runs: int = 4) -> Iterator[Bench]:
-    """Run a scheduler that looks at its clock every hundredth of a second."""
+def started(*jobs: Job, at: datetime = NOON, max_runs: int = 4) -> Iterator[Bench]:
+    """Run a scheduler that looks at the clock, which stands, every hundredth of a second."""
     events: list[tuple[str, str, str]] = []
-    clock = clock or Clock()
-    options = Options(lambda *event: events.append(event), max_runs, 0.01, clock, lambda: 0.5)
-    scheduler = Scheduler(jobs, options)
-    scheduler.start()
-    try:
-        yield Bench(scheduler, clock, events)
-    finally:
-        scheduler.stop(wait=False)
+    with time_machine.travel(at, tick=False) as moved:
+        scheduler = Scheduler(jobs, Options(lambda *event: events.append(event), max_runs, 0.01, lambda: 0.5))
+        scheduler.start()
+        try:
+            yield Bench(scheduler, Clock(moved), events)
+        finally:
+            scheduler.stop(wait=False)
 
 
 @contextmanager
@@ -131,8 +135,9 @@ def test_runs_at_each_fire_time_of_the_real_clock() -> None:
     """On the real clock a job runs at its fire times, one after another, without the poll to help it."""
     prod = server()
     with real_time(prod.job(Every(0.1), datetime.now(UTC))):
-        assert until(lambda: len(prod.reasons) >= 4)
-    assert set(prod.reasons) == {"schedule"}
+        assert until(lambda: prod.reasons.count("schedule") >= 4)
+    # On a slow machine the first fire time has passed before all is started.
+    assert set(prod.reasons[1:]) == {"schedule"}
     assert prod.overlaps == 0
 
 
@@ -141,7 +146,7 @@ def test_a_long_run_is_not_overlapped_and_the_left_out_run_is_told() -> None:
     prod = server(is_open=False)
     with real_time(prod.job(Every(0.1), datetime.now(UTC))) as (scheduler, events):
         assert until(lambda: ("max-instances", "prod") in {event[:2] for event in events})
-        assert prod.reasons == ["schedule"]
+        assert len(prod.reasons) == 1
         assert scheduler.running() == ("prod",)
         prod.gate.set()
         assert until(lambda: len(prod.reasons) >= 2)
@@ -154,7 +159,7 @@ def test_one_hanging_server_does_not_delay_another() -> None:
     now = datetime.now(UTC)
     with real_time(hanging.job(Every(0.1), now), prod.job(Every(0.1), now)):
         assert until(lambda: len(prod.reasons) >= 4)
-        assert hanging.reasons == ["schedule"]
+        assert len(hanging.reasons) == 1
         hanging.gate.set()
 
 
@@ -233,13 +238,13 @@ def test_a_sleep_over_several_schedules_leads_to_one_run() -> None:
     """A forward jump by a day leads to one run and to an event, then the schedule goes on as usual."""
     prod = server()
     with started(prod.job()) as bench:
-        bench.clock.now = NOON + timedelta(days=1, minutes=1)
+        bench.clock.put(NOON + timedelta(days=1, minutes=1))
         assert until(lambda: prod.reasons)
         bench.settle()
         assert prod.reasons == ["schedule"]
         assert bench.kinds() == ["missed"]
         assert bench.scheduler.next_run("prod") == NOON + timedelta(days=1, minutes=15)
-        bench.clock.now = NOON + timedelta(days=1, minutes=15)
+        bench.clock.put(NOON + timedelta(days=1, minutes=15))
         assert until(lambda: len(prod.reasons) == 2)
 
 
@@ -247,13 +252,13 @@ def test_clock_back_an_hour_runs_no_fire_time_twice() -> None:
     """After a jump back by an hour no fire time that has run comes again; the next one comes at its time."""
     prod = server()
     with started(prod.job()) as bench:
-        bench.clock.now = NOON + timedelta(minutes=15)
+        bench.clock.put(NOON + timedelta(minutes=15))
         assert until(lambda: prod.reasons)
         for minutes in range(-45, 30, 5):
-            bench.clock.now = NOON + timedelta(minutes=minutes)
+            bench.clock.put(NOON + timedelta(minutes=minutes))
             bench.settle()
         assert prod.reasons == ["schedule"]
-        bench.clock.now = NOON + timedelta(minutes=30)
+        bench.clock.put(NOON + timedelta(minutes=30))
         assert until(lambda: len(prod.reasons) == 2)
 
 
@@ -267,11 +272,24 @@ def test_a_corrected_clock_does_not_stall() -> None:
     """A clock that was years ahead and is put right does not keep the schedule waiting for years."""
     prod = server()
     ahead = NOON + timedelta(days=4000)
-    with started(prod.job(last=ahead), clock=Clock(ahead)) as bench:
-        bench.clock.now = NOON
+    with started(prod.job(last=ahead), at=ahead) as bench:
+        bench.clock.put(NOON)
         assert until(lambda: bench.scheduler.next_run("prod") == NOON + timedelta(minutes=15))
-        bench.clock.now = NOON + timedelta(minutes=15)
+        bench.clock.put(NOON + timedelta(minutes=15))
         assert until(lambda: prod.reasons == ["schedule"])
+        assert bench.kinds() == ["clock"]
+
+
+def test_small_steps_back_are_a_correction_together() -> None:
+    """A clock that is put back little by little is corrected as well: what counts is the latest time that was seen."""
+    prod = server()
+    with started(prod.job()) as bench:
+        for hours in (1, 2, 3):
+            bench.clock.put(NOON - timedelta(hours=hours))
+            bench.settle()
+        assert bench.scheduler.next_run("prod") == NOON + timedelta(minutes=15)
+        bench.clock.put(NOON - timedelta(hours=3, minutes=1))
+        assert until(lambda: bench.scheduler.next_run("prod") == NOON - timedelta(hours=3))
         assert bench.kinds() == ["clock"]
 
 
@@ -280,10 +298,10 @@ def test_jitter_delays_and_never_runs_early() -> None:
     prod = server()
     with started(prod.job(jitter=120.0)) as bench:
         assert bench.scheduler.next_run("prod") == NOON + timedelta(minutes=16)
-        bench.clock.now = NOON + timedelta(minutes=15, seconds=59)
+        bench.clock.put(NOON + timedelta(minutes=15, seconds=59))
         bench.settle()
         assert prod.reasons == []
-        bench.clock.now = NOON + timedelta(minutes=16)
+        bench.clock.put(NOON + timedelta(minutes=16))
         assert until(lambda: prod.reasons == ["schedule"])
         assert bench.scheduler.next_run("prod") == NOON + timedelta(minutes=31)
         assert bench.events == []
@@ -315,9 +333,9 @@ def test_replace_keeps_the_pending_time_of_an_unchanged_schedule() -> None:
     """A reload just before or after a fire time neither loses nor repeats it."""
     prod = server()
     with started(prod.job(jitter=120.0)) as bench:
-        bench.clock.now = NOON + timedelta(minutes=15, seconds=30)
+        bench.clock.put(NOON + timedelta(minutes=15, seconds=30))
         bench.scheduler.replace([prod.job(jitter=120.0)])
-        bench.clock.now = NOON + timedelta(minutes=16)
+        bench.clock.put(NOON + timedelta(minutes=16))
         assert until(lambda: prod.reasons == ["schedule"])
         bench.scheduler.replace([prod.job(last=None, jitter=120.0)])
         bench.settle()
@@ -366,13 +384,63 @@ def test_a_failing_listener_or_timetable_does_not_end_the_scheduler() -> None:
         raise RuntimeError("no listener")
 
     told: list[tuple[str, str]] = []
-    clock = Clock()
-    scheduler = Scheduler(
-        [broken.job(Broken(), NOON + timedelta(seconds=0)), prod.job()], Options(fail, poll=0.01, clock=clock)
-    )
-    scheduler.start()
-    clock.now = NOON + timedelta(minutes=15)
-    assert until(lambda: prod.reasons == ["schedule"])
-    assert until(lambda: ("error", "broken") in told)
-    assert scheduler.seconds_since_look() < 5
-    scheduler.stop()
+    with time_machine.travel(NOON, tick=False) as moved:
+        scheduler = Scheduler([broken.job(Broken()), prod.job()], Options(fail, poll=0.01))
+        scheduler.start()
+        moved.move_to(NOON + timedelta(minutes=15), tick=False)
+        assert until(lambda: prod.reasons == ["schedule"])
+        assert until(lambda: ("error", "broken") in told)
+        assert scheduler.seconds_since_look() < 5
+        scheduler.stop()
+
+
+def test_a_schedule_that_ended_begins_again_at_a_reload() -> None:
+    """A timetable that names no next time is told once, and the server is run again when it is loaded anew."""
+
+    @dataclass
+    class Ending:
+        ended: bool = False
+
+        def next_after(self, moment: datetime) -> datetime:
+            if self.ended:
+                raise ValueError("no more times")
+            return QUARTERS.next_after(moment)
+
+    prod, cron = server(), Ending()
+    with started(prod.job(cron)) as bench:
+        cron.ended = True
+        bench.clock.put(NOON + timedelta(minutes=15))
+        assert until(lambda: prod.reasons == ["schedule"] and bench.scheduler.next_run("prod") is None)
+        bench.settle()
+        assert bench.kinds() == ["error"]
+        cron.ended = False
+        bench.scheduler.replace([prod.job(cron)])
+        assert bench.scheduler.next_run("prod") == NOON + timedelta(minutes=30)
+        bench.scheduler.replace([])
+        bench.scheduler.replace([])
+        assert bench.scheduler.next_run("prod") is None
+
+
+def test_the_clock_is_looked_at_at_least_every_poll() -> None:
+    """Without anything due the clock is looked at again and again, so that a hang can be told from peace."""
+    with started(server().job()) as bench:
+
+        def looked() -> float:
+            return time.monotonic() - bench.scheduler.seconds_since_look()
+
+        for _ in range(3):
+            before = looked()
+            assert until(lambda before=before: looked() > before + 0.005)
+
+
+def test_apscheduler_is_used_by_what_it_documents() -> None:
+    """No class here overrides, or shares a name with, what APScheduler keeps to itself."""
+    options = Options(lambda *event: None)
+    pairs = [
+        (schedule._Trigger(server().job(), options), BaseTrigger, set()),
+        (schedule._Store(1.0, lambda before, now: None), MemoryJobStore, set(vars(MemoryJobStore()))),
+    ]
+    for ours, base, held in pairs:
+        named = (set(vars(type(ours))) | set(vars(ours)) - held) - {"_abc_impl"}
+        theirs = held | {name for name in dir(base) if name.startswith("_")}
+        assert {name for name in named & theirs if not name.endswith("__")} == set()
