@@ -1,7 +1,7 @@
 """
 Windows that could not be closed: tried again and again, each in a thread of its own, until it works or the end.
 
-Not here: the attempt itself (``audit.release_window``).
+Not here: the attempt itself (``wiring.release_window``).
 """
 
 from __future__ import annotations

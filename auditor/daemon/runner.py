@@ -1,8 +1,8 @@
 """
-One supervised run of the daemon: its limit of time, and whom it is told to.
+One supervised run of the daemon: its place among those that work at once, its limit of time, and whom it is told to.
 
 A run has a thread of its own, so that one that hangs costs its server and nothing else. Not here: when it is run
-(daemon.py), and what it does (audit.py).
+(schedule.py), and what it does (audit.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from typing import Any
 import structlog
 
 from auditor.audit import RunOptions, audit
-from auditor.daemon.slots import Slot, Slots
 from auditor.monitoring.metrics import Metrics
 from auditor.monitoring.run_log import run_event
 from auditor.notify.notifier import Notifier
@@ -27,11 +27,74 @@ from auditor.result import AuditResult
 from auditor.settings import ServerSettings
 from auditor.state_folder import StateFolder
 from auditor.status import after, read_status, write_status
-from auditor.stop import Stop
+from auditor.stop import LOOK_EVERY, Stop
 from auditor.upkeep.repack import maintain_if_due
 from auditor.world import Tools
 
-_LOOK_EVERY = 0.5
+
+class Slot:
+    """
+    The right to work, given back once.
+    """
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back: Callable[[], None] | None = give_back
+
+    def give_back(self) -> None:
+        """
+        Let another run work; a second call does nothing.
+        """
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
+
+
+class Slots:
+    """
+    A number of slots that may change; who waits gets none once *stopping* is set.
+    """
+
+    def __init__(self, count: int, stopping: threading.Event) -> None:
+        self._changed = threading.Condition()
+        self._count = count
+        self._taken = 0
+        self._stopping = stopping
+
+    def resize(self, count: int) -> None:
+        """
+        Allow so many from now on; those who work go on.
+        """
+        with self._changed:
+            self._count = count
+            self._changed.notify_all()
+
+    @contextmanager
+    def taken(self) -> Iterator[Slot | None]:
+        """
+        Wait for a slot and hold it for the time of the block; ``None`` if the process is to stop.
+        """
+        if not self._take():
+            yield None
+            return
+        slot = Slot(self._release)
+        try:
+            yield slot
+        finally:
+            slot.give_back()
+
+    def _take(self) -> bool:
+        with self._changed:
+            while self._taken >= self._count and not self._stopping.is_set():
+                self._changed.wait(LOOK_EVERY)
+            if self._stopping.is_set():
+                return False
+            self._taken += 1
+            return True
+
+    def _release(self) -> None:
+        with self._changed:
+            self._taken -= 1
+            self._changed.notify()
 
 
 @dataclass
@@ -161,7 +224,7 @@ class Runner:
     def _wait(self, ended: threading.Event, active: Active, limit: float, slot: Slot) -> None:
         deadline = time.monotonic() + limit
         asked = False
-        while not ended.wait(_LOOK_EVERY):
+        while not ended.wait(LOOK_EVERY):
             now = time.monotonic()
             if now - active.last > self._options.slot_patience:
                 slot.give_back()

@@ -1,5 +1,5 @@
 """
-The bare repository: its previous state is HEAD's tree; a new one is a commit on top. Git is called in ``git.py``.
+The bare repository: its previous state is HEAD's tree; a new one is a commit on top. Not here: how git is called.
 
 All writing happens under one lock that the kernel releases when the process dies, so that any lock file found while
 holding it is stale by definition.

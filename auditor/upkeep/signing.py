@@ -90,13 +90,13 @@ def _call(key: Path, *words: str, stdin: bytes = b"") -> bytes:
 
 
 def _sentence(key: Path, words: str) -> str:
-    low = words.lower()
-    if "incorrect passphrase" in low:
+    said = words.lower()
+    if "incorrect passphrase" in said:
         return (
             f"the signing key {key} is protected by a passphrase, which nobody is there to type; "
             "take it off with `ssh-keygen -p`, or make a key of its own for the auditor"
         )
-    if "too open" in low or "bad permissions" in low:
+    if "too open" in said or "bad permissions" in said:
         return f"the signing key {key} can be read by others, so ssh-keygen refuses it; chmod 600 it"
     last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "no reason given")
     return f"the signing key {key} cannot be used: {last}"

@@ -15,8 +15,7 @@ from structlog.testing import CapturingLogger
 
 from auditor.audit import audit
 from auditor.daemon import runner as daemon_run
-from auditor.daemon.runner import Active, Runner, RunnerOptions
-from auditor.daemon.slots import Slots
+from auditor.daemon.runner import Active, Runner, RunnerOptions, Slots
 from auditor.demo.stub import RestStub
 from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
