@@ -51,7 +51,11 @@ def hold(path: Path, wait: float = 0, sleep: Callable[[float], object] = time.sl
                 raise Taken(holder or "unknown")
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            # Outright: a child that another thread is just starting still has the file, and the lock by it.
+            fcntl.flock(handle, fcntl.LOCK_UN)
     finally:
         os.close(handle)
 

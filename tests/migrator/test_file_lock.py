@@ -76,3 +76,23 @@ def test_a_lock_that_is_kept_is_not_waited_for(tmp_path: Path) -> None:
     with killed_holder(tmp_path / "a.lock", 60) as pid, pytest.raises(Taken) as taken, hold(tmp_path / "a.lock"):
         pass
     assert taken.value.holder == str(pid)
+
+
+def test_a_child_that_is_just_being_started_does_not_keep_it(tmp_path: Path) -> None:
+    """
+    Between a fork and the child's program the child has the lock's file too; the lock is free when its holder says so.
+    """
+    reading, writing = os.pipe()
+    with hold(tmp_path / "lock"):
+        child = os.fork()
+        if child == 0:
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        with hold(tmp_path / "lock"):
+            pass
+    finally:
+        os.write(writing, b".")
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
