@@ -205,9 +205,7 @@ def to_column(value: Any, form: Column | None) -> Any:
     if isinstance(value, list):
         items = [str(item) for item in value]
         return f"|{'|'.join(items)}|" if items else ""
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return value
+    return compact(value) if isinstance(value, dict) else value
 
 
 def from_body(table: Table, body: Body, *, blob: bool = False) -> dict[str, Any]:

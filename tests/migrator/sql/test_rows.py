@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.documents.canonical_json import Number
+from migrator.documents.canonical_json import Number, decode
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 from migrator.sql.rows import Row, Table, body_text, from_body, from_column, to_body, to_column
@@ -93,6 +93,21 @@ def test_columns_pass_through_in_a_stable_form() -> None:
     assert to_column(Number("1.5"), None) == 1.5
     assert to_column(False, Column.FLAG) == 0
     assert to_column([], Column.IDS) == ""
+
+
+def test_an_object_in_a_column_is_kept_as_json() -> None:
+    """
+    A property whose column is text goes there as JSON, with numbers and letters as they stand, and not into the body.
+    """
+    value = {"Größe": Number("1.10"), "List": [None, True, {"a": "b"}]}
+    where = table("JSON")
+
+    row = from_body(where, {"Id": "Samples-1", "Name": value, "Rest": value})
+
+    assert row["Name"] == '{"Größe":1.10,"List":[null,true,{"a":"b"}]}'
+    assert row["JSON"] == f'{{"Rest":{row["Name"]}}}'
+    body = to_body(where, as_row(where, {name: row.get(name) for name in where.columns}), row["JSON"])
+    assert decode(body["Name"]) == value
 
 
 @pytest.mark.parametrize("text", ["[1]", '"x"', "5", "null", "{", "not JSON"])
