@@ -437,3 +437,57 @@ def test_spaces_stand_in_their_folder(server_with_spaces: SampleServer, tmp_path
     del done["metadata.json"]
     assert set(done) <= set(contents(whole))
     shutil.rmtree(whole)
+
+
+@pytest.mark.parametrize("other", ["Projects-2", "of an older server"])
+def test_what_is_part_of_another_project_stays_there(shop: Shop, other: str) -> None:
+    """
+    A release's channel that is another project's, whatever its id, is named with that project and not taken.
+    """
+    shop.project(other, "Other")
+    shop.add("Channel", "Channels-2", Name="Other", ProjectId=other, LifecycleId=None, TenantTags=[], Rules=[])
+    shop.project()
+    shop.release(1, "1.0.0", channel="Channels-2")
+
+    done = shop.export()
+
+    assert {"Projects-1", "Releases-1"} <= done.ids()
+    assert not {other, "Channels-2"} & done.ids()
+    left = done.metadata["Partial"]["LeftOut"]
+    assert (list(left["Project"]), list(left["Channel"])) == ([other], ["Channels-2"])
+
+
+def test_variables_of_another_project_stay_there(shop: Shop) -> None:
+    """
+    A project that names another's variables, which may also be a library set's, does not bring them.
+    """
+    shop.project("Projects-2", "Other")
+    shop.project(VariableSetId="variableset-Projects-2", IncludedLibraryVariableSetIds=["LibraryVariableSets-1"])
+    shop.library("LibraryVariableSets-1", "Common")
+
+    taken = shop.export().ids()
+
+    assert {"variableset-Projects-1", "variableset-LibraryVariableSets-1"} <= taken
+    assert "variableset-Projects-2" not in taken
+
+
+def test_mentioning_a_project_is_not_being_part_of_it(shop: Shop) -> None:
+    """
+    A project that was cloned from another one is itself all the same.
+    """
+    shop.project("Projects-2", "Other")
+    shop.project(ClonedFromProjectId="Projects-2")
+
+    assert "Projects-1" in shop.export().ids()
+
+
+def test_an_owner_of_another_type_is_no_project(shop: Shop) -> None:
+    """
+    What is part of a tenant comes with it, also where the tenant's id looks like a project's.
+    """
+    shop.project(Templates=[{"Id": "t", "Name": "Colour"}])
+    shop.tenant("Projects-9", "Odd", Projects_1=["Environments-1"])
+    values = {"OwnerId": "Projects-1", "EnvironmentId": "Environments-1", "VariableTemplateId": "t", "Value": "red"}
+    shop.add("TenantVariable", "TenantVariables-1", TenantId="Projects-9", **values)
+
+    assert {"Projects-9", "TenantVariables-1"} <= shop.export().ids()
