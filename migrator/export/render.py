@@ -18,7 +18,7 @@ from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
 from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script_owner
 from migrator.errors import UnreadableDocument
-from migrator.export.spool import Head, Packed, Spool
+from migrator.export.spool import Head, Packed
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
@@ -132,13 +132,12 @@ class Renderer:
             return origin
         return repr((origin, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
 
-    def meet(self, table: Table, packed: Packed, signs: Signs) -> None:
+    def meet(self, table: Table, row: Row, signs: Signs) -> None:
         """
         Open the secrets of a row that is going to be rendered; *signs* are its table's.
         """
-        if self.secrets is None or not signs.may_stand_in(packed):
-            return  # Most rows have no secret, which is seen without unpacking them.
-        row = Spool.unpack(packed)
+        if self.secrets is None:
+            return
         texts = [value for value in row if isinstance(value, str)]
         try:
             texts.append(body_text(table, row))

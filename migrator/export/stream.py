@@ -112,7 +112,8 @@ class Stream:
                     continue
                 chosen.hashes += digest
             chosen.flags[index] = 1
-            self.renderer.meet(table, packed, signs)
+            if signs.may_stand_in(packed):  # Most rows have no secret, which is seen without unpacking them.
+                self.renderer.meet(table, Spool.unpack(packed), signs)
         self._chosen[position] = chosen
         return documents, chosen.flags.count(1)
 
@@ -146,6 +147,7 @@ class Stream:
 
     def _rendered(self, position: int, chosen: _Chosen, guard: LeakGuard | None) -> Iterator[Rendered]:
         table, at = self.spool.tables[position].table, 0
+        type_ = table.map.type
         for _, head, packed in self.spool.rows(position, chosen.flags):
             digest, at = bytes(chosen.hashes[at : at + HASH]), at + HASH
             try:
@@ -155,7 +157,7 @@ class Stream:
                 continue
             if guard is not None:
                 _search(rendered, guard)
-            self.counts[table.map.type] = self.counts.get(table.map.type, 0) + 1
+            self.counts[type_] = self.counts.get(type_, 0) + 1
             yield rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:
