@@ -332,7 +332,7 @@ def _export(
 
 def _keeper(stream: Stream, options: ExportOptions) -> Callable[[str], bool]:
     """
-    Return whether a file that this run did not write belongs to the tree all the same.
+    Return what tells whether a file that this run did not write belongs to the tree all the same.
     """
     mains = frozenset(item.files for item in stream.unreadable)
     scripts = tuple(main.removesuffix(".json") + " - " for main in mains)

@@ -201,8 +201,8 @@ def matches(rule: str, pattern: str) -> bool:
     """
     if rule == pattern:
         return True
-    wanted, there = _parts(rule), _parts(pattern)
-    return len(wanted) == len(there) and all(a in ("*", b) for a, b in zip(wanted, there, strict=True))
+    wanted, named = _parts(rule), _parts(pattern)
+    return len(wanted) == len(named) and all(a in ("*", b) for a, b in zip(wanted, named, strict=True))
 
 
 def _paired_scalars(old: Sequence[Any], new: Sequence[Any]) -> _Pairs:

@@ -143,13 +143,13 @@ class Layout:
         """
         if not owner:
             return None
-        low = owner.lower()
-        if low not in self._places and low in self._known:
-            known = self._known[low]
+        key = owner.lower()
+        if key not in self._places and key in self._known:
+            known = self._known[key]
             # What stands here while the place is found ends the search where owners own each other.
-            self._places[low] = OwnerPlace("", safe_id(known.id), known.id)
-            self._places[low] = self._place(known)
-        return self._places.get(low)
+            self._places[key] = OwnerPlace("", safe_id(known.id), known.id)
+            self._places[key] = self._place(known)
+        return self._places.get(key)
 
     def _place(self, known: Owner) -> OwnerPlace:
         body: Body = {"Id": known.id, known.map.name_property: known.name, "SpaceId": known.space}
@@ -162,14 +162,14 @@ class Layout:
         """
         Return a hash that changes whenever an owner's place may, and costs less to make; ``b""`` if it is not known.
         """
-        if not owner or depth > _DEEPEST or (known := self._known.get(low := owner.lower())) is None:
+        if not owner or depth > _DEEPEST or (known := self._known.get(key := owner.lower())) is None:
             return b""
-        if (found := self._origins.get(low)) is None:
+        if (found := self._origins.get(key)) is None:
             clash = (known.map.table, (known.name or "").lower()) in self.clashes
             above = self.origin(known.owner, depth + 1)
             text = repr((known.map.table, known.id, known.name, clash, self.space_folder(known.space), above))
             found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-            self._origins[low] = found
+            self._origins[key] = found
         return found
 
     def space_folder(self, space: str | None) -> str:

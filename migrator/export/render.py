@@ -74,15 +74,16 @@ class Signs:
         """
         Return the signs of a table, from its map.
         """
-        declared = table.map.sensitive
-        columns = [item.path.partition("/")[0] for item in declared if not item.when]
-        if table.map.confidential or any(table.position(name) is not None for name in columns):
+        if table.map.confidential:
             return cls(None)
         marks: list[str] = []
-        for item in declared:
-            words = [value if isinstance(value, str) else name for name, value in item.when]
-            marks += words or [item.path.rpartition("/")[2]]
-        return cls(tuple(f'"{word}"' for word in dict.fromkeys(marks)))
+        for item in table.map.sensitive:
+            literal = [segment for segment in item.path.split("/") if segment != "*"]
+            siblings = [name for name, _ in item.when] if "/" not in item.path else []
+            if not literal or any(table.position(name) is not None for name in (literal[0], *siblings)):
+                return cls(None)  # In a column there is nothing around the text that would tell.
+            marks += [value if isinstance(value, str) else name for name, value in item.when] or literal[-1:]
+        return cls(tuple(f'"{mark}"' for mark in dict.fromkeys(marks)))
 
     @cached_property
     def _bytes(self) -> tuple[bytes, ...]:

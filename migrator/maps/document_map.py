@@ -355,9 +355,9 @@ class DocumentMap:
         """
         Return whether the document exists by construction on every server.
         """
-        low = document_id.lower()
+        lowered = document_id.lower()
         return any(
-            low.startswith(fixed[:-1].lower()) if fixed.endswith("*") else low == fixed.lower()
+            lowered.startswith(fixed[:-1].lower()) if fixed.endswith("*") else lowered == fixed.lower()
             for fixed in self.fixed_ids
         )
 
@@ -365,8 +365,8 @@ class DocumentMap:
         """
         Return why a row is never exported, or ``None``.
         """
-        low = document_id.lower()
-        return next((reason for start, reason in self.excluded_ids.items() if low.startswith(start)), None)
+        lowered = document_id.lower()
+        return next((reason for start, reason in self.excluded_ids.items() if lowered.startswith(start)), None)
 
 
 def default_map(table: str) -> DocumentMap:

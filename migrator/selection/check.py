@@ -60,27 +60,27 @@ def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None
     """
     Return why a mentioned document is not there, ``""`` if it is there, ``None`` if nothing explains it.
     """
-    low = text.lower()
+    key = text.lower()
     if is_impossible(text):
         return ""
     if targets == (TAG,):
-        return _reason_of_tag(closure, low)
+        return _reason_of_tag(closure, key)
     for type_ in targets:
-        if (type_, low) in closure.taken:
+        if (type_, key) in closure.taken:
             return ""
     for type_ in sorted(targets, key=lambda type_: not prefix_fits(type_, text)):
-        if (type_, low) in closure.left_out:
-            return closure.left_out[type_, low].reason
-    return "it does not exist on the server" if low in closure.missing else None
+        if (type_, key) in closure.left_out:
+            return closure.left_out[type_, key].reason
+    return "it does not exist on the server" if key in closure.missing else None
 
 
-def _reason_of_tag(closure: Closure, low: str) -> str | None:
-    head = low.rpartition("/")[0]
+def _reason_of_tag(closure: Closure, key: str) -> str | None:
+    head = key.rpartition("/")[0]
     types = [item.type for item in REGISTRY.holders(TAG)]
     names = (item.name.lower() for item in closure.taken.values() if item.type in types)
     if any((type_, head) in closure.taken for type_ in types) or (head and head in names):
         return ""
-    if head in closure.missing or low in closure.missing:
+    if head in closure.missing or key in closure.missing:
         return "it does not exist on the server"
-    left = (closure.left_out.get((type_, place)) for place in (head, low) for type_ in types)
+    left = (closure.left_out.get((type_, place)) for place in (head, key) for type_ in types)
     return next((item.reason for item in left if item), None)

@@ -108,9 +108,9 @@ class Closure:
                     self._take(type_, some[start : start + CHUNK])
 
     def _want(self, wanted: Wanted) -> None:
-        type_, low = wanted.types[0], wanted.id.lower()
-        if (type_, low) not in self.taken and low not in self.missing:
-            self._queue.setdefault(type_, {}).setdefault(low, wanted)
+        type_, key = wanted.types[0], wanted.id.lower()
+        if (type_, key) not in self.taken and key not in self.missing:
+            self._queue.setdefault(type_, {}).setdefault(key, wanted)
 
     def _take(self, type_: str, wanted: Sequence[Wanted]) -> None:
         fresh = [w for w in wanted if (type_, w.id.lower()) not in self.taken]
@@ -269,8 +269,8 @@ class Closure:
         if prefix_fits(_TAG_SET, head) or table is None:
             self._want(Wanted(head or text, via, (_TAG_SET,)))
             return
-        few = narrow(table, ("Id", "Name"))
-        found = [str(row[0]) for row in self.reader.by_key(few, few.columns[1], [head])]
+        narrowed = narrow(table, ("Id", "Name"))
+        found = [str(row[0]) for row in self.reader.by_key(narrowed, narrowed.columns[1], [head])]
         if found:
             self.want(_TAG_SET, found, via)
         else:
@@ -286,18 +286,22 @@ class Closure:
         table = self.reader.schema.find(type_)
         found: dict[str, Row] = {}
         document_map = REGISTRY[type_]
-        few = narrow(table, ("Id", *document_map.key)) if table is not None and not self.is_ignored(type_) else None
-        if few is not None and fresh:
-            found = {str(row[0]).lower(): row for row in self.reader.by_key(few, few.columns[0], fresh)}
+        narrowed = (
+            narrow(table, ("Id", *document_map.key)) if table is not None and not self.is_ignored(type_) else None
+        )
+        if narrowed is not None and fresh:
+            found = {str(row[0]).lower(): row for row in self.reader.by_key(narrowed, narrowed.columns[0], fresh)}
         for text in fresh:
             row = found.get(text.lower())
-            if row is not None and few is not None:
+            if row is not None and narrowed is not None:
                 key = {
-                    name: row[few.position(name) or 0] for name in document_map.key if few.position(name) is not None
+                    name: row[narrowed.position(name) or 0]
+                    for name in document_map.key
+                    if narrowed.position(name) is not None
                 }
                 why = reason or document_map.membership.named or "it is not part of a project"
                 self.leave(type_, str(row[0]), key, why)
-            elif few is not None:
+            elif narrowed is not None:
                 self.missing.add(text.lower())
             else:
                 self.leave(type_, text, None, reason or "it was left out")
@@ -310,19 +314,19 @@ class Closure:
                 continue
             by_owner = {item.id.lower(): item for item in owners}
             left = list(owners)
-            few = narrow(table, (table.columns[table.id_position], column, FROZEN))
+            narrowed = narrow(table, (table.columns[table.id_position], column, FROZEN))
             if table.map.derived_from:
                 ids = [f"{table.map.id_prefix}{item.id}" for item in owners]
-                for row in self.reader.by_key(few, few.columns[0], ids):
-                    left = [item for item in left if item.id.lower() != self._take_part(part, few, row, by_owner)]
-            for row in self.reader.by_key(few, column, [item.id for item in left]) if left else ():
-                self._take_part(part, few, row, by_owner)
+                for row in self.reader.by_key(narrowed, narrowed.columns[0], ids):
+                    left = [item for item in left if item.id.lower() != self._take_part(part, narrowed, row, by_owner)]
+            for row in self.reader.by_key(narrowed, column, [item.id for item in left]) if left else ():
+                self._take_part(part, narrowed, row, by_owner)
 
-    def _take_part(self, part: Part, few: Table, row: Row, by_owner: Mapping[str, Loaded]) -> str:
-        owner = str(row[few.position(part.column) or 0]).lower()
+    def _take_part(self, part: Part, narrowed: Table, row: Row, by_owner: Mapping[str, Loaded]) -> str:
+        owner = str(row[narrowed.position(part.column) or 0]).lower()
         before = by_owner.get(owner)
         if before is not None:
-            identity = str(row[few.id_position])
+            identity = str(row[narrowed.id_position])
             self._want(Wanted(identity, Via(before.key, f"its {REGISTRY[part.type].words}"), (part.type,), True))
         return owner
 

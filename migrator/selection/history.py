@@ -33,16 +33,16 @@ def _take_versions(closure: Closure, document_map: DocumentMap, owner: str, vers
     table = closure.reader.schema.find(kind)
     if table is None or closure.is_ignored(kind):
         return
-    few = narrow(table, ("Id", owner, name))
-    at = few.position(owner) or 0
+    narrowed = narrow(table, ("Id", owner, name))
+    at = narrowed.position(owner) or 0
     projects = [item.id for item in closure.roots.values()]
-    rows = list(closure.reader.by_key(few, few.columns[at], projects))
-    version = few.position(name) or 0
+    rows = list(closure.reader.by_key(narrowed, narrowed.columns[at], projects))
+    version = narrowed.position(name) or 0
     wanted = chooser(versions, [str(row[version]) for row in rows])
     for row in rows:
         if wanted(str(row[version])):
             via = Via((PROJECT, str(row[at]).lower()), f"{document_map.words} {row[version]}")
-            closure.want(kind, [str(row[few.id_position])], via)
+            closure.want(kind, [str(row[narrowed.id_position])], via)
 
 
 def take_deployments(closure: Closure, seen: set[Key]) -> None:
@@ -62,9 +62,9 @@ def _take_following(closure: Closure, document_map: DocumentMap, fresh: Mapping[
     table = closure.reader.schema.find(kind)
     if table is None or closure.is_ignored(kind) or not fresh:
         return
-    few = narrow(table, ("Id", column))
-    at = few.position(column) or 0
-    for row in closure.reader.by_key(few, few.columns[at], [item.id for item in fresh.values()]):
+    narrowed = narrow(table, ("Id", column))
+    at = narrowed.position(column) or 0
+    for row in closure.reader.by_key(narrowed, narrowed.columns[at], [item.id for item in fresh.values()]):
         before = fresh[str(row[at]).lower()]
         via = Via((before.type, before.id.lower()), f"its {document_map.words}")
-        closure.want(kind, [str(row[few.id_position])], via)
+        closure.want(kind, [str(row[narrowed.id_position])], via)

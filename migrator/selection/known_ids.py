@@ -42,8 +42,8 @@ class KnownIds(dict[str, str]):
         for type_, ids in by_type.items():
             table = self._reader.schema.find(type_)
             if table is not None:
-                few = narrow(table, ("Id",))
-                for row in self._reader.by_key(few, few.columns[0], ids):
+                narrowed = narrow(table, ("Id",))
+                for row in self._reader.by_key(narrowed, narrowed.columns[0], ids):
                     self.setdefault(str(row[0]).lower(), type_)
 
 

@@ -113,11 +113,13 @@ class Members:
         holder, owned = both
         mine = {key[1]: key for key in fresh if key[0] in item.targets_at(holder)}
         if table is not None and mine:
-            few = narrow(table, ("Id", *both))
-            at = few.position(holder) or 0
-            for row in self.closure.reader.by_key(few, few.columns[at], [fresh[key] for key in mine.values()]):
-                owner = str(row[few.position(owned) or 0] or "").lower()
-                value = str(row[few.id_position]), mine[str(row[at]).lower()]
+            narrowed = narrow(table, ("Id", *both))
+            at = narrowed.position(holder) or 0
+            for row in self.closure.reader.by_key(
+                narrowed, narrowed.columns[at], [fresh[key] for key in mine.values()]
+            ):
+                owner = str(row[narrowed.position(owned) or 0] or "").lower()
+                value = str(row[narrowed.id_position]), mine[str(row[at]).lower()]
                 self._values.setdefault((item.type, owner), []).append(value)
         types = item.targets_at(owned)
         for place in [one for one in self._values if one[0] == item.type]:
@@ -190,11 +192,11 @@ class Members:
         yield from self._heads[table.name]
 
     def _read_heads(self, table: Table, columns: Sequence[str | None]) -> Iterator[tuple[str, Any, Any]]:
-        few = narrow(table, ("Id", *(name for name in columns if name), SPACE_COLUMN))
-        at = [few.position(name) for name in columns]
-        space, own = few.position(SPACE_COLUMN), few.id_position
+        narrowed = narrow(table, ("Id", *(name for name in columns if name), SPACE_COLUMN))
+        at = [narrowed.position(name) for name in columns]
+        space, own = narrowed.position(SPACE_COLUMN), narrowed.id_position
         known: dict[Any, list[str]] = {}
-        for batch in self.closure.reader.batches(few):
+        for batch in self.closure.reader.batches(narrowed):
             for row in batch:
                 lists = [
                     known.setdefault(text, _listed(text)) for text in (row[p] if p is not None else "" for p in at)

@@ -111,15 +111,15 @@ def read_selected(
         DatabaseError: the connection was lost, rows vanished, or the database was changed during the read.
         OperatorError: a document mentions what is neither there nor left out on purpose.
     """
-    steady = reads_one_state(server)
-    before = {} if steady else probe(server)
+    still = reads_one_state(server)
+    before = {} if still else probe(server)
     with RowStore(spool.directory) as store:
         with reader_of(server) as reader:
             facts = read_facts(reader)
             roots = chosen_projects(read_choices(reader), selection)
             closure = close(reader, store, roots, selection, noise)
             clashes = _clashes(reader, closure)
-        if not steady and probe(server) != before:
+        if not still and probe(server) != before:
             raise DatabaseError(
                 "the database was changed during the read; try again, or allow snapshot isolation on the database"
             )
@@ -177,13 +177,15 @@ def _clashes(reader: Reader, closure: Closure) -> frozenset[tuple[str, str]]:
 def _clashing(reader: Reader, table: Table, names: list[str]) -> set[str]:
     document_map = table.map
     others = [part for part in document_map.key if part != document_map.name_property]
-    few = narrow(table, (document_map.name_property, document_map.owner or "", SPACE_COLUMN, *others))
+    narrowed = narrow(table, (document_map.name_property, document_map.owner or "", SPACE_COLUMN, *others))
     sample = next((name for name in names if name.isascii() and name.swapcase() != name), None)
-    blind = sample is not None and next(reader.by_key(few, few.columns[0], [sample.swapcase()]), None) is not None
+    blind = (
+        sample is not None and next(reader.by_key(narrowed, narrowed.columns[0], [sample.swapcase()]), None) is not None
+    )
     rows = (
-        reader.by_key(few, few.columns[0], list(dict.fromkeys(names)))
+        reader.by_key(narrowed, narrowed.columns[0], list(dict.fromkeys(names)))
         if blind
-        else (row for batch in reader.batches(few) for row in batch)
+        else (row for batch in reader.batches(narrowed) for row in batch)
     )
     wanted = {name.lower() for name in names}
     counts: dict[tuple[Any, ...], int] = {}

@@ -88,14 +88,14 @@ def _heads(reader: Reader, role: Role) -> tuple[Named, ...]:
     table = reader.schema.find(REGISTRY.of(role).type)
     if table is None:
         return ()
-    few = narrow(table, ("Id", "Name", SPACE_COLUMN, "ProjectGroupId"))
-    at = [few.position(name) for name in ("Id", "Name", SPACE_COLUMN, "ProjectGroupId")]
+    narrowed = narrow(table, ("Id", "Name", SPACE_COLUMN, "ProjectGroupId"))
+    at = [narrowed.position(name) for name in ("Id", "Name", SPACE_COLUMN, "ProjectGroupId")]
 
     def named(row: Sequence[Any]) -> Named:
         values = [None if position is None else row[position] for position in at]
         return Named(str(values[0]), str(values[1] or ""), values[2], values[3])
 
-    return tuple(named(row) for batch in reader.batches(few) for row in batch)
+    return tuple(named(row) for batch in reader.batches(narrowed) for row in batch)
 
 
 def narrow(table: Table, names: Iterable[str]) -> Table:

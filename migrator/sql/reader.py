@@ -117,14 +117,14 @@ def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
 
 def _table(name: str, columns: Sequence[Column], history: bool) -> Table | None:
     document_map = REGISTRY.find(name)
-    low = {item.name.lower() for item in columns}
+    lowered = {item.name.lower() for item in columns}
     if document_map is None:
-        if "id" not in low or not low & {JSON_COLUMN, BLOB_COLUMN}:
+        if "id" not in lowered or not lowered & {JSON_COLUMN, BLOB_COLUMN}:
             return None
         document_map = default_map(name)
     elif document_map.kind is Kind.HISTORY and not history:
         return None
-    if "id" not in low and document_map.kind is Kind.CONFIGURATION:
+    if "id" not in lowered and document_map.kind is Kind.CONFIGURATION:
         raise DatabaseError(f"the table {name} has no column Id; this is not a schema that can be read")
     kept = sorted((item.name for item in columns if not item.is_rowversion), key=_body_last)
     return Table(name, tuple(kept), document_map, {item.name.lower(): item.kind for item in columns})

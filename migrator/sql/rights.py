@@ -90,7 +90,7 @@ def read_rights(engine: Engine, needed: frozenset[str]) -> Rights:
         login = connection.execute(LOGIN).one()
         tables = connection.execute(TABLES, {"schema": SCHEMA}).all()
         of_database = tuple(str(row[0]) for row in connection.execute(OF_DATABASE))
-    low = {name.lower() for name in needed}
+    lowered = {name.lower() for name in needed}
     visible = {row.name.lower() for row in tables}
     return Rights(
         str(login.login),
@@ -100,7 +100,7 @@ def read_rights(engine: Engine, needed: frozenset[str]) -> Rights:
         str(login.edition),
         bool(login.sysadmin),
         bool(login.owner),
-        tuple(row.name for row in tables if row.name.lower() in low and not row.may_read),
+        tuple(row.name for row in tables if row.name.lower() in lowered and not row.may_read),
         tuple(row.name for row in tables if row.may_write),
         tuple(sorted(name for name in needed if name.lower() not in visible)),
         of_database,

@@ -141,7 +141,7 @@ class Writer:
         if not columns:
             return
         (identity,) = self.reserve_unmapped(EVENTS, REGISTRY[EVENTS].id_prefix)
-        names = {low: item.name for low, item in columns.items()}
+        names = {lowered: item.name for lowered, item in columns.items()}
         given = {names[name.lower()]: item for name, item in body.items() if name.lower() in names}
         row = self._complete(EVENTS, {names["id"]: identity} | given)
         filled = {name: item for name, item in row.items() if item is not None}
@@ -168,9 +168,9 @@ class Writer:
         return found
 
     def _complete(self, type_: str, row: dict[str, Any]) -> dict[str, Any]:
-        low = {name.lower() for name, item in row.items() if item is not None}
+        lowered = {name.lower() for name, item in row.items() if item is not None}
         for name, column in self.target.columns(type_).items():
-            if name in low:
+            if name in lowered:
                 continue
             if column.is_rowversion:
                 if self._must_stamp(type_):

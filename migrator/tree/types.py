@@ -88,11 +88,11 @@ class Types:
         named = self._by_class(body)
         if named is not None:
             return named
-        low = folder.lower()
-        for companion in self._companions.get(low, []):
+        lowered = folder.lower()
+        for companion in self._companions.get(lowered, []):
             if identity.lower().startswith(companion.id_prefix.lower()):
                 return companion
-        return self._main.get(low) or self._unknown_table(folder, identity)
+        return self._main.get(lowered) or self._unknown_table(folder, identity)
 
     def _by_class(self, body: Body) -> DocumentMap | None:
         name = body.get(TYPE)

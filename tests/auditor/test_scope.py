@@ -10,7 +10,7 @@ from tests.support.audits import Audited
 from tests.support.servers import contents
 
 
-def test_a_slices_tree_is_that_of_a_partial_export(fresh: Audited) -> None:
+def test_the_tree_of_some_projects_is_that_of_a_partial_export(fresh: Audited) -> None:
     """
     An audit of a project commits exactly the files of a partial export without history, metadata included.
     """
@@ -23,7 +23,7 @@ def test_a_slices_tree_is_that_of_a_partial_export(fresh: Audited) -> None:
 
 def test_nothing_changed_gives_no_commit_and_a_change_one(fresh: Audited) -> None:
     """
-    The state of rows holds for a slice: an edit outside of it is not seen, one inside is, and a leaver is taken out.
+    The state of rows holds for some projects: edits elsewhere are not seen, one inside is, and a leaver is taken out.
     """
     fresh.change(export={"projects": ["Ledger"]})
     first = fresh.good()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,17 +123,35 @@ def test_the_collector_is_what_it_was_afterwards(server: SampleServer, tmp_path:
     assert gc.get_threshold() == before
 
 
-SECRETS = [(item, sensitive) for item in REGISTRY.maps for sensitive in item.sensitive]
+SAMPLE = DocumentMap(
+    "Sample",
+    "Samples/{id}",
+    "Samples-",
+    sensitive=(Sensitive("Value", (("Type", "Sensitive"), ("IsSensitive", True))), Sensitive("Keys/*")),
+)
+SECRETS = [(item, sensitive) for item in (*REGISTRY.maps, SAMPLE) for sensitive in item.sensitive]
 
 
-@given(place=st.sampled_from(SECRETS), value=stored_values, spelled=st.sampled_from(["=", "/", "|", ""]))
-def test_signs_are_never_wrongly_false(place: tuple[DocumentMap, Sensitive], value: Any, spelled: str) -> None:
+@given(
+    place=st.sampled_from(SECRETS),
+    value=stored_values,
+    spelled=st.sampled_from(["=", "/", "|", ""]),
+    number=st.sampled_from([0, -1]),
+)
+def test_signs_are_never_wrongly_false(
+    place: tuple[DocumentMap, Sensitive], value: Any, spelled: str, number: int
+) -> None:
     """
     A row that is passed over because no sign stands in it has no secret, at whichever place, however JSON spells it.
     """
     document_map, sensitive = place
     body: dict[str, Any] = {}
-    _put(body, sensitive.path.split("/"), value, dict(sensitive.when[:1]))
+    _put(
+        body,
+        re.sub(r"\*$", "any", sensitive.path).split("/"),
+        value,
+        dict([sensitive.when[number]] if sensitive.when else ()),
+    )
     # These three stand in texts only, where JSON may write them in more than one way.
     other = f"\\{spelled}" if spelled == "/" else f"\\u{ord(spelled or ' '):04x}"
     text = compact(body).replace(spelled, other) if spelled else compact(body)
@@ -145,6 +164,15 @@ def test_signs_are_never_wrongly_false(place: tuple[DocumentMap, Sensitive], val
         if not signs.may_stand_in(packed) or not signs.stand_in(text):
             stored = to_body(table, row, body_text(table, row))
             assert open_stored(document_map, "X-1", stored, CIPHER, strict=False) is stored
+
+
+@pytest.mark.parametrize("columns", [("Value",), ("Type",), ("IsSensitive",), ("Keys",)])
+def test_secrets_in_columns_have_no_sign(columns: tuple[str, ...]) -> None:
+    """
+    Where a declared place, or what makes it one, is a column, every row of the table is looked into.
+    """
+    assert Signs.of(Table("Sample", ("Id", "JSON"), SAMPLE)).marks == ('"Sensitive"', '"IsSensitive"', '"Keys"')
+    assert Signs.of(Table("Sample", ("Id", "JSON", *columns), SAMPLE)).marks is None
 
 
 def _put(body: dict[str, Any], path: list[str], value: Any, siblings: dict[str, object]) -> None:
