@@ -73,6 +73,35 @@ def test_a_row_that_changed_is_found_among_those_that_did_not(server: SampleServ
         assert rows.differ
 
 
+def test_a_row_that_is_gone_is_a_difference(server: SampleServer, tmp_path: Path) -> None:
+    """
+    Also where no other row changed, so that there is nothing to render; and so is a whole table that is gone.
+    """
+    with State(tmp_path / "rows.sqlite") as state:
+        remember(server, state)
+        server.run("DELETE FROM Machine WHERE Id = 'Machines-3'")
+        rows, rendered = changed(server, state)
+        assert (rows.differ, rendered) == (True, [])
+        server.run("DROP TABLE Machine")
+        rows, rendered = changed(server, state)
+        assert (rows.differ, rendered, {table.name for table, _ in rows.gone}) == (True, [], {"Machine"})
+
+
+def test_a_row_that_does_not_tell_its_owner_is_always_rendered(server: SampleServer, tmp_path: Path) -> None:
+    """
+    Where only the body says whose a document is, an equal row may have another path, so that its hash is not believed.
+    """
+    for statement in ("CREATE TABLE Other AS SELECT Id, Name, JSON FROM Channel", "DROP TABLE Channel"):
+        server.run(statement)
+    server.run("ALTER TABLE Other RENAME TO Channel")
+    channels = server.run("SELECT Id FROM Channel")
+    with State(tmp_path / "rows.sqlite") as state:
+        remember(server, state)
+        _, rendered = changed(server, state)
+
+    assert sorted(rendered) == sorted(("Channel", identity) for (identity,) in channels)
+
+
 def test_an_owner_that_changed_brings_what_it_owns(server: SampleServer, tmp_path: Path) -> None:
     """
     A project that is renamed moves the files of its parts, whose rows are the same.

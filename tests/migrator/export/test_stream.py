@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.documents.layout import Layout
-from migrator.errors import PlaintextFound
+from migrator.errors import PlaintextFound, SecretError
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.read import look_at, read_rows
 from migrator.export.render import Renderer, RenderOptions, Signs
@@ -25,10 +25,11 @@ from migrator.export.spool import Packed, RawHead, Spool
 from migrator.export.stream import HASH, Stream
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Sensitive
+from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import open_stored
 from migrator.sql.rows import Table, body_text, compact, to_body
-from tests.support.servers import CIPHER, SampleServer
+from tests.support.servers import CIPHER, KEY, SampleServer
 from tests.support.values import stored_values
 
 
@@ -47,10 +48,12 @@ class Watched(Spool):
             yield index, head, packed
 
 
-def stream_of(server: SampleServer, spool: Spool, *, history: bool = False) -> Stream:
+def stream_of(server: SampleServer, spool: Spool, *, history: bool = False, key: bytes = KEY) -> Stream:
     looked = look_at(server.address, history=history)
     layout = Layout(read_rows(looked, spool, frozen=history).clashes)
-    renderer = Renderer(RenderOptions(), layout, OpenedSecrets(CIPHER), lambda secret, context: {"$omitted": True})
+    renderer = Renderer(
+        RenderOptions(), layout, OpenedSecrets(MasterKeyCipher(key)), lambda secret, context: {"$omitted": True}
+    )
     return Stream(spool, renderer, HistoryPlaces(layout) if history else None)
 
 
@@ -105,6 +108,60 @@ def test_a_plaintext_is_found_in_a_document_before_its_own(server: SampleServer)
         stream.look_at_all()
         with pytest.raises(PlaintextFound, match="Project Projects-1"):
             list(stream.documents())
+
+
+def test_a_broken_row_gives_its_secrets_away_nowhere(server: SampleServer) -> None:
+    """
+    What opens in a row that is no JSON is searched for in all others.
+    """
+    server.edit("Project", "Projects-1", lambda body: body.update(Description="it is: seldom sealed"))
+    server.run("UPDATE Project SET JSON = ? WHERE Id = 'Projects-3'", f'{{"broken": "{CIPHER.seal("seldom sealed")}')
+    with Spool() as spool:
+        stream = stream_of(server, spool)
+        stream.look_at_all()
+        with pytest.raises(PlaintextFound, match="Project Projects-1"):
+            list(stream.documents())
+
+
+def test_a_key_that_opens_nothing_is_told_before_anything_is_written(server: SampleServer) -> None:
+    """
+    Also where the server's own certificate does not tell: the first document is not yielded.
+    """
+    with Spool() as spool:
+        stream = stream_of(server, spool, key=b"another key, 16b")
+        stream.look_at_all()
+        with pytest.raises(SecretError, match="the master key does not open this database"):
+            next(stream.documents())
+
+
+def test_a_secret_that_was_not_met_is_never_written(server: SampleServer) -> None:
+    """
+    A row that nobody looked at has secrets that no file was searched for: rendering it is a bug that shows.
+    """
+    with Spool() as spool:
+        stream = stream_of(server, spool)
+        position = next(at for at, item in stream.tables() if item.table.name == "Account")
+        _, _, packed = next(stream.spool.rows(position))
+        with pytest.raises(AssertionError, match="was not met"):
+            stream.renderer.render(stream.spool.tables[position].table, Spool.unpack(packed))
+
+
+def test_rows_that_are_never_exported_are_no_documents(server: SampleServer) -> None:
+    """
+    They are not counted, not rendered, and nobody is asked about them.
+    """
+    table = next(item for item in REGISTRY.maps if item.excluded_ids)
+    start = next(iter(table.excluded_ids))
+    server.run(f'INSERT INTO "{table.table}" (Id, JSON) VALUES (?, ?)', f"{start}-more", "{}")
+    asked: list[str] = []
+    with Spool() as spool:
+        stream = stream_of(server, spool)
+        position = next(at for at, item in stream.tables() if item.table.map is table)
+        documents, chosen = stream.look(position, lambda head, packed: asked.append(head[0]) or bytes(HASH))
+        rendered = [document.identity.id for document in stream.documents()]
+
+    assert documents == chosen == len(asked) == len(rendered)
+    assert not any(one.lower().startswith(start) for one in (*asked, *rendered))
 
 
 def test_the_collector_is_what_it_was_afterwards(server: SampleServer, tmp_path: Path) -> None:
