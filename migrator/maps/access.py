@@ -4,7 +4,7 @@ Who may do what, and the server's own settings: users, roles, teams, keys, confi
 
 from __future__ import annotations
 
-from migrator.maps.document_map import Column, DocumentMap, Meaning, Reference, Role, Sensitive, Volatile
+from migrator.maps.document_map import Column, DocumentMap, Meaning, Merge, Reference, Role, Sensitive, Volatile
 from migrator.maps.membership import Membership
 from migrator.maps.shared import FLAG, GUID, IDS, INSTANT
 from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS
@@ -38,6 +38,7 @@ ACCESS_MAPS = (
         sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
         fixed_ids=("userroles-*",),
         columns={},
+        merge=Merge(("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"), fixed_only=True),
         import_order=20,
         plural="user roles",
     ),
@@ -89,6 +90,8 @@ ACCESS_MAPS = (
             "TenantTags",
         ),
         fixed_ids=("teams-administrators", "teams-everyone", "teams-managers", "teams-spacemanagers-*"),
+        merge=Merge(united=("MemberUserIds",)),
+        server_wide=True,
         import_order=300,
         plural="teams",
     ),
@@ -111,6 +114,8 @@ ACCESS_MAPS = (
         sets=("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds"),
         match_key=("TeamId", "UserRoleId"),
         repeats=True,
+        kept_with={"TeamId": "the roles of a built-in team are the target's own"},
+        told_apart_by=("ProjectIds/*", "ProjectGroupIds/*", "EnvironmentIds/*", "TenantIds/*"),
         import_order=310,
         plural="scoped user roles",
     ),
@@ -163,6 +168,7 @@ ACCESS_MAPS = (
         },
         # Up to 3.8 of the original tool it stood among the users' certificates.
         ids_anywhere=(SERVER_CERTIFICATE,),
+        own=("InstallationId",),
         plural="server settings",
     ),
     DocumentMap(

@@ -108,6 +108,8 @@ class Reference:
     """
     named: str = ""
     """Why a mention here does not bring the document along in a partial export; empty: it does."""
+    quiet: bool = False
+    """Nobody needs to hear of it where it is dropped: the server puts it there by itself."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -190,6 +192,20 @@ class TextRule:
 
     path: str
     kind: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """
+    What an import that overwrites leaves of the target's document; without it the tree's takes its place.
+
+    ``united`` are lists that become those of both sides. ``unseen`` are places of references (path patterns): the ids
+    of documents that the tree does not hold stay. ``fixed_only``: only where every server has the document.
+    """
+
+    united: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    fixed_only: bool = False
 
 
 LAST = 1000
@@ -310,6 +326,29 @@ class DocumentMap:
     """How people call it by its owner, as ``Variables of {}``."""
     prominence: int = 0
     """What is told of first where there is room for little: the higher number."""
+
+    merge: Merge | None = None
+    """How it merges, beside its ``variables``, which do so by name and scope."""
+    own: tuple[str, ...] = ()
+    """Properties that belong to one installation; an import neither brings nor changes them."""
+    kept_where_empty: tuple[str, ...] = ()
+    """Properties that stay the target's where the tree has no value for them."""
+    kept_with: Mapping[str, str] = field(default_factory=dict)
+    """References: where the target's leads to a document that every server has, its row stays; each with the reason."""
+    fresh: Mapping[str, object] = field(default_factory=dict)
+    """What a new row starts with, whatever its source says."""
+    empty: Mapping[str, object] = field(default_factory=dict)
+    """What is made where its owner's file comes without it, since no server has the one without the other."""
+    counter: str = ""
+    """The property that counts saves."""
+    version_of: str = ""
+    """A reference to the document that this is an earlier state of, and so of no higher ``Version``."""
+    bears_id_of: str = ""
+    """The type whose id it has for its own."""
+    told_apart_by: tuple[str, ...] = ()
+    """What tells documents of one key apart, where several may have it."""
+    server_wide: bool = False
+    """It may belong to the whole server although it names a space."""
 
     @property
     def type(self) -> str:

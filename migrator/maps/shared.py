@@ -16,6 +16,9 @@ GUID = Column.GUID
 CLONED = "where it was cloned from does not matter any more"
 """Why the origin of a copy does not come along with it."""
 
+LOGO = ("LogoAttachmentKey",)
+"""The name of a file that stands beside one installation's database."""
+
 ENVIRONMENTS = Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.RESTRICTION)
 TENANTS = Reference("TenantIds/*", "Tenant", Meaning.RESTRICTION)
 TENANT_TAGS = Reference("TenantTags/*", "Tag", Meaning.RESTRICTION)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from migrator.documents.document import Body
 from migrator.maps import REGISTRY
 from migrator.maps.columns_2018 import COLUMNS
+from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.maps.natural_keys import key_of, owner_of
 from migrator.maps.parts import TAKEN_HISTORY
 from migrator.plan.context import is_history
@@ -19,7 +20,6 @@ from migrator.tree.values import Problem, Tree, TreeDocument
 from migrator.wording import counted
 
 _DEFAULTS: tuple[object, ...] = (None, False, 0, "", [])
-_SERVER_WIDE = ("Space", "Team")
 
 Found = tuple[list[Problem], list[Problem], list[ReportedWarning]]
 
@@ -124,7 +124,7 @@ def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
             place = f"{document_map.type}.{name}"
             if document.body.get(name) in _DEFAULTS or place in absent or target.has_column(document_map.type, name):
                 continue
-            if name == "SpaceId" and (document.space is None or document_map.type in _SERVER_WIDE):
+            if name == "SpaceId" and (document.space is None or document_map.server_wide):
                 continue
             absent.add(place)
             yield Problem(document.file, name, f"the target has no column {place}: it is of an older version")
@@ -136,25 +136,24 @@ def companions(tree: Tree, created: Iterable[TreeDocument], warnings: list[Repor
 
     No server has an owner without them; one that names none (its process is in git) gets none.
     """
-    there = {(item.origin, item.map.type, item.id.lower()) for item in tree.documents}
+    held = {(item.origin, item.map.type, item.id.lower()) for item in tree.documents}
     for document in created:
-        for name, type_, body in _PARTS:
-            identity = document.body.get(name)
-            if document.map.type not in _OWNERS or not isinstance(identity, str) or not identity:
+        for reference in document.map.references:
+            part = REGISTRY[reference.targets[0]]
+            identity = document.body.get(reference.path)
+            if not part.empty or not isinstance(identity, str) or not identity:
                 continue
-            if (document.origin, type_, identity.lower()) not in there:
-                warnings.append(
-                    ReportedWarning(document.id, name, f"{identity} is not in the tree; an empty one was made")
-                )
-                full: Body = {"Id": identity, "OwnerId": document.id} | body
-                if type_ == "RunbookProcess":
-                    full["ProjectId"] = document.body.get("ProjectId")
-                yield TreeDocument(REGISTRY[type_], identity, full, document.file, document.origin, document.space)
+            if (document.origin, part.type, identity.lower()) not in held:
+                message = f"{identity} is not in the tree; an empty one was made"
+                warnings.append(ReportedWarning(document.id, reference.path, message))
+                body = _owners(part, document) | {"Id": identity} | dict(part.empty)
+                yield TreeDocument(part, identity, body, document.file, document.origin, document.space)
 
 
-_OWNERS = ("Project", "LibraryVariableSet", "Runbook")
-_PARTS: tuple[tuple[str, str, Body], ...] = (
-    ("VariableSetId", "VariableSet", {"Variables": []}),
-    ("DeploymentProcessId", "DeploymentProcess", {"Steps": []}),
-    ("RunbookProcessId", "RunbookProcess", {"Steps": []}),
-)
+def _owners(part: DocumentMap, owner: TreeDocument) -> Body:
+    """
+    Return the properties by which a part names its owner, and whose that is in turn.
+    """
+    names = [item.path for item in part.references if item.meaning is Meaning.OWNER]
+    shared = {name: owner.body[name] for name in names if name in owner.body}
+    return shared | {part.derived_from: owner.id}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from migrator.documents.references import Controls, is_tag_id
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import TAG, TEMPLATE, DocumentMap, Kind
-from migrator.maps.natural_keys import DERIVED, fold, key_of
+from migrator.maps.document_map import ANY, TAG, TEMPLATE, DocumentMap, Kind
+from migrator.maps.natural_keys import fold, key_of
 from migrator.plan.ids import IdMap, Marks
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
@@ -35,7 +35,8 @@ class Context:
     with_spaces: bool = False
     actions: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
     """By origin and project: the target's id of each action, ``None`` where the target's process has none like it."""
-    runbook_projects: dict[tuple[str, str], str] = field(default_factory=dict)
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By origin and lower-case id: the owner of a document that owns others in turn, as a runbook's project."""
     names: dict[str, str] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str], Mapping[str, object] | None] = field(default_factory=dict)
     """By origin, type and lower-case id: what partial exports left out, with the properties it is found by."""
@@ -46,7 +47,7 @@ class Context:
         """
         Return what a document's id is on the target, ``None`` where neither tree nor construction says.
         """
-        if types == ("*",):
+        if types == (ANY,):
             types = _TYPES
         if types == (TAG,):
             return self.tag(origin, source)
@@ -75,10 +76,11 @@ class Context:
         return self.actions.get((origin, project.lower()), {}).get(source.lower(), source)
 
     def _derived(self, origin: str, types: Sequence[str], source: str) -> str | None:
-        for type_ in types:
-            prefix = REGISTRY[type_].id_prefix if type_ in DERIVED else ""
-            if prefix and source.lower().startswith(prefix.lower()):
-                owner = self.ids.find(origin, ("Project", "LibraryVariableSet", "Runbook"), source[len(prefix) :])
+        for document_map in (REGISTRY[type_] for type_ in types):
+            prefix = document_map.id_prefix
+            if document_map.derived_from and source.lower().startswith(prefix.lower()):
+                owners = document_map.targets_at(document_map.derived_from)
+                owner = self.ids.find(origin, owners, source[len(prefix) :])
                 if owner:
                     return source[: len(prefix)] + owner[1]
         return None
@@ -109,7 +111,7 @@ class Context:
             return None
         values: list[object] = []
         for name in names:
-            types = next((r.targets for r in REGISTRY[type_].references if r.path == name), None)
+            types = REGISTRY[type_].targets_at(name)
             value = key.get(name)
             values.append(self.resolve(origin, types, value) if types and isinstance(value, str) else value)
         if None in values:
@@ -152,9 +154,8 @@ def make_context(tree: Tree, target: TargetView) -> Context:
     context = Context(target)
     for document in tree.documents:
         context.of(document.origin).add(document.map, document.id, document.body)
-        if document.map.type == "Runbook":
-            project = str(document.body.get("ProjectId") or "")
-            context.runbook_projects[document.origin, document.id.lower()] = project.lower()
+        if document.map.owner and document.map.owner_rank is not None:
+            context.owners[document.origin, document.id.lower()] = str(document.body.get(document.map.owner) or "")
     for origin, types in tree.left_out:
         for type_, ids in types.items():
             for identity, key in ids.items():

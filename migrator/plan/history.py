@@ -10,36 +10,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from migrator.documents.document import Body, by_number
-from migrator.documents.instants import same_instant
+from migrator.documents.document import by_number
 from migrator.documents.references import Slot
 from migrator.documents.stored import Found
-from migrator.maps.document_map import Meaning
-from migrator.maps.natural_keys import fold
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import DocumentMap, Meaning
+from migrator.maps.natural_keys import fold, key_of, may_repeat, rank
+from migrator.maps.parts import TAKEN_HISTORY
 from migrator.plan.context import Context, is_history
 from migrator.plan.ids import impossible
 from migrator.plan.match import Match, Matcher
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
-INDEXES = ("DeploymentHistory", "DeploymentRelatedMachine")
-"""Tables that index deployments: their rows come and go with these."""
-TIMES = {"ServerTask": ("QueueTime", "StartTime", "CompletedTime"), "Deployment": ("Created",)}
-KEYS = {
-    "Release": ("ProjectId", "Version"),
-    "ServerTask": ("Description", "ProjectId", "EnvironmentId"),
-    "Deployment": ("ReleaseId", "EnvironmentId", "TenantId"),
-}
-_SNAPSHOTS = frozenset(("VariableSet", "DeploymentProcess", "RunbookProcess"))
-_ORDER = (*sorted(_SNAPSHOTS), *KEYS)
+_TAKEN = tuple(sorted((item for item in REGISTRY.maps if item.snapshot_file or item.taken), key=lambda m: rank(m.type)))
+_OWNERS = {part.type: (item.type, part.column) for item in REGISTRY.maps for part in item.parts}
+
+
+def is_index(document_map: DocumentMap) -> bool:
+    """
+    Return whether a type's rows index other history: they have no ids but the database's, and come and go with it.
+    """
+    return document_map.taken and not document_map.id_prefix
 
 
 def is_imported(document: TreeDocument, target: TargetView) -> bool:
     """
     Return whether a document of history is one that an import takes.
     """
-    kind = document.map.type
-    return is_history(document.map, document.body) and kind in (*_ORDER, *INDEXES) and target.has(kind)
+    return (
+        is_history(document.map, document.body) and document.map.type in TAKEN_HISTORY and target.has(document.map.type)
+    )
 
 
 def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
@@ -48,16 +49,21 @@ def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
     """
     wanted = [item for item in tree.documents if item.id and is_imported(item, matcher.context.target)]
     matches: list[Match] = []
-    for kind in _ORDER:
-        some = sorted((item for item in wanted if item.map.type == kind), key=lambda item: by_number(item.id))
-        found = list(_frozen(matcher, some) if kind in _SNAPSHOTS else _by_key(matcher, some))
-        for match in found:
-            matcher.context.ids.put(match.document.origin, kind, match.document.id, match.target_id)
-        matches.extend(found)
-    fresh = {m.document.id.lower() for m in matches if m.document.map.type == "Deployment" and not m.exists}
-    for document in wanted:
-        if document.map.type in INDEXES and str(document.body.get("DeploymentId")).lower() in fresh:
-            matches.append(Match(document, "", False))
+    new: set[tuple[str, str, str]] = set()
+    for document_map in _TAKEN:
+        some = [item for item in wanted if item.map.type == document_map.type]
+        if is_index(document_map):
+            owner, column = _OWNERS[document_map.type]
+            places = [(item, (item.origin, owner, str(item.body.get(column)).lower())) for item in some]
+            matches.extend(Match(item, "", False) for item, place in places if place in new)
+            continue
+        some.sort(key=lambda item: by_number(item.id))
+        for match in list((_frozen if document_map.snapshot_file else _by_key)(matcher, some)):
+            document = match.document
+            matcher.context.ids.put(document.origin, document_map.type, document.id, match.target_id)
+            if not match.exists:
+                new.add((document.origin, document_map.type, document.id.lower()))
+            matches.append(match)
     return matches
 
 
@@ -67,20 +73,21 @@ def _frozen(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
     """
     if not documents:
         return
-    context, kind = matcher.context, documents[0].map.type
-    stored = context.target.documents(kind, [item.id for item in documents])
+    context, document_map = matcher.context, documents[0].map
+    column, owners = document_map.derived_from, document_map.targets_at(document_map.derived_from)
+    stored = context.target.documents(document_map.type, [item.id for item in documents])
     for document in documents:
-        there = stored.get(document.id.lower())
-        owner = str(document.body.get("OwnerId") or "")
-        mapped = context.resolve(document.origin, ("Project", "LibraryVariableSet", "Runbook"), owner)
-        if there is None:
+        same = stored.get(document.id.lower())
+        owner = str(document.body.get(column) or "")
+        mapped = context.resolve(document.origin, owners, owner)
+        if same is None:
             yield Match(document, document.id, False, context.space_of(document))
-        elif mapped and fold(there.body.get("OwnerId")) == fold(mapped):
-            yield Match(document, there.id, True, context.space_of(document))
+        elif mapped and fold(same.body.get(column)) == fold(mapped):
+            yield Match(document, same.id, True, context.space_of(document))
         else:
             # Another owner's copy bears this id; ours gets one that is made of its own owner's.
             tail = document.id.partition(owner)[2] if owner else document.id
-            fresh = f"{document.map.id_prefix}{mapped or owner}{tail}-{len(matcher.new)}"
+            fresh = f"{document_map.id_prefix}{mapped or owner}{tail}-{len(matcher.new)}"
             yield Match(document, fresh, False, context.space_of(document))
 
 
@@ -88,21 +95,23 @@ def _by_key(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
     if not documents:
         return
     context, document_map = matcher.context, documents[0].map
-    names = KEYS[document_map.type]
+    names = key_of(document_map)
     keys = [tuple(_mapped(context, document, name) for name in names) for document in documents]
     known = [key for key in keys if not any(isinstance(part, str) and context.marks.is_in(part) for part in key)]
-    there: dict[tuple[Any, ...], list[Found]] = {}
+    found: dict[tuple[Any, ...], list[Found]] = {}
     for item in context.target.find(document_map.type, names, known):
-        there.setdefault(tuple(fold(part) or None for part in item.key), []).append(item)
-    bodies = context.target.documents(document_map.type, [item.id for some in there.values() for item in some])
+        found.setdefault(tuple(fold(part) or None for part in item.key), []).append(item)
+    bodies = context.target.documents(document_map.type, [item.id for some in found.values() for item in some])
     met: dict[tuple[Any, ...], str] = {}
     for document, key in zip(documents, keys, strict=True):
-        if document_map.type not in TIMES and key in met:
+        if not may_repeat(document_map) and key in met:
             # The database could not hold both either: the second is the first by another id.
             context.ids.put(document.origin, document_map.type, document.id, met[key])
             continue
-        left = there.get(tuple(fold(part) or None for part in key), [])
-        same = next((f for f in left if _times(document.map.type, bodies[f.id.lower()].body) == _of(document)), None)
+        left = found.get(tuple(fold(part) or None for part in key), [])
+        mine = matcher.told_apart(document_map, document.body, document.origin)
+        told = ((item, matcher.told_apart(document_map, bodies[item.id.lower()].body)) for item in left)
+        same = next((item for item, theirs in told if theirs == mine), None)
         if same is not None:
             left.remove(same)
             match = Match(document, same.id, True, context.space_of(document))
@@ -112,17 +121,8 @@ def _by_key(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
         yield match
 
 
-def _of(document: TreeDocument) -> tuple[Any, ...]:
-    return _times(document.map.type, document.body)
-
-
-def _times(kind: str, body: Body) -> tuple[Any, ...]:
-    return tuple(same_instant(body.get(name)) for name in TIMES.get(kind, ()))
-
-
 def _mapped(context: Context, document: TreeDocument, name: str) -> Any:
-    value = document.body.get(name)
-    types = next((r.targets for r in document.map.references if r.path == name), None)
+    value, types = document.body.get(name), document.map.targets_at(name)
     if types and isinstance(value, str) and value:
         return context.resolve(document.origin, types, value) or impossible(types[0])
     return value or None
@@ -133,7 +133,7 @@ def tolerated(slot: Slot, new: Sequence[str | None]) -> list[str | None]:
     Return the ids of a place in a document of history: a list loses those that are gone, one id becomes impossible.
     """
     targets = slot.reference.targets
-    if _SNAPSHOTS & set(targets):
+    if any(REGISTRY[type_].snapshot_file for type_ in targets):
         return [target or text for text, target in zip(slot.ids, new, strict=True)]
     many = slot.reference.path.endswith(("/*", "/~"))
     if many and (slot.reference.meaning is Meaning.LINK or any(target is not None for target in new)):

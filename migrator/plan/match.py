@@ -17,8 +17,8 @@ from migrator.documents.instants import same_instant
 from migrator.documents.layout import safe_name
 from migrator.documents.references import is_tag_id
 from migrator.documents.stored import Found
-from migrator.maps.document_map import TAG, TEMPLATE, DocumentMap
-from migrator.maps.natural_keys import DERIVED, fold, key_of, may_repeat, owner_of, rank
+from migrator.maps.document_map import TAG, TEMPLATE, DocumentMap, Role
+from migrator.maps.natural_keys import fold, key_of, may_repeat, owner_of, rank
 from migrator.plan.context import Context
 from migrator.tree.values import TreeDocument
 
@@ -82,10 +82,12 @@ class Matcher:
 
     def _match_type(self, documents: list[TreeDocument]) -> Iterator[Match]:
         document_map = documents[0].map
-        if document_map.type in DERIVED:
+        if document_map.derived_from:
             yield from self._by_owner(document_map, documents)
-        elif document_map.type == "DashboardConfiguration":
-            yield from self._by_wanted(document_map, [(d, self._user(d)) for d in documents])
+        elif document_map.bears_id_of:
+            types = (document_map.bears_id_of,)
+            pairs = [(d, self.context.resolve(d.origin, types, d.id)) for d in documents]
+            yield from self._by_wanted(document_map, pairs)
         elif key_of(document_map) == _BY_ID:
             yield from self._by_wanted(document_map, [(d, d.id) for d in documents])
         else:
@@ -97,14 +99,11 @@ class Matcher:
             handled = {id(d) for d in known}
             yield from self._by_key(document_map, [d for d in documents if id(d) not in handled])
 
-    def _user(self, document: TreeDocument) -> str | None:
-        return self.context.resolve(document.origin, ("User",), document.id)
-
     def _by_owner(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
         pairs: list[tuple[TreeDocument, str | None]] = []
         for document in documents:
             owner = owner_of(document_map, document.id, document.body) or ""
-            types = ("Runbook",) if document_map.type == "RunbookProcess" else ("Project", "LibraryVariableSet")
+            types = document_map.targets_at(document_map.derived_from)
             target = self.context.resolve(document.origin, types, owner)
             prefix = document.id[: -len(owner)] if document.id.lower().endswith(owner.lower()) and owner else ""
             pairs.append((document, f"{prefix or document_map.id_prefix}{target}" if target else None))
@@ -139,12 +138,12 @@ class Matcher:
         found = self._candidates(document_map, written)
         strangers = _strangers(written, found)
         for place, some in groups.items():
-            there = found.get((fold(place[0]), *place[1:]), [])
-            if strangers and not there and (like := self._like(document_map, place, written[place], strangers)):
+            same = found.get((fold(place[0]), *place[1:]), [])
+            if strangers and not same and (like := self._like(document_map, place, written[place], strangers)):
                 trouble = f"the target's collation takes it for {like}; rename one of them"
                 yield from (Match(document, "", False, place[0], trouble) for document in some)
             else:
-                yield from self._pair(document_map, some, there, place[0])
+                yield from self._pair(document_map, some, same, place[0])
 
     def _key(self, document: TreeDocument) -> tuple[tuple[Any, ...], str]:
         """
@@ -153,14 +152,14 @@ class Matcher:
         parts: list[Any] = []
         for name in key_of(document.map):
             value = document.body.get(name)
-            types = next((r.targets for r in document.map.references if r.path == name), None)
+            types, typed_by = document.map.targets_at(name), document.map.typed_by
             if types and isinstance(value, str) and value:
                 target = self.context.resolve(document.origin, types, value)
                 if target is None:
                     return (), value
                 value = target
-            elif document.map.type == "TenantVariable" and name == "VariableTemplateId":
-                value = self.context.template(document.origin, str(document.body.get("OwnerId")), str(value))
+            elif typed_by is not None and name == typed_by.template:
+                value = self.context.template(document.origin, str(document.body.get(typed_by.owner)), str(value))
             parts.append(value if value != "" else None)
         return tuple(parts), ""
 
@@ -206,27 +205,30 @@ class Matcher:
         return next((f"{', '.join(str(part) for part in item.key)} ({item.id})" for item in some), "")
 
     def _pair(
-        self, document_map: DocumentMap, some: list[TreeDocument], there: list[Found], space: str | None
+        self, document_map: DocumentMap, some: list[TreeDocument], same: list[Found], space: str | None
     ) -> Iterator[Match]:
-        if len(there) > 1 and not may_repeat(document_map):
-            exact = [f for f in there if f.key == tuple(some[0].body.get(name) for name in key_of(document_map))]
-            there = exact if len(exact) == 1 else there
-        if len(some) == 1 and len(there) <= 1:
-            yield self._single(some[0], there, space)
+        """
+        Yield the matches of documents of one key with those of the target that have it.
+        """
+        if len(same) > 1 and not may_repeat(document_map):
+            exact = [f for f in same if f.key == tuple(some[0].body.get(name) for name in key_of(document_map))]
+            same = exact if len(exact) == 1 else same
+        if len(some) == 1 and len(same) <= 1:
+            yield self._single(some[0], same, space)
         elif may_repeat(document_map):
-            yield from self._repeated(some, there, space)
-        elif len(there) > 1:
-            names = ", ".join(item.id for item in there)
+            yield from self._repeated(some, same, space)
+        elif len(same) > 1:
+            names = ", ".join(item.id for item in same)
             for document in some:
                 yield Match(document, "", False, space, f"the target has several with this key ({names}); rename them")
         else:
-            first = self._single(some[0], there, space)
+            first = self._single(some[0], same, space)
             for document in some:
                 yield Match(document, first.target_id, first.exists, space)
 
-    def _single(self, document: TreeDocument, there: list[Found], space: str | None) -> Match:
-        if there:
-            return Match(document, there[0].id, True, space)
+    def _single(self, document: TreeDocument, same: list[Found], space: str | None) -> Match:
+        if same:
+            return Match(document, same[0].id, True, space)
         if document.map.is_fixed(document.id):
             return Match(document, document.id, False, space)
         self.new.append(document.map)
@@ -238,39 +240,41 @@ class Matcher:
         """
         return self._single(document, [], space)
 
-    def _repeated(self, some: list[TreeDocument], there: list[Found], space: str | None) -> Iterator[Match]:
+    def _repeated(self, some: list[TreeDocument], same: list[Found], space: str | None) -> Iterator[Match]:
         """
         Pair documents whose key need not be unique: each with one that says the same, the rest are new.
         """
-        stored = self.context.target.documents(some[0].map.type, [item.id for item in there])
-        left = {
-            item.id: self._likeness(stored[item.id.lower()].body, None) for item in there if item.id.lower() in stored
-        }
+        document_map = some[0].map
+        stored = self.context.target.documents(document_map.type, [item.id for item in same])
+        found = [stored[item.id.lower()] for item in same if item.id.lower() in stored]
+        left = {item.id: self.told_apart(document_map, item.body) for item in found}
         for document in some:
-            mine = self._likeness(document.body, document)
-            same = next((identity for identity, other in left.items() if other == mine), None)
-            if same is not None:
-                del left[same]
-                yield Match(document, same, True, space)
+            mine = self.told_apart(document_map, document.body, document.origin)
+            twin = next((identity for identity, other in left.items() if other == mine), None)
+            if twin is not None:
+                del left[twin]
+                yield Match(document, twin, True, space)
             else:
                 yield self._single(document, [], space)
 
-    def _likeness(self, body: Body, document: TreeDocument | None) -> tuple[Any, ...]:
+    def told_apart(self, document_map: DocumentMap, body: Body, origin: str | None = None) -> tuple[Any, ...]:
         """
         Return what tells documents of one key apart: a certificate's dates, the lists a role is limited to.
-        """
-        if "TeamId" not in body:
-            return tuple(same_instant(fold(body.get(name))) for name in ("NotAfter", "Subject", "Archived"))
-        return tuple(
-            tuple(sorted(fold(self._mapped(document, path, item)) for item in body.get(path) or []))
-            for path in ("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds")
-        )
 
-    def _mapped(self, document: TreeDocument | None, path: str, item: Any) -> Any:
-        if document is None or not isinstance(item, str):
-            return item
-        types = next(r.targets for r in document.map.references if r.path == f"{path}/*")
-        return self.context.resolve(document.origin, types, item) or item
+        Ids of a tree, which has an *origin*, are as they are on the target.
+        """
+        return tuple(self._told_at(document_map, body, pattern, origin) for pattern in document_map.told_apart_by)
+
+    def _told_at(self, document_map: DocumentMap, body: Body, pattern: str, origin: str | None) -> Any:
+        if not pattern.endswith("/*"):
+            return same_instant(fold(body.get(pattern)))
+        items = body.get(pattern[:-2])
+        types = document_map.targets_at(pattern)
+        known = [
+            self.context.resolve(origin, types, item) or item if origin is not None and isinstance(item, str) else item
+            for item in (items if isinstance(items, list) else [])
+        ]
+        return sorted((fold(item) for item in known), key=repr)
 
     def _learn(self, matches: list[Match]) -> None:
         context = self.context
@@ -282,37 +286,40 @@ class Matcher:
             name = document.body.get(document.map.name_property)
             if isinstance(name, str) and name:
                 context.names[match.target_id.lower()] = name
-            if document.map.type == "Space":
+            if document.map.role is Role.SPACE:
                 folder = document.file.split("/")[1] if document.file.startswith("Spaces/") else str(name)
                 for text in (folder, str(name)):
                     context.spaces[document.origin, fold(text)] = match.target_id
-        if matches and matches[0].document.map.type in ("TagSet", "Project", "LibraryVariableSet"):
-            self._learn_parts(matches)
+        for part in (TAG, TEMPLATE):
+            if matches and part in matches[0].document.map.holds:
+                self._learn_parts(matches, part)
 
-    def _learn_parts(self, matches: list[Match]) -> None:
+    def _learn_parts(self, matches: list[Match], part: str) -> None:
         """
         Map the ids of tags and variable templates, which are parts of their documents, by name.
         """
-        kind = matches[0].document.map.type
-        pattern, part = ("Tags/*", TAG) if kind == "TagSet" else ("Templates/*", TEMPLATE)
+        document_map = matches[0].document.map
+        pattern = document_map.holds[part]
         with_parts = [m for m in matches if m.target_id and places(m.document.body, pattern)]
-        stored = self.context.target.documents(kind, [m.target_id for m in with_parts if m.exists])
+        stored = self.context.target.documents(document_map.type, [m.target_id for m in with_parts if m.exists])
         for match in with_parts:
-            there = stored.get(match.target_id.lower())
-            known = {fold(p.value.get("Name")): p.value.get("Id") for p in _named(there.body if there else {}, pattern)}
+            target = stored.get(match.target_id.lower())
+            known = {
+                fold(p.value.get("Name")): p.value.get("Id") for p in _named(target.body if target else {}, pattern)
+            }
             taken = {str(value).rpartition("/")[2].lower() for value in known.values()}
             for place in _named(match.document.body, pattern):
                 source, name = str(place.value.get("Id") or ""), place.value.get("Name")
-                target = known.get(fold(name))
+                identity = known.get(fold(name))
                 if part == TAG:
-                    target = target or _new_tag(match.target_id, source, taken)
-                    self.context.ids.put(match.document.origin, TAG, source, target)
+                    identity = identity or _new_tag(match.target_id, source, taken)
                     canonical = f"{match.document.body.get('Name')}/{name}"
-                    self.context.names[target.lower()] = canonical
+                    self.context.ids.put(match.document.origin, TAG, source, identity)
+                    self.context.names[identity.lower()] = canonical
                     self.context.ids.see(TAG, canonical)
                 elif source:
                     key = f"{match.document.id}/{source}"
-                    self.context.ids.put(match.document.origin, TEMPLATE, key, target or source)
+                    self.context.ids.put(match.document.origin, TEMPLATE, key, identity or source)
 
 
 def _strangers(written: Iterable[tuple[Any, ...]], found: Mapping[tuple[Any, ...], list[Found]]) -> dict[str, Found]:

@@ -1,13 +1,13 @@
 """
 What a document's row would hold after an import: the incoming document, with what is the target's own. Pure.
 
-Overwrite is whole-document. Variable sets, teams, tenants' connections and built-in roles merge; what changes by
-itself, what belongs to one installation and what the tree cannot see stays the target's.
+Overwrite is whole-document, but for types whose map says how they merge; what changes by itself, what belongs to one
+installation and what the tree cannot see stays the target's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from migrator.documents.document import Body, places
@@ -21,24 +21,15 @@ from migrator.plan.rewrite import Rewritten
 IsImage = Callable[[str, str], bool]
 """Whether a document of the target (type, id) has a counterpart in the tree."""
 
-MERGING = frozenset(("VariableSet", "Team", "Tenant", "UserRole"))
-_COUNTED = frozenset(("VariableSet", "DeploymentProcess", "RunbookProcess", "DeploymentSettings"))
-_OWN = {
-    "Configuration": ("InstallationId",),
-    "Project": ("LogoAttachmentKey",),
-    "Tenant": ("LogoAttachmentKey",),
-    "ActionTemplate": ("LogoAttachmentKey",),
-    "ActionTemplateVersion": ("LogoAttachmentKey",),
-    "CommunityActionTemplate": ("LogoAttachmentKey",),
-}
-"""What belongs to one installation: its identity, and the names of files that stand beside its database."""
-_FRESH: dict[str, Body] = {
-    "VariableSet": {"IsFrozen": False, "Version": 1},
-    "DeploymentProcess": {"IsFrozen": False, "Version": 1, "LastSnapshotId": None},
-    "RunbookProcess": {"IsFrozen": False, "Version": 1, "LastSnapshotId": None},
-    "DeploymentSettings": {"Version": 1},
-    "Project": {"AutoDeployReleaseOverrides": []},
-}
+
+def merges(document_map: DocumentMap, document_id: str) -> bool:
+    """
+    Return whether a document of the target keeps something of its own in an import that overwrites.
+    """
+    merge = document_map.merge
+    return bool(document_map.variables) or (
+        merge is not None and (not merge.fixed_only or document_map.is_fixed(document_id))
+    )
 
 
 def incoming(document_map: DocumentMap, body: Body) -> Body:
@@ -46,28 +37,25 @@ def incoming(document_map: DocumentMap, body: Body) -> Body:
     Return a rewritten body without what no import carries: what changes by itself or belongs to one installation.
     """
     plain: Body = clone(body)
-    _strip(document_map, plain)
-    if document_map.type == "VariableSet" and isinstance(plain.get("Variables"), list):
-        plain["Variables"] = _without_doubles(plain["Variables"])
-    return plain
-
-
-def _strip(document_map: DocumentMap, body: Body) -> None:
-    frozen = body.get("IsFrozen") is True
+    frozen = plain.get("IsFrozen") is True
     for rule in document_map.volatile:
-        if frozen and rule.path in ("IsFrozen", "Version"):
+        if frozen and rule.path in ("IsFrozen", document_map.counter):
             continue
-        for place in places(body, rule.path):
+        for place in places(plain, rule.path):
             place.container.pop(place.key, None)
-    for name in _OWN.get(document_map.type, ()):
-        body.pop(name, None)
+    for name in document_map.own:
+        plain.pop(name, None)
+    name = _list_of(document_map.variables)
+    if name and isinstance(plain.get(name), list):
+        plain[name] = _without_doubles(plain[name])
+    return plain
 
 
 def created(document_map: DocumentMap, body: Body, document_id: str) -> Body:
     """
     Return the document of a new row; *body* is an ``incoming`` one.
     """
-    fresh: Body = {} if body.get("IsFrozen") is True else clone(_FRESH.get(document_map.type, {}))
+    fresh: Body = {} if body.get("IsFrozen") is True else clone(dict(document_map.fresh))
     return {"Id": document_id} | {k: v for k, v in body.items() if k != "Id"} | fresh
 
 
@@ -75,149 +63,165 @@ def combined(document_map: DocumentMap, change: Rewritten, body: Body, stored: S
     """
     Return what the row of *stored* would hold; *body* is the ``incoming`` form of *change*.
     """
-    there = stored.body
+    target = stored.body
     result: Body = clone(body)
     result["Id"] = stored.id
     # A column that the file does not name stays as it is; other properties go with the document.
-    result |= {name: there[name] for name in stored.columns if name in there and name not in result}
-    _keep_own(document_map, result, there)
-    _keep_unseen(document_map, change, result, there, is_image)
-    _merge(document_map, change, result, there, is_image)
+    result |= {name: target[name] for name in stored.columns if name in target and name not in result}
+    _keep_own(document_map, result, target)
+    _keep_unseen(document_map, change, result, target, is_image)
+    if merges(document_map, stored.id):
+        _merge(document_map, change, result, target, is_image)
+    for name in document_map.kept_where_empty:
+        if result.get(name) is None:
+            result[name] = target.get(name)
     return result
 
 
-def counted(document_map: DocumentMap, result: Body, there: Body) -> Body:
+def counted(document_map: DocumentMap, result: Body, target: Body) -> Body:
     """
     Return a changed document with its save counter one higher than the target's.
     """
-    if document_map.type not in _COUNTED or not isinstance(there.get("Version"), int):
-        return result
-    return result | {"Version": there["Version"] + 1}
+    count = target.get(document_map.counter) if document_map.counter else None
+    return result | {document_map.counter: count + 1} if isinstance(count, int) else result
 
 
-def _keep_own(document_map: DocumentMap, result: Body, there: Body) -> None:
-    for name in ("SpaceId", *_OWN.get(document_map.type, ())):
-        if name in there:
-            result[name] = there[name]
+def _keep_own(document_map: DocumentMap, result: Body, target: Body) -> None:
+    for name in ("SpaceId", *document_map.own):
+        if name in target:
+            result[name] = target[name]
     for rule in document_map.volatile:
-        for place in places(there, rule.path):
+        for place in places(target, rule.path):
             container: Any = result
             for part in place.path[:-1]:
                 container = container.get(part) if isinstance(container, dict) else None
             if isinstance(container, dict):
                 container.setdefault(place.path[-1], clone(place.value))
-    if isinstance(there.get("IsDefault"), bool) and document_map.columns.get("IsDefault") is Column.FLAG:
+    if isinstance(target.get("IsDefault"), bool) and document_map.columns.get("IsDefault") is Column.FLAG:
         # Exactly one is the default; which one that is, is the target's own choice.
-        result["IsDefault"] = there["IsDefault"]
+        result["IsDefault"] = target["IsDefault"]
 
 
-def _keep_unseen(document_map: DocumentMap, change: Rewritten, result: Body, there: Body, is_image: IsImage) -> None:
+def _keep_unseen(document_map: DocumentMap, change: Rewritten, result: Body, target: Body, is_image: IsImage) -> None:
     """
-    Where a list lost what the tree does not hold, keep what the target has there and the tree cannot see.
+    Where a place lost what the tree does not hold, keep what the target has there and the tree cannot see.
     """
     for reference in document_map.references:
-        if reference.meaning is Meaning.LINK and reference.path.split("/")[-1] not in ("*", "~"):
-            _keep_link(reference, change, result, there, is_image)
-        if reference.meaning is Meaning.SCOPE or not reference.path.endswith("/*"):
+        if reference.path.endswith("/*"):
+            if reference.meaning is not Meaning.SCOPE:
+                _keep_items(reference, change, result, target, is_image)
+        elif reference.meaning is Meaning.LINK and not reference.path.endswith("/~"):
+            _keep_link(reference, change, result, target, is_image)
+
+
+def _keep_items(reference: Reference, change: Rewritten, result: Body, target: Body, is_image: IsImage) -> None:
+    lists = {place.path: place for place in places(result, _list_of(reference.path)) if isinstance(place.value, list)}
+    for holder in places(target, _list_of(reference.path)):
+        if holder.path not in change.narrowed or holder.path not in lists or not isinstance(holder.value, list):
             continue
-        for holder in places(there, reference.path[:-2]):
-            if holder.path not in change.narrowed or not isinstance(holder.value, list):
-                continue
-            unseen = [
-                item
-                for item in holder.value
-                if isinstance(item, str)
-                and not is_impossible(item)
-                and not any(is_image(kind, item) for kind in reference.targets)
-            ]
-            for place in places(result, reference.path[:-2]):
-                if place.path == holder.path and unseen and isinstance(place.value, list):
-                    kept = [item for item in place.value if not (isinstance(item, str) and is_impossible(item))]
-                    place.container[place.key] = [*kept, *(item for item in unseen if item not in kept)]
+        place = lists[holder.path]
+        unseen = [item for item in holder.value if _is_unseen(reference, item, is_image) and not is_impossible(item)]
+        if unseen:
+            kept = [item for item in place.value if not (isinstance(item, str) and is_impossible(item))]
+            place.container[place.key] = [*kept, *(item for item in unseen if item not in kept)]
 
 
-def _keep_link(reference: Reference, change: Rewritten, result: Body, there: Body, is_image: IsImage) -> None:
-    theirs = {place.path: place.value for place in places(there, reference.path)}
+def _keep_link(reference: Reference, change: Rewritten, result: Body, target: Body, is_image: IsImage) -> None:
+    own = {place.path: place.value for place in places(target, reference.path)}
     for place in places(result, reference.path):
-        own = theirs.get(place.path)
-        if place.path not in change.narrowed or not isinstance(own, str):
-            continue
-        if not any(is_image(kind, own) for kind in reference.targets):
-            place.container[place.key] = own
+        if place.path in change.narrowed and _is_unseen(reference, own.get(place.path), is_image):
+            place.container[place.key] = own[place.path]
 
 
-def _merge(document_map: DocumentMap, change: Rewritten, result: Body, there: Body, is_image: IsImage) -> None:
-    kind = document_map.type
-    if kind == "Team":
-        _unite(result, there, "MemberUserIds")
-    elif kind == "UserRole" and document_map.is_fixed(str(there.get("Id"))):
-        for name in ("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"):
-            _unite(result, there, name)
-    elif kind == "Tenant":
-        _merge_connections(result, there, is_image)
-    elif kind == "VariableSet":
-        result["Variables"] = _merged_variables(change, result, there, is_image)
-    elif kind == "Feed" and result.get("FeedUri") is None:
-        result["FeedUri"] = there.get("FeedUri")
+def _is_unseen(reference: Reference, identity: Any, is_image: IsImage) -> bool:
+    return isinstance(identity, str) and not any(is_image(kind, identity) for kind in reference.targets)
 
 
-def _unite(result: Body, there: Body, name: str) -> None:
-    if isinstance(there.get(name), list):
+def _merge(document_map: DocumentMap, change: Rewritten, result: Body, target: Body, is_image: IsImage) -> None:
+    if document_map.variables:
+        name = _list_of(document_map.variables)
+        result[name] = _merged_variables(change, result.get(name), target.get(name), is_image)
+    for name in document_map.merge.united if document_map.merge else ():
+        _unite(result, target, name)
+    for path in document_map.merge.unseen if document_map.merge else ():
+        reference = next(item for item in document_map.references if item.path == path)
+        _add_unseen(result, target, reference, is_image)
+
+
+def _list_of(pattern: str) -> str:
+    """
+    Return the place of the list, or the dictionary, whose elements *pattern* names.
+    """
+    return pattern[:-2]
+
+
+def _unite(result: Body, target: Body, name: str) -> None:
+    if isinstance(target.get(name), list):
         mine = result.get(name) if isinstance(result.get(name), list) else []
         known = {fold(item) for item in mine or []}
-        result[name] = [*(mine or []), *(item for item in there[name] if fold(item) not in known)]
+        result[name] = [*(mine or []), *(item for item in target[name] if fold(item) not in known)]
 
 
-def _merge_connections(result: Body, there: Body, is_image: IsImage) -> None:
+def _add_unseen(result: Body, target: Body, reference: Reference, is_image: IsImage) -> None:
     """
-    Keep the target's connections to projects that the tree does not hold.
+    Keep the target's mentions of documents that the tree does not hold, in a list or as a dictionary's keys.
     """
-    mine, theirs = result.get("ProjectEnvironments"), there.get("ProjectEnvironments")
+    name = _list_of(reference.path)
+    mine, theirs = result.get(name), target.get(name)
     if isinstance(theirs, dict):
-        kept = {project: value for project, value in theirs.items() if not is_image("Project", project)}
-        result["ProjectEnvironments"] = (mine if isinstance(mine, dict) else {}) | kept
-    if isinstance(there.get("ProjectIds"), list):
-        own = [item for item in result.get("ProjectIds") or [] if isinstance(item, str)]
-        unseen = [item for item in there["ProjectIds"] if not is_image("Project", item) and item not in own]
-        result["ProjectIds"] = [*own, *unseen]
+        kept = {key: value for key, value in theirs.items() if _is_unseen(reference, key, is_image)}
+        result[name] = (mine if isinstance(mine, dict) else {}) | kept
+    elif isinstance(theirs, list):
+        own = [item for item in mine if isinstance(item, str)] if isinstance(mine, list) else []
+        result[name] = [*own, *(i for i in theirs if _is_unseen(reference, i, is_image) and i not in own)]
 
 
-def _merged_variables(change: Rewritten, result: Body, there: Body, is_image: IsImage) -> list[Any]:
-    mine = _listed(result)
-    left = _listed(there)
+def _merged_variables(change: Rewritten, mine: Any, theirs: Any, is_image: IsImage) -> list[Any]:
+    left = dict(enumerate(theirs if isinstance(theirs, list) else []))
+    named: dict[Any, list[int]] = {}
+    for at, other in left.items():
+        named.setdefault(_called(other), []).append(at)
     merged: list[Any] = []
-    for variable in mine:
-        same = _counterpart(variable, left, change, is_image)
-        if same is None:
-            merged.append(variable)
-        else:
-            left.remove(same)
-            scope = {"Scope": same["Scope"]} if "Scope" in variable and _scope(same) != _scope(variable) else {}
-            merged.append(variable | scope | ({"Id": same["Id"]} if "Id" in same else {}))
-    return [*merged, *left]
+    for variable in mine if isinstance(mine, list) else []:
+        candidates = {at: left[at] for at in named.get(_called(variable), ()) if at in left}
+        same = _counterpart(variable, candidates, change, is_image)
+        merged.append(variable if same is None else _in_place_of(left.pop(same), variable))
+    return [*merged, *left.values()]
 
 
-def _listed(body: Body) -> list[Any]:
-    found = body.get("Variables")
-    return list(found) if isinstance(found, list) else []
+def _called(variable: Any) -> Any:
+    # What is no variable at all is only ever the same as itself.
+    return ("Name", _frozen(_name(variable))) if isinstance(variable, dict) else _frozen(variable)
 
 
-def _counterpart(variable: Any, left: list[Any], change: Rewritten, is_image: IsImage) -> Any:
-    named = [other for other in left if _name(other) == _name(variable)]
-    exact = next((other for other in named if _scope(other) == _scope(variable)), None)
+def _in_place_of(other: Any, variable: Any) -> Any:
+    if not isinstance(variable, dict):
+        return variable
+    scope = {"Scope": other["Scope"]} if "Scope" in variable and _scope(other) != _scope(variable) else {}
+    return variable | scope | ({"Id": other["Id"]} if "Id" in other else {})
+
+
+def _counterpart(variable: Any, named: Mapping[int, Any], change: Rewritten, is_image: IsImage) -> int | None:
+    """
+    Return the place of the variable of the target that this one is, ``None`` if it is new; *named* have its name.
+    """
+    if not isinstance(variable, dict):
+        return next(iter(named), None)
+    scope = _scope(variable)
+    exact = next((at for at, other in named.items() if _scope(other) == scope), None)
     narrowed = _narrowed_scopes(variable, change)
     if exact is not None or not narrowed:
         return exact
-    wider = [other for other in named if _only_unseen_more(_scope(variable), _scope(other), narrowed, is_image)]
+    wider = [at for at, other in named.items() if _only_unseen_more(scope, _scope(other), narrowed, is_image)]
     return wider[0] if len(wider) == 1 else None
 
 
-def _narrowed_scopes(variable: Any, change: Rewritten) -> set[str]:
+def _narrowed_scopes(variable: Body, change: Rewritten) -> set[str]:
     """
     Return the kinds of a variable's scope that lost ids on the way to the target.
     """
-    own = f"[{variable.get('Id')}]" if isinstance(variable, dict) else ""
-    scopes = [path for path in change.narrowed if len(path) == 4 and (path[0], path[2]) == ("Variables", "Scope")]
+    own = f"[{variable.get('Id')}]"
+    scopes = [path for path in change.narrowed if len(path) == 4 and path[2] == "Scope"]
     # Only a variable whose own id is not unique is named by its place in the list, which is no longer known.
     return {kind for _, name, _, kind in scopes if name == own or name.isdigit()}
 
@@ -239,16 +243,16 @@ def _only_unseen_more(
     )
 
 
-def _name(variable: Any) -> Any:
-    return fold(variable.get("Name")) if isinstance(variable, dict) else None
+def _name(variable: Body) -> Any:
+    return fold(variable.get("Name"))
 
 
-def _scope(variable: Any) -> dict[str, frozenset[str]]:
-    scope = variable.get("Scope") if isinstance(variable, dict) else None
+def _scope(variable: Body) -> dict[str, frozenset[str]]:
+    scope = variable.get("Scope")
     if not isinstance(scope, dict):
         return {}
     return {
-        kind: frozenset(fold(v) for v in values)
+        kind: frozenset(fold(item) if isinstance(item, str) else repr(item) for item in values)
         for kind, values in scope.items()
         if isinstance(values, list) and values
     }
@@ -259,8 +263,18 @@ def _without_doubles(variables: list[Any]) -> list[Any]:
     Return the variables, each declaration with the same name, scope and value only once.
     """
     kept: dict[Any, Any] = {}
-    for index, variable in enumerate(variables):
-        scope = tuple(sorted((kind, tuple(sorted(values))) for kind, values in _scope(variable).items()))
-        value = variable.get("Value") if isinstance(variable, dict) else index
-        kept.setdefault((_name(variable), scope, repr(value) if isinstance(value, (dict, list)) else value), variable)
+    for number, variable in enumerate(variables):
+        key: Any = number
+        if isinstance(variable, dict):
+            key = _frozen(_name(variable)), frozenset(_scope(variable).items()), _frozen(variable.get("Value"))
+        kept.setdefault(key, variable)
     return list(kept.values())
+
+
+def _frozen(value: Any) -> Any:
+    """
+    Return what is equal, and can stand in a set, exactly where the JSON is; a secret is as its plaintext.
+    """
+    if isinstance(value, dict):
+        return frozenset((key, _frozen(item)) for key, item in value.items())
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else (type(value), value)

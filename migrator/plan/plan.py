@@ -15,15 +15,15 @@ from typing import Any
 from migrator.documents.document import Body, places
 from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap
+from migrator.maps.document_map import ACTION, TEMPLATE, Column, DocumentMap
 from migrator.maps.natural_keys import fold, rank
 from migrator.plan.bodies import Bodies
 from migrator.plan.checks import check_tree, companions, importable
 from migrator.plan.compare import comparable, differences
 from migrator.plan.context import Context, is_history, make_context
-from migrator.plan.history import INDEXES, match_history
+from migrator.plan.history import is_index, match_history
 from migrator.plan.match import Match, Matcher
-from migrator.plan.merge import MERGING, combined, counted, created, incoming
+from migrator.plan.merge import combined, counted, created, incoming, merges
 from migrator.plan.related import with_edges
 from migrator.plan.rewrite import Note, Rewritten, project_of, rewritten
 from migrator.plan.target_view import TargetView
@@ -32,8 +32,6 @@ from migrator.report import ReportedWarning
 from migrator.tree.values import Problem, Tree, TreeDocument
 
 BATCH = 400
-_FIRST = ("DeploymentProcess", "RunbookProcess")
-_ONE_DEFAULT = frozenset(("MachinePolicy", "WorkerPool", "Space"))
 SLUG, DEFAULT = "Slug", "IsDefault"
 
 
@@ -115,7 +113,7 @@ class _Planner:
             wanted = [slug for m in matches if isinstance(slug := m.document.body.get(SLUG), str) and slug]
             for identity, slug in target.taken(type_, SLUG, wanted):
                 self.slugs.setdefault((type_, fold(slug)), set()).add(identity.lower())
-        if type_ in _ONE_DEFAULT and type_ not in self.defaults:
+        if matches[0].document.map.columns.get(DEFAULT) is Column.FLAG and type_ not in self.defaults:
             self.defaults[type_] = target.first_default(type_, None)
         for match in matches:
             yield match, self._decide(match, known.get(match.target_id.lower()) if match.exists else None)
@@ -165,10 +163,10 @@ class _Planner:
         if not self.overwrite:
             self._keep(document, stored)
             return decision
-        if _is_builtin_role_of_team(document, stored):
-            return replace(decision, reason="the roles of a built-in team are the target's own")
-        merges = document.map.type in MERGING and (document.map.type != "UserRole" or document.map.is_fixed(stored.id))
-        decision = replace(decision, outcome=Outcome.MERGE if merges else Outcome.OVERWRITE, blob=stored.blob)
+        if reason := _kept_with(document.map, stored):
+            return replace(decision, reason=reason)
+        outcome = Outcome.MERGE if merges(document.map, stored.id) else Outcome.OVERWRITE
+        decision = replace(decision, outcome=outcome, blob=stored.blob)
         return self._written(decision, counted(document.map, final, stored.body))
 
     def _called(self, text: str) -> str:
@@ -179,7 +177,7 @@ class _Planner:
         Return a decision with the row that is to be written put aside.
         """
         document_map = decision.document.map
-        if document_map.type in INDEXES:
+        if is_index(document_map):
             # Their rows are numbered by the database, or have no id at all.
             body = {key: value for key, value in body.items() if key != "Id"}
         final = with_edges(document_map, body, self._spelled)
@@ -220,32 +218,37 @@ class _Planner:
         """
         Remember what a kept document means for others: actions of a process go by name, a template by its version.
         """
-        kind = document.map.type
-        if kind in _FIRST:
+        holds = document.map.holds
+        if ACTION in holds:
             project = project_of(self.context, document).lower()
             known = {fold(name): identity for name, identity in _action_names(stored.body)}
             actions = self.context.actions.setdefault((document.origin, project), {})
             actions.update((identity.lower(), known.get(fold(name))) for name, identity in _action_names(document.body))
-        elif kind == "ActionTemplate" and isinstance(stored.body.get("Version"), int):
-            self.kept_versions[stored.id.lower()] = stored.body["Version"]
-        elif kind in ("Project", "LibraryVariableSet"):
-            ids = {str(p.value.get("Id")) for p in places(stored.body, "Templates/*") if isinstance(p.value, dict)}
+        if TEMPLATE in holds:
+            ids = {str(p.value.get("Id")) for p in places(stored.body, holds[TEMPLATE]) if isinstance(p.value, dict)}
             self.kept_templates[document.origin, document.id.lower()] = ids
+        if isinstance(stored.body.get("Version"), int):
+            self.kept_versions[stored.id.lower()] = stored.body["Version"]
 
     def _not_wanted(self, document: TreeDocument) -> str:
         """
         Return why a part of a kept document cannot come along, ``""`` if it can.
         """
-        body, context = document.body, self.context
-        if document.map.type == "ActionTemplateVersion":
-            latest = context.resolve(document.origin, ("ActionTemplate",), str(body.get("LatestActionTemplateId")))
-            kept = self.kept_versions.get((latest or "").lower())
+        body, context, latest, typed_by = document.body, self.context, document.map.version_of, document.map.typed_by
+        if latest:
+            types = document.map.targets_at(latest)
+            kept = self.kept_versions.get(
+                (context.resolve(document.origin, types, str(body.get(latest))) or "").lower()
+            )
             if kept is not None and isinstance(body.get("Version"), int) and body["Version"] > kept:
-                return f"version {body['Version']} is above the target's step template, which is kept at version {kept}"
-        elif document.map.type == "TenantVariable":
-            ids = self.kept_templates.get((document.origin, str(body.get("OwnerId")).lower()))
-            wanted = context.template(document.origin, str(body.get("OwnerId")), str(body.get("VariableTemplateId")))
-            if ids is not None and wanted not in ids:
+                return f"version {body['Version']} is above version {kept}, at which the target's is kept"
+        if typed_by is not None:
+            owner = str(body.get(typed_by.owner))
+            ids = self.kept_templates.get((document.origin, owner.lower()))
+            if (
+                ids is not None
+                and context.template(document.origin, owner, str(body.get(typed_by.template))) not in ids
+            ):
                 return "its variable template is not on the target, whose document is kept"
         return ""
 
@@ -282,15 +285,19 @@ class _Planner:
 
 def _turn(match: Match) -> tuple[int, tuple[int, str]]:
     # Who refers to actions must know first whether the process is kept.
-    type_ = match.document.map.type
-    return (0 if type_ in _FIRST else 1), rank(type_)
+    document_map = match.document.map
+    return (0 if ACTION in document_map.holds else 1), rank(document_map.type)
 
 
-def _is_builtin_role_of_team(document: TreeDocument, stored: Stored) -> bool:
-    if document.map.type != "ScopedUserRole":
-        return False
-    team = next(r for r in document.map.references if r.path == "TeamId")
-    return any(REGISTRY[kind].is_fixed(str(stored.body.get("TeamId") or "")) for kind in team.targets)
+def _kept_with(document_map: DocumentMap, stored: Stored) -> str:
+    """
+    Return why the target's row stays as it is though an import overwrites, ``""`` if it does not.
+    """
+    for path, reason in document_map.kept_with.items():
+        identity = str(stored.body.get(path) or "")
+        if any(REGISTRY[type_].is_fixed(identity) for type_ in document_map.targets_at(path)):
+            return reason
+    return ""
 
 
 def _action_names(body: Body) -> Iterator[tuple[str, str]]:

@@ -15,20 +15,20 @@ from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.maps.projects import SCOPE_TARGETS
 from migrator.plan.values import Final
 
-_RELATED = frozenset(("VariableSet", "DeploymentProcess", "RunbookProcess", "TenantVariable"))
+COLUMN = "RelatedDocumentIds"
 
 
 def with_edges(document_map: DocumentMap, body: Body, spelled: Callable[[str], str]) -> Final:
     """
     Return the row of a document; *spelled* gives an id the form it will have, also where it is not reserved yet.
     """
-    if document_map.type not in _RELATED:
+    if COLUMN not in document_map.columns and document_map.typed_by is None:
         return Final(body)
     related: dict[str, str] = {}
     for identity, targets in _related(document_map, body, spelled):
         related.setdefault(identity, _table(spelled(identity), targets))
-    if document_map.type != "TenantVariable":
-        body = body | {"RelatedDocumentIds": list(related)}
+    if COLUMN in document_map.columns:
+        body = body | {COLUMN: list(related)}
     return Final(body, tuple((identity, table) for identity, table in related.items() if table))
 
 
@@ -38,12 +38,12 @@ def _related(
     """
     Yield each related id with the types it may be of; scope values that are no ids have none.
     """
-    if document_map.type == "TenantVariable":
-        related = body.get("RelatedDocumentId")
-        if isinstance(related, str) and related:
-            yield related, ("Account", "Certificate", "WorkerPool", "Feed", "Project", "Team")
-    elif document_map.type == "VariableSet":
-        for place in places(body, "Variables/*/Scope/*/*"):
+    if document_map.typed_by is not None:
+        identity = body.get(document_map.typed_by.related)
+        if isinstance(identity, str) and identity:
+            yield identity, document_map.targets_at(document_map.typed_by.related)
+    elif document_map.variables:
+        for place in places(body, f"{document_map.variables}/Scope/*/*"):
             if isinstance(place.value, str):
                 yield place.value, SCOPE_TARGETS.get(place.path[-2], ())
     else:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
 from migrator.documents.references import IMPOSSIBLE_GUID, Slot, is_impossible, rewrite
-from migrator.maps.document_map import ACTION, TEMPLATE, Meaning
+from migrator.maps.document_map import ACTION, TAG, TEMPLATE, Meaning
+from migrator.maps.natural_keys import owner_of
 from migrator.plan.context import Context, is_history
 from migrator.plan.history import tolerated
 from migrator.plan.ids import impossible
 from migrator.tree.values import TreeDocument
-
-_QUIET = frozenset(("VariableSetId", "DeploymentProcessId", "SpaceId"))
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
 
     result.body = rewrite(document.map, document.body, decide, context.of(document.origin))
     _rename_parts(context, document, result.body)
-    if document.map.type == "VariableSet" and not is_history(document.map, document.body):
-        _drop_unscoped(result)
+    if document.map.variables and not is_history(document.map, document.body):
+        _drop_unscoped(result, document.map.variables)
     return result
 
 
@@ -75,22 +74,20 @@ def project_of(context: Context, document: TreeDocument) -> str:
     """
     Return the source id of the project whose actions a document speaks of, ``""`` where it has none.
     """
-    if document.map.type == "Project":
-        return document.id
-    if document.map.type in ("RunbookProcess",):
-        owner = document.id.partition("-")[2]
-        return context.runbook_projects.get((document.origin, owner.lower()), "")
-    return str(document.body.get("OwnerId") or document.body.get("ProjectId") or "")
+    document_map = document.map
+    if document_map.derived_from:
+        project = owner_of(document_map, document.id, document.body) or ""
+    else:
+        project = str(document.body.get(document_map.owner) or "") if document_map.owner else document.id
+    return context.owners.get((document.origin, project.lower()), project)
 
 
 def _resolve(context: Context, document: TreeDocument, slot: Slot, text: str, project: str) -> str | None:
     targets = slot.reference.targets
     if targets == (ACTION,):
         return context.action(document.origin, project, text)
-    if targets == (TEMPLATE,):
-        return context.template(document.origin, str(document.body.get("OwnerId")), text)
-    if targets == ("Space",) and slot.path == ("SpaceId",):
-        return text
+    if targets == (TEMPLATE,) and document.map.typed_by is not None:
+        return context.template(document.origin, str(document.body.get(document.map.typed_by.owner)), text)
     if is_impossible(text):
         return text
     found = context.resolve(document.origin, targets, text)
@@ -107,13 +104,13 @@ def _without(document: TreeDocument, slot: Slot, new: list[str | None], result: 
         return [target if target is not None else nothing for target in new]
     result.narrowed.add(slot.path)
     if reference.meaning is Meaning.LINK:
-        if slot.path[-1] not in _QUIET:
+        if not reference.quiet:
             result.warnings.append(Note(path, f"{lost} is neither in the tree nor known on the target; it was dropped"))
         return new
     if any(target is not None for target in new):
         result.warnings.append(Note(path, f"{lost} is neither in the tree nor known on the target; it was dropped"))
         return new
-    if document.map.type != "VariableSet":
+    if reference.meaning is not Meaning.SCOPE:
         result.warnings.append(
             Note(
                 path, f"{lost} is not on the target; so that this does not mean everywhere, it is limited to {nothing}"
@@ -129,7 +126,7 @@ def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewr
     result.narrowed.add(slot.path)
     meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets)
     message = f"{', '.join(absent)} was left out of the export, and the target has no document of its name"
-    if slot.path[-1] not in _QUIET:
+    if not slot.reference.quiet:
         result.warnings.append(Note(spelled(slot.path), message))
     if meaning is Meaning.LINK or (meaning is not Meaning.REQUIRED and any(target is not None for target in new)):
         return new
@@ -139,7 +136,7 @@ def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewr
 
 
 def _stale(slot: Slot, new: Sequence[str | None]) -> list[Note]:
-    if slot.path[-1] in _QUIET:
+    if slot.reference.quiet:
         return []
     lost = ", ".join(text for text, target in zip(slot.ids, new, strict=True) if target is None)
     return [Note(spelled(slot.path), f"{lost} is history that is gone; tolerated")]
@@ -155,31 +152,32 @@ def _rename_parts(context: Context, document: TreeDocument, body: Body) -> None:
     """
     Give tags and variable templates the ids they have on the target.
     """
-    if document.map.type == "TagSet":
-        for place in _own_ids(body, "Tags/*"):
-            target = context.tag(document.origin, place.value["Id"])
-            place.value["Id"] = target or place.value["Id"]
-    elif document.map.type in ("Project", "LibraryVariableSet"):
-        for place in _own_ids(body, "Templates/*"):
-            place.value["Id"] = context.template(document.origin, document.id, place.value["Id"])
+    holds = document.map.holds
+    for place in _own_ids(body, holds[TAG]) if TAG in holds else ():
+        place.value["Id"] = context.tag(document.origin, place.value["Id"]) or place.value["Id"]
+    for place in _own_ids(body, holds[TEMPLATE]) if TEMPLATE in holds else ():
+        place.value["Id"] = context.template(document.origin, document.id, place.value["Id"])
 
 
 def _own_ids(body: Body, pattern: str) -> list[Place]:
     return [p for p in places(body, pattern) if isinstance(p.value, dict) and isinstance(p.value.get("Id"), str)]
 
 
-def _drop_unscoped(result: Rewritten) -> None:
+def _drop_unscoped(result: Rewritten, pattern: str) -> None:
     """
     Drop variables that would lose their last scope; one that keeps another scope stays, limited to nothing.
     """
-    variables = result.body.get("Variables")
+    property_ = pattern.partition("/")[0]
+    variables = result.body.get(property_)
     if not isinstance(variables, list) or not result.narrowed:
         return
     kept = []
     for variable in variables:
-        scope = variable.get("Scope") if isinstance(variable, dict) else None
-        empty = [kind for kind, values in scope.items() if _is_nothing(values)] if isinstance(scope, dict) else []
-        name = variable.get("Name") if isinstance(variable, dict) else ""
+        if not isinstance(variable, dict) or not isinstance(variable.get("Scope"), dict):
+            kept.append(variable)
+            continue
+        name, scope = variable.get("Name"), variable["Scope"]
+        empty = [kind for kind, values in scope.items() if _is_nothing(values)]
         if scope and len(empty) == len([kind for kind, values in scope.items() if values]):
             result.warnings.append(
                 Note(
@@ -196,7 +194,7 @@ def _drop_unscoped(result: Rewritten) -> None:
                 )
             )
         kept.append(variable)
-    result.body["Variables"] = kept
+    result.body[property_] = kept
 
 
 def _is_nothing(values: object) -> bool:

@@ -6,9 +6,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from migrator.documents.stored import Stored
+from migrator.maps import REGISTRY
+from migrator.plan.merge import combined, incoming
+from migrator.plan.rewrite import Rewritten
+from migrator.secrets.sealing import SecretText
 from migrator.tree.values import Tree, TreeDocument
 from tests.support.imports import (
     Server,
@@ -24,6 +32,7 @@ from tests.support.imports import (
     variable,
     variables,
 )
+from tests.support.values import json_values
 
 
 def test_5129_restrictions_the_tree_cannot_see_are_not_narrowed(target: Server) -> None:
@@ -273,3 +282,63 @@ def test_5940_roles_of_built_in_teams_are_the_targets_own(tmp_path: Path) -> Non
 
     assert outcomes(plan) == {"Skipped (no overwrite)": 1}
     assert target.read("ScopedUserRole", "ScopedUserRoles-5")["Note"] == "own"
+
+
+any_variables = st.one_of(
+    json_values(),
+    st.lists(
+        st.one_of(
+            json_values(),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "Id": json_values(),
+                    "Name": st.one_of(st.sampled_from("ab"), json_values()),
+                    "Value": st.one_of(st.builds(SecretText, st.sampled_from("xy")), json_values()),
+                    "Scope": st.dictionaries(st.sampled_from(("Environment", "Role")), json_values()),
+                },
+            ),
+        ),
+        max_size=4,
+    ),
+)
+
+
+@given(mine=any_variables, theirs=any_variables, lost=st.booleans())
+def test_whatever_stands_for_variables_merges(mine: Any, theirs: Any, lost: bool) -> None:
+    """
+    A tree and a database may hold anything where variables should be: merging never fails, and twice is once.
+    """
+    document_map = REGISTRY["VariableSet"]
+    change = Rewritten({}, narrowed={("Variables", "0", "Scope", "Environment")} if lost else set())
+    body = incoming(document_map, {"Id": "v", "Variables": mine})
+
+    once = combined(document_map, change, body, Stored("v", {"Id": "v", "Variables": theirs}, ""), is_no_image)
+    twice = combined(document_map, change, body, Stored("v", once, ""), is_no_image)
+
+    assert once == twice
+
+
+def is_no_image(kind: str, identity: str) -> bool:
+    return False
+
+
+def test_doubles_are_declarations_that_say_the_same() -> None:
+    """
+    Name, scope and value make a double; values that only look alike, as secrets do, are two.
+    """
+    some = [
+        variable("A", "1", Environment=["E"]),
+        variable("a", "1", Environment=["e"]) | {"Id": "other"},
+        variable("A", "1"),
+        variable("A", 1),
+        variable("A", {"SensitiveValue": SecretText("one")}),
+        variable("A", {"SensitiveValue": SecretText("two")}),
+        variable("B", None),
+        variable("B", None, Role=[]),
+        variable("B", "None"),
+    ]
+
+    kept = incoming(REGISTRY["VariableSet"], {"Id": "v", "Variables": some})["Variables"]
+
+    assert kept == [some[number] for number in (0, 2, 3, 4, 5, 6, 8)]
