@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from migrator.apply import reserve_ids, write
 from migrator.errors import OperatorError, UsageError
+from migrator.maps.system import SYSTEM_USER
 from migrator.plan.describe import describe
 from migrator.plan.plan import plan_import
 from migrator.plan.values import ImportOptions, Plan
@@ -190,7 +191,7 @@ def _event(plan: Plan, world: Surroundings) -> dict[str, object]:
         "EnvironmentId": None,
         "TenantId": None,
         "Category": "Imported",
-        "UserId": "users-system",
+        "UserId": SYSTEM_USER,
         "Username": "system",
         "Occurred": world.now().isoformat(timespec="milliseconds"),
         "Message": "Configuration was imported from a directory",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Merge, Reference, Role, Sensitive, Volatile
 from migrator.maps.membership import Membership
 from migrator.maps.shared import FLAG, GUID, IDS, INSTANT
-from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS
+from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS, SYSTEM_USER
 
 _ONE_SERVER = "state of one installation"
 _STORAGE = "storage paths of one installation"
@@ -50,7 +50,7 @@ ACCESS_MAPS = (
         name_property="Username",
         columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID},
         confidential=("PasswordHashed",),
-        fixed_ids=("users-system",),
+        fixed_ids=(SYSTEM_USER,),
         volatile=(
             Volatile("IdentificationToken", "renewed by the server at each change of password"),
             Volatile("SecurityGroupIds", "copied from the directory at each sign-in"),

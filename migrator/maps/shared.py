@@ -28,6 +28,8 @@ RESTRICTION_COLUMNS = {"EnvironmentIds": IDS, "TenantIds": IDS, "TenantTags": ID
 
 TAG_ID = r"^TagSets-\d+/Tags-\d+$"
 """How a tag is named by id; else it is by ``Set/Tag``."""
+NO_TAG = "TagSets-0/Tags-0"
+"""The id of a tag that no server ever has."""
 
 TEMPLATE_PROPERTY = "Octopus.Action.Template.Id"
 """The step template that a step was made from."""

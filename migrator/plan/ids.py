@@ -15,7 +15,9 @@ from secrets import token_hex
 
 from migrator.documents.references import IMPOSSIBLE_GUID
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import TAG
 from migrator.maps.natural_keys import fold
+from migrator.maps.shared import NO_TAG
 
 Source = tuple[str, str]
 """Origin and type."""
@@ -80,8 +82,8 @@ def impossible(type_: str) -> str:
     """
     Return an id of that type that no server ever gives away: a restriction to it is a restriction to nothing.
     """
-    if type_ == "Tag":
-        return "TagSets-0/Tags-0"
+    if type_ == TAG:
+        return NO_TAG
     found = REGISTRY.find(type_)
     return f"{found.id_prefix}0" if found else IMPOSSIBLE_GUID
 

@@ -287,7 +287,8 @@ class Matcher:
             if isinstance(name, str) and name:
                 context.names[match.target_id.lower()] = name
             if document.map.role is Role.SPACE:
-                folder = document.file.split("/")[1] if document.file.startswith("Spaces/") else str(name)
+                below = f"{document.map.folder}/"
+                folder = document.file.split("/")[1] if document.file.startswith(below) else str(name)
                 for text in (folder, str(name)):
                     context.spaces[document.origin, fold(text)] = match.target_id
         for part in (TAG, TEMPLATE):

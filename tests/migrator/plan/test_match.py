@@ -4,6 +4,7 @@ Known defects of importers: matching, uniqueness, merging. The number in a name 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from migrator.secrets.sealing import SecretText
@@ -110,6 +111,42 @@ def test_2334_2271_things_of_the_past_never_collide(target: Server) -> None:
 
     assert plan.counts()["ServerTask"] == {"Created": 2}
     assert plan.counts()["Release"] == {"Created": 1}
+
+
+def deployed(origin: str, name: str) -> list[Any]:
+    """
+    Return a server's only deployment, and the row that says to which machine it went.
+    """
+    some = [
+        *project("Projects-1", name),
+        environment(),
+        doc("Machine", "Machines-1", Name=f"M {name}", EnvironmentIds=["Environments-1"], Roles=[]),
+        doc("Release", "Releases-1", ProjectId="Projects-1", Version="1.0"),
+        doc(
+            "Deployment",
+            "Deployments-1",
+            ProjectId="Projects-1",
+            ReleaseId="Releases-1",
+            EnvironmentId="Environments-1",
+            Name="D",
+            Created="2018-08-01T10:00:00.000+00:00",
+        ),
+        doc("DeploymentRelatedMachine", "1", DeploymentId="Deployments-1", MachineId="Machines-1"),
+    ]
+    return [replace(item, origin=origin, file=f"{origin}{item.file}") for item in some]
+
+
+def test_what_indexes_a_deployment_comes_with_it_alone(target: Server) -> None:
+    """
+    Two servers' Deployments-1 are two: the rows of the one that the target has are not repeated with the other's.
+    """
+    first, second = deployed("a/", "One"), deployed("b/", "Two")
+    target.take(tree(*first))
+
+    target.take(tree(*first, *second))
+
+    rows = target.run("SELECT DeploymentId, MachineId FROM DeploymentRelatedMachine ORDER BY 1")
+    assert rows == [("Deployments-1", "Machines-1"), ("Deployments-2", "Machines-2")]
 
 
 def test_1663_api_key_is_found_by_its_id(target: Server) -> None:
