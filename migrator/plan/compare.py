@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from migrator.documents.canonical_json import Number
 from migrator.documents.document import Body, element_names, places
 from migrator.documents.instants import canonical_guid, same_instant
 from migrator.documents.references import clone
@@ -92,6 +93,8 @@ def _shown(value: Any, name: Callable[[str], str]) -> str | None:
         return SECRET
     if isinstance(value, str):
         return _short(name(value))
+    if isinstance(value, Number):
+        return value.text
     if isinstance(value, list):
         return _short(", ".join(str(_shown(item, name)) for item in value)) if value else "nothing"
     if isinstance(value, dict):

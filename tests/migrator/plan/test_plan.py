@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.documents.canonical_json import Number
 from migrator.documents.stored import Stored
 from migrator.errors import OperatorError
 from migrator.importer import ImportOptions, ImportRefused, apply_import, plan_import
@@ -57,6 +58,16 @@ def test_preview_speaks_in_names_and_says_of_secrets_only_that_they_change(targe
     assert "Updated: 1" in text and "Merged: 1" in text and "Unchanged: 4" in text
     assert "Password: changed" in text and "plain text" not in text
     assert "Environment: Dev" in text and "Environments-1" not in text
+
+
+def test_preview_shows_a_number_as_it_is_written(target: Server) -> None:
+    """
+    Numbers stand in a preview with the digits they have in the file.
+    """
+    target.take(tree(doc("Feed", "feeds-1", Name="F", FeedUri="u", FeedType="x", Wait=Number("1.0"))))
+    changed = tree(doc("Feed", "feeds-1", Name="F", FeedUri="u", FeedType="x", Wait=Number("1.50")))
+
+    assert "Wait: 1.0 -> 1.50" in describe(target.preview(changed, overwrite=True))
 
 
 def test_preview_is_the_plan_that_is_applied(target: Server) -> None:
