@@ -85,7 +85,8 @@ class _Planner:
     """By type and file, for files that are one document: the file that stands for all, "" where they differ."""
     slugs: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     """By type and folded slug: who has it on the target, or is to have it."""
-    defaults: dict[str, str | None] = field(default_factory=dict)
+    defaults: dict[tuple[str, str | None], str | None] = field(default_factory=dict)
+    """By type and space: the document that is the default there, or is to be."""
     kept_versions: dict[str, int] = field(default_factory=dict)
     kept_templates: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     bodies: Bodies = field(init=False)
@@ -113,8 +114,6 @@ class _Planner:
             wanted = [slug for m in matches if isinstance(slug := m.document.body.get(SLUG), str) and slug]
             for identity, slug in target.taken(type_, SLUG, wanted):
                 self.slugs.setdefault((type_, fold(slug)), set()).add(identity.lower())
-        if matches[0].document.map.columns.get(DEFAULT) is Column.FLAG and type_ not in self.defaults:
-            self.defaults[type_] = target.first_default(type_, None)
         for match in matches:
             yield match, self._decide(match, known.get(match.target_id.lower()) if match.exists else None)
 
@@ -136,7 +135,9 @@ class _Planner:
         change = rewritten(self.context, document)
         for note in change.warnings:
             self._warn(document, note)
-        final = self._own_fields(document, self._final(match, change, stored), stored)
+        final = self._with_address(document, self._final(match, change, stored), stored)
+        if stored is None:
+            final = self._one_default(match, final)
         self._report_missing(document, change)
         if stored is None:
             return self._written(Decision(document, Outcome.CREATE, match.target_id, match.space), final)
@@ -181,23 +182,34 @@ class _Planner:
             # Their rows are numbered by the database, or have no id at all.
             body = {key: value for key, value in body.items() if key != "Id"}
         final = with_edges(document_map, body, self._spelled)
-        return replace(decision, final=self.bodies.add([final.body, final.edges]))
+        edges = None if final.edges is None else [list(edge) for edge in final.edges]
+        return replace(decision, final=self.bodies.add([final.body, edges]))
 
     def _spelled(self, text: str) -> str:
         return self.context.marks.settle(text, lambda number: f"{self.new[number].id_prefix}1")
 
-    def _own_fields(self, document: TreeDocument, final: Body, stored: Stored | None) -> Body:
+    def _one_default(self, match: Match, final: Body) -> Body:
         """
-        Return the document with an address nobody else has, and as the default only if there is no other.
+        Return a new document as the default of its type only if its space has no other.
         """
-        final = self._with_address(document, final, stored)
-        default = self.defaults.get(document.map.type)
-        if final.get(DEFAULT) is True and stored is None and default is not None:
-            self._warn(document, Note(DEFAULT, f"the target's default ({default}) stays the default"))
-            return final | {DEFAULT: False}
-        return final
+        document, space, target = match.document, final.get("SpaceId"), self.context.target
+        if final.get(DEFAULT) is not True or document.map.columns.get(DEFAULT) is not Column.FLAG:
+            return final
+        place = document.map.type, space
+        if place not in self.defaults:
+            is_new = isinstance(space, str) and self.context.marks.is_in(space)
+            self.defaults[place] = None if is_new else target.first_default(document.map.type, space)
+        default = self.defaults[place]
+        if default is None:
+            self.defaults[place] = match.target_id
+            return final
+        self._warn(document, Note(DEFAULT, f"the target's default ({self._called(default)}) stays the default"))
+        return final | {DEFAULT: False}
 
     def _with_address(self, document: TreeDocument, final: Body, stored: Stored | None) -> Body:
+        """
+        Return a document with an address that no other one has.
+        """
         wanted, type_ = final.get(SLUG), document.map.type
         if not isinstance(wanted, str) or not wanted:
             return final

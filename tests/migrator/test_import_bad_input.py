@@ -285,7 +285,7 @@ def test_4601_an_import_leaves_no_file_behind(
     target: Server, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Secrets are never written to temporary files: none is made at all.
+    Secrets are never written to temporary files, and no file is left behind.
     """
     place = tmp_path / "temporary"
     place.mkdir()

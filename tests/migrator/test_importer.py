@@ -315,6 +315,31 @@ def test_defaults_stay_the_targets_choice(target: Server) -> None:
     assert any("default" in item.message for item in report.warnings)
 
 
+def test_each_space_has_a_default_of_its_own(tmp_path: Path) -> None:
+    """
+    A default of the target is one of its space: a space that is imported keeps its own, and only one.
+    """
+    target = empty_server(tmp_path, "newer", spaces=True)
+    target.add("Space", "Spaces-1", Name="Default", Slug="default", IsDefault=True)
+    target.add("MachinePolicy", "MachinePolicies-9", Name="House rules", IsDefault=True, SpaceId="Spaces-1")
+    names = {"Default": ["Mine"], "Ops": ["First", "Second"]}
+    policies = [
+        doc("MachinePolicy", f"MachinePolicies-{number}", space=space, Name=name, IsDefault=True)
+        for number, (space, name) in enumerate((space, name) for space, some in names.items() for name in some)
+    ]
+
+    _, report = target.take(tree(doc("Space", "Spaces-7", Name="Ops", Slug="ops", IsDefault=True), *policies))
+
+    assert {item["Name"] for item in target.all("MachinePolicy") if item["IsDefault"]} == {"House rules", "First"}
+    assert [item["Name"] for item in target.all("Space") if item["IsDefault"]] == ["Default"]
+    told = [item.message for item in report.warnings if item.path == "IsDefault"]
+    assert told == [
+        "the target's default (Spaces-1) stays the default",
+        "the target's default (MachinePolicies-9) stays the default",
+        "the target's default (First) stays the default",
+    ]
+
+
 def test_address_that_is_taken_gets_a_number(target: Server) -> None:
     """
     A project whose slug another one has is imported under another slug, and found Unchanged afterwards.

@@ -214,6 +214,18 @@ def test_applying_asks_the_target_for_no_document(target: Server) -> None:
     assert [CIPHER.open(item["Value"]) for item in stored["Variables"]] == ["new plain text", "old plain text"]
 
 
+def test_what_json_hardly_holds_is_kept_aside_with_its_edges(target: Server) -> None:
+    """
+    A number of more than 64 bits, which the fast encoder refuses, comes through a plan like any other.
+    """
+    large = variable("A", 2**70, Environment=["Environments-1"])
+
+    target.take(tree(*project(), environment(), variables("Projects-1", large)))
+
+    assert target.all("VariableSet")[0]["Variables"][0]["Value"] == 2**70
+    assert target.run("SELECT RelatedDocumentId FROM RelatedDocument") == [("Environments-1",)]
+
+
 def test_texts_that_look_like_a_mark_are_texts(target: Server) -> None:
     """
     Whatever a document is called or says, an import takes none of it for the id of a new document.
