@@ -35,3 +35,22 @@ class Stored:
     blob: bool = False
     readable: bool = True
     columns: tuple[str, ...] = ()
+
+
+def is_storable(value: Any) -> bool:
+    """
+    Return whether a column can hold a property: no half of a character, which JSON can name, no number above 64 bits.
+    """
+    if isinstance(value, str):
+        return value.isascii() or _is_whole(value)
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return all(is_storable(item) for item in value) if isinstance(value, list) else True
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

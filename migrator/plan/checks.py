@@ -5,8 +5,10 @@ What is wrong with a tree, or does not fit the target: all of it, before anythin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from migrator.documents.document import Body
+from migrator.documents.stored import is_storable
 from migrator.maps import REGISTRY
 from migrator.maps.columns_2018 import COLUMNS
 from migrator.maps.document_map import DocumentMap, Meaning
@@ -69,11 +71,27 @@ def _check(document: TreeDocument, target: TargetView) -> Iterator[Problem]:
     if not document.map.known:
         yield Problem(document.file, "", f"{document.map.type} is not a type this program knows; it was not imported")
         return
+    if place := _unstorable(document, target):
+        yield Problem(document.file, place, "no database can hold what stands there; it was not imported")
     for name in key_of(document.map) if _counts(document, target) else ():
         value = document.body.get(name)
         derived = name != "Name" and owner_of(document.map, document.id, document.body)
         if name not in ("Id", "EnvironmentId", "Version", "Thumbprint") and not derived and value in (None, ""):
             yield Problem(document.file, name, f"the document has no {name}, by which it would be found")
+
+
+def storable(tree: Tree, target: TargetView) -> Tree:
+    """
+    Return the tree without the documents that no database can hold, which are problems already.
+    """
+    return replace(tree, documents=tuple(item for item in tree.documents if not _unstorable(item, target)))
+
+
+def _unstorable(document: TreeDocument, target: TargetView) -> str:
+    if not is_storable(document.id):
+        return "Id"
+    wrong = (name for name, value in document.body.items() if not is_storable(value))
+    return next((name for name in wrong if target.has_column(document.map.type, name)), "")
 
 
 def _counts(document: TreeDocument, target: TargetView) -> bool:

@@ -12,14 +12,13 @@ from typing import Any
 
 from migrator.documents.document import by_number
 from migrator.documents.references import Slot
-from migrator.documents.stored import Found
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.maps.natural_keys import fold, key_of, may_repeat, rank
 from migrator.maps.parts import TAKEN_HISTORY
 from migrator.plan.context import Context, is_history
 from migrator.plan.ids import impossible
-from migrator.plan.match import Match, Matcher
+from migrator.plan.match import Match, Matcher, no_key
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
@@ -58,12 +57,13 @@ def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
             matches.extend(Match(item, "", False) for item, place in places if place in new)
             continue
         some.sort(key=lambda item: by_number(item.id))
-        for match in list((_frozen if document_map.snapshot_file else _by_key)(matcher, some)):
+        found = list((_frozen if document_map.snapshot_file else _by_key)(matcher, some))
+        for match in (item for item in found if not item.trouble):
             document = match.document
             matcher.context.ids.put(document.origin, document_map.type, document.id, match.target_id)
             if not match.exists:
                 new.add((document.origin, document_map.type, document.id.lower()))
-            matches.append(match)
+        matches.extend(found)
     return matches
 
 
@@ -96,29 +96,46 @@ def _by_key(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
         return
     context, document_map = matcher.context, documents[0].map
     names = key_of(document_map)
-    keys = [tuple(_mapped(context, document, name) for name in names) for document in documents]
-    known = [key for key in keys if not any(isinstance(part, str) and context.marks.is_in(part) for part in key)]
-    found: dict[tuple[Any, ...], list[Found]] = {}
-    for item in context.target.find(document_map.type, names, known):
-        found.setdefault(tuple(fold(part) or None for part in item.key), []).append(item)
-    bodies = context.target.documents(document_map.type, [item.id for some in found.values() for item in some])
+    keyed: list[tuple[TreeDocument, tuple[Any, ...]]] = []
+    for document in documents:
+        key = tuple(_mapped(context, document, name) for name in names)
+        if trouble := no_key(document_map, key):
+            yield Match(document, "", False, context.space_of(document), trouble)
+        else:
+            keyed.append((document, key))
+    found = _found(matcher, document_map, [key for _, key in keyed])
     met: dict[tuple[Any, ...], str] = {}
-    for document, key in zip(documents, keys, strict=True):
+    for document, key in keyed:
         if not may_repeat(document_map) and key in met:
             # The database could not hold both either: the second is the first by another id.
             context.ids.put(document.origin, document_map.type, document.id, met[key])
             continue
         left = found.get(tuple(fold(part) or None for part in key), [])
         mine = matcher.told_apart(document_map, document.body, document.origin)
-        told = ((item, matcher.told_apart(document_map, bodies[item.id.lower()].body)) for item in left)
-        same = next((item for item, theirs in told if theirs == mine), None)
-        if same is not None:
-            left.remove(same)
-            match = Match(document, same.id, True, context.space_of(document))
+        at = next((at for at, (_, told) in enumerate(left) if told == mine), None)
+        if at is not None:
+            match = Match(document, left.pop(at)[0], True, context.space_of(document))
         else:
             match = matcher.fresh(document, context.space_of(document))
         met[key] = match.target_id
         yield match
+
+
+def _found(
+    matcher: Matcher, document_map: DocumentMap, keys: Sequence[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], list[tuple[str, Any]]]:
+    """
+    Return the ids of the target's documents by their key, each with what tells it apart from others of that key.
+    """
+    target, is_new = matcher.context.target, matcher.context.marks.is_in
+    known = [key for key in keys if not any(isinstance(part, str) and is_new(part) for part in key)]
+    items = target.find(document_map.type, key_of(document_map), known)
+    stored = target.documents(document_map.type, [item.id for item in items])
+    found: dict[tuple[Any, ...], list[tuple[str, Any]]] = {}
+    for item in items:
+        told = matcher.told_apart(document_map, stored[item.id.lower()].body)
+        found.setdefault(tuple(fold(part) or None for part in item.key), []).append((item.id, told))
+    return found
 
 
 def _mapped(context: Context, document: TreeDocument, name: str) -> Any:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from types import NoneType
 from typing import Any
 
 from migrator.documents.document import Body, by_number, places
@@ -129,6 +130,7 @@ class Matcher:
         for document in documents:
             space, trouble = self._space(document)
             key, missing = self._key(document)
+            trouble = trouble or no_key(document.map, key)
             if trouble or missing:
                 yield Match(document, "", False, space, trouble, missing=missing)
             else:
@@ -321,6 +323,18 @@ class Matcher:
                 elif source:
                     key = f"{match.document.id}/{source}"
                     self.context.ids.put(match.document.origin, TEMPLATE, key, identity or source)
+
+
+def no_key(document_map: DocumentMap, key: Sequence[Any]) -> str:
+    """
+    Return why a document cannot be found by a key, ``""`` if it can: no database compares lists, objects or secrets.
+    """
+    wrong = [
+        name
+        for name, value in zip(key_of(document_map), key, strict=False)
+        if not isinstance(value, (str, int, NoneType))
+    ]
+    return f"it would be found by its {wrong[0]}, which is no text and no number" if wrong else ""
 
 
 def _strangers(written: Iterable[tuple[Any, ...]], found: Mapping[tuple[Any, ...], list[Found]]) -> dict[str, Found]:

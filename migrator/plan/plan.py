@@ -18,7 +18,7 @@ from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, TEMPLATE, Column, DocumentMap
 from migrator.maps.natural_keys import fold, rank
 from migrator.plan.bodies import Bodies
-from migrator.plan.checks import check_tree, companions, importable
+from migrator.plan.checks import check_tree, companions, importable, storable
 from migrator.plan.compare import comparable, differences
 from migrator.plan.context import Context, is_history, make_context
 from migrator.plan.history import is_index, match_history
@@ -41,8 +41,9 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
 
     What stands in the way is in the plan's ``problems`` and ``refusals``, all of it; nothing is raised for it.
     """
-    context = make_context(tree, target)
     problems, refusals, warnings = check_tree(tree, target, options)
+    tree = storable(tree, target)
+    context = make_context(tree, target)
     matcher = Matcher(context)
     matches = matcher.match(importable(tree, target, warnings))
     fresh = [match.document for match in matches if match.target_id and not match.exists]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap
 
+_HALVES = re.compile("[\ud800-\udfff]")
 JSON_COLUMN = "json"
 BLOB_COLUMN = "jsonblob"
 SPACE_COLUMN = "SpaceId"
@@ -245,7 +247,9 @@ def compact(value: Any) -> str:
     """
     Return a value as the JSON text that goes into a column.
     """
-    return "".join(_pieces(value))
+    text = "".join(_pieces(value))
+    # Half of a character is JSON by its escape alone; no database takes it as it is.
+    return text if text.isascii() else _HALVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _pieces(value: Any) -> Sequence[str]:

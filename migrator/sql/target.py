@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, LargeBinary, cast, func, or_, select
 
 from migrator.documents.document import Body
-from migrator.documents.stored import Found, Stored
+from migrator.documents.stored import Found, Stored, is_storable
 from migrator.errors import UnreadableDocument
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Role
@@ -129,6 +129,7 @@ class Target:
         Return the documents that may have one of *keys* (values of the columns *names*); a superset, never too few.
         """
         table = self.table(type_)
+        keys = [some for some in keys if is_storable(list(some))]
         if table is None or not keys:
             return []
         found: list[Found] = []
@@ -166,7 +167,7 @@ class Target:
         Return those of *ids* that exist, by lower-case id, as the database spells them.
         """
         table = self.table(type_)
-        wanted = list(dict.fromkeys(ids))
+        wanted = [identity for identity in dict.fromkeys(ids) if is_storable(identity)]
         found: dict[str, str] = {}
         for start in range(0, len(wanted) if table else 0, BATCH):
             assert table is not None
@@ -192,7 +193,8 @@ class Target:
         table = self.table(type_)
         if table is None:
             return {}
-        rows = self.reader.by_key(table, _exact(table, "Id"), list(dict.fromkeys(ids)), live_only=False)
+        wanted = [identity for identity in dict.fromkeys(ids) if is_storable(identity)]
+        rows = self.reader.by_key(table, _exact(table, "Id"), wanted, live_only=False)
         return {stored.id.lower(): stored for row in rows if (stored := self._stored(table, row))}
 
     def _stored(self, table: Table, row: Row) -> Stored:
