@@ -62,10 +62,11 @@ _SYSTEM_LEVEL = frozenset(
 _COUNTER = "rowversion"
 # A rowversion is eight bytes, big end first. SQLite before 3.41 has no unhex(): bytes are cut from a blob of all 256.
 _ALL_BYTES = f"x'{bytes(range(256)).hex()}'"
+# A view, since every connection parses the whole schema: this much in each trigger would cost it milliseconds.
 _STAMP = (
-    "(SELECT CAST("
+    "CREATE VIEW rowversion_stamp AS SELECT CAST("
     + " || ".join(f"substr({_ALL_BYTES}, ((seq >> {shift}) & 255) + 1, 1)" for shift in range(56, -1, -8))
-    + f" AS BLOB) FROM sqlite_sequence WHERE name = '{_COUNTER}')"
+    + f" AS BLOB) AS stamp FROM sqlite_sequence WHERE name = '{_COUNTER}'"
 )
 _ZERO_STAMP = "x'0000000000000000'"
 
@@ -85,6 +86,7 @@ def create_database(path: Path, spaces: bool = False) -> None:
     connection = sqlite3.connect(path)
     try:
         with connection:
+            connection.execute(_STAMP)
             for name, table in table_definitions(spaces).items():
                 for statement in _statements(name, table):
                     connection.execute(statement)
@@ -197,7 +199,7 @@ def _triggers(name: str, table: dict[str, Any]) -> list[str]:
 def _stamp_triggers(name: str) -> list[str]:
     body = (
         f"BEGIN UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = '{_COUNTER}'; "
-        f'UPDATE "{name}" SET DataVersion = {_STAMP} WHERE rowid = NEW.rowid; END'
+        f'UPDATE "{name}" SET DataVersion = (SELECT stamp FROM rowversion_stamp) WHERE rowid = NEW.rowid; END'
     )
     return [
         f'CREATE TRIGGER "{name}_inserted" AFTER INSERT ON "{name}" WHEN NEW.DataVersion = {_ZERO_STAMP} {body}',
