@@ -12,7 +12,7 @@ ARGS ?=
 # On all cores; whoever is idle takes tests from the others. Compiled tests are kept from run to run.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
 
-.PHONY: help demo test test-all test-pythons regressions lint format types contracts ci bench torture soak clean
+.PHONY: help demo test test-all test-pythons regressions lint format types contracts ci bench torture soak mutate clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
@@ -23,6 +23,7 @@ help:
 	@echo "make types      mypy;  make contracts: import-linter;  make regressions: docs/regressions.md"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
 	@echo "make bench      measured speed;  make torture: kill it at every step;  make soak: many runs, many edits"
+	@echo "make mutate     do the tests notice? The core is changed at 200 random places (ARGS=\"--places 20 --only migrator/sql\")"
 	@echo "make clean      remove .venv, caches and the demo"
 
 # Runs again only when what is to be installed has changed.
@@ -76,6 +77,9 @@ torture: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(PY) -m torture.soak $(ARGS)
+
+mutate: $(INSTALLED)
+	$(PY) -m torture.mutate $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo

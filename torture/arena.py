@@ -37,12 +37,12 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch(prefix: str = "torture-") -> Iterator[Path]:
     """
     Yield a folder, in memory where there is one: syncing to a disk would be most of the time, and proves nothing here.
     """
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="torture-", dir=memory if os.access(memory, os.W_OK) else None) as root:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=memory if os.access(memory, os.W_OK) else None) as root:
         yield Path(root)
 
 
