@@ -5,6 +5,7 @@ What all tests share: hypothesis profiles, a home folder that no test may touch,
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     with suppress(OSError):
         memory = os.statvfs(MEMORY)
         if memory.f_bavail * memory.f_frsize > ROOM and not memory.f_flag & os.ST_NOEXEC:
-            os.environ.setdefault("TMPDIR", MEMORY)
+            # For the children; this process may have asked for its own before.
+            tempfile.tempdir = os.environ.setdefault("TMPDIR", MEMORY)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,7 +5,8 @@ Fixtures of the tests of audits: servers that were filled, or audited, once and 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from auditor.stop import Stop
 from auditor.world import Tools
 from tests.support.audits import API_KEY, ENVIRONMENT, Audited, bare, settings_for
 from tests.support.servers import SampleServer
-from tests.support.templates import sample
+from tests.support.templates import sample, small
+
+Template = Callable[[Path], Path]
 
 
 class QuickStop(Stop):
@@ -40,44 +43,65 @@ def stub() -> Iterator[RestStub]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, stub: RestStub, secrets_in_environment: None) -> Audited:
+def small_fresh(tmp_path: Path, stub: RestStub, secrets_in_environment: None) -> Audited:
     """
-    A server that was never audited.
+    A small server that was never audited, for tests whose rule does not need a large one.
     """
-    database = sample(tmp_path / "server.db")
-    return Audited(
-        tmp_path,
-        SampleServer(database),
-        stub,
-        settings_for(tmp_path, database, stub.url),
-        tools=Tools(QuickStop()),
-    )
-
-
-@pytest.fixture(scope="session")
-def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """
-    A repository and a state folder after the first run.
-    """
-    root = tmp_path_factory.mktemp("audited-once")
-    patch = pytest.MonkeyPatch()
-    for name, value in ENVIRONMENT.items():
-        patch.setenv(name, value)
-    with RestStub(API_KEY) as stub:
-        database = sample(root / "server.db")
-        Audited(root, SampleServer(database), stub, settings_for(root, database, stub.url)).good()
-    patch.undo()
-    return root
+    return _server(small, tmp_path, stub)
 
 
 @pytest.fixture
-def audited(fresh: Audited, audited_once: Path) -> Audited:
+def fresh(tmp_path: Path, stub: RestStub, secrets_in_environment: None) -> Audited:
     """
-    A server after its first run.
+    A server with everything a server may have, that was never audited.
     """
+    return _server(sample, tmp_path, stub)
+
+
+def _server(template: Template, root: Path, stub: RestStub) -> Audited:
+    database = template(root / "server.db")
+    settings = settings_for(root, database, stub.url)
+    return Audited(root, SampleServer(database), stub, settings, tools=Tools(QuickStop()))
+
+
+@pytest.fixture(scope="session")
+def audited_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Template], Path]:
+    """
+    Return, for a template, a folder with the repository and the state of such a server after its first run.
+    """
+
+    @cache
+    def once(template: Template) -> Path:
+        root = tmp_path_factory.mktemp("audited-once")
+        with pytest.MonkeyPatch.context() as patch, RestStub(API_KEY) as stub:
+            for name, value in ENVIRONMENT.items():
+                patch.setenv(name, value)
+            _server(template, root, stub).good()
+        return root
+
+    return once
+
+
+@pytest.fixture
+def small_audited(small_fresh: Audited, audited_once: Callable[[Template], Path]) -> Audited:
+    """
+    A small server after its first run.
+    """
+    return _after(small_fresh, audited_once(small))
+
+
+@pytest.fixture
+def audited(fresh: Audited, audited_once: Callable[[Template], Path]) -> Audited:
+    """
+    A server with everything a server may have, after its first run.
+    """
+    return _after(fresh, audited_once(sample))
+
+
+def _after(server: Audited, once: Path) -> Audited:
     for name in ("state", "repository.git"):
-        shutil.copytree(audited_once / name, fresh.root / name)
-    return fresh
+        shutil.copytree(once / name, server.root / name)
+    return server
 
 
 @pytest.fixture

@@ -29,6 +29,11 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
+def audited(small_audited: Audited) -> Audited:
+    return small_audited
+
+
+@pytest.fixture
 def hanging() -> Iterator[threading.Event]:
     with hanging_reads() as begun:
         yield begun

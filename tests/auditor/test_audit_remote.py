@@ -16,6 +16,11 @@ from tests.support.audits import Audited, bare, foreign_commit, git, hook
 FULL = RunOptions(full=True)
 
 
+@pytest.fixture
+def audited(small_audited: Audited) -> Audited:
+    return small_audited
+
+
 def tip(remote: Path) -> str:
     return git(remote, "rev-parse", "--verify", "--quiet", "main", check=False)
 
@@ -71,7 +76,7 @@ def test_a_remote_that_is_down(audited: Audited, remote: Path) -> None:
     Commits pile up while the remote is down, with the age of the oldest, and are pushed when it is back.
     """
     away = remote.rename(remote.with_name("away.git"))
-    for number, edit in enumerate(("change a variable", "add three machines"), 1):
+    for number, edit in enumerate(("change a variable", "change a lifecycle"), 1):
         audited.edit(edit)
         result = audited.run()
 

@@ -261,7 +261,7 @@ def test_the_original_format_is_imported_too(sample: Shop) -> None:
     assert [body["Name"] for body in target.all("Project")] == ["Ledger"]
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.slow] if n % 3 else []) for n in range(24)])
 def test_there_and_back(sample: Shop, number: int) -> None:
     """
     A project that is exported, imported into an empty server and exported again is the same but for its ids.

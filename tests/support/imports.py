@@ -101,7 +101,9 @@ class Server:
         """
         Return all documents of a table, in order of their ids.
         """
-        return [self.read(table, id_) for (id_,) in self.run(f'SELECT Id FROM "{table}" ORDER BY Id')]
+        with closing(sqlite3.connect(self.path)) as connection:
+            ids = connection.execute(f'SELECT Id FROM "{table}" ORDER BY Id').fetchall()
+            return [rows.read(connection, table, id_) for (id_,) in ids]
 
     def preview(self, wanted: Tree, **options: Any) -> Plan:
         """

@@ -81,7 +81,7 @@ def server(name: str = "prod", is_open: bool = True) -> Server:
     return made
 
 
-def until(condition: Callable[[], object], seconds: float = 5.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 30.0) -> bool:
     """Wait for a condition; return whether it came."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:

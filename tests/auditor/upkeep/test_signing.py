@@ -62,6 +62,7 @@ def test_a_key_with_a_passphrase_is_an_error_not_a_hang(site: Site) -> None:  # 
     assert time.monotonic() - start < 20
     with site.daemon() as daemon:
         assert "ssh-keygen -p" in daemon.event("signing-key-unusable")["reason"]
+        daemon.event("started")
         assert daemon.end() == 0
 
 
