@@ -9,6 +9,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from auditor.cli.main import PROGRAM as AUDITOR
 from migrator.cli.main import PROGRAM as MIGRATOR
 from migrator.command_line.command import Command
+from tests.support.sources import syntax
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("migrator", "auditor") for path in (ROOT / package).rglob("*.py"))
@@ -31,8 +33,13 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def our_modules() -> frozenset[str]:
+    return frozenset(module_name(item) for item in SOURCES)
+
+
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax(path)
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
@@ -40,9 +47,9 @@ def imported(path: Path) -> set[str]:
     """
     Return the modules of ours that a module imports when it is imported itself.
     """
-    ours = {module_name(item) for item in SOURCES}
+    ours = our_modules()
     found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in syntax(path).body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -89,7 +96,7 @@ def test_modules_and_public_functions_say_what_they_are_for(path: Path) -> None:
     """
     Every module, and every public function and class at its top, has a docstring.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = syntax(path)
     assert not tree.body or ast.get_docstring(tree), "the module has no docstring"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):

@@ -7,9 +7,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.support.sources import syntax
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "source-code.md").read_text(encoding="utf-8")
@@ -39,11 +42,16 @@ HOMES = {
 }
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """
-    Yield the top-level names of what a file imports, wherever in it.
+    Return the top-level names of what a file imports, wherever in it.
     """
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(syntax(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -89,7 +97,7 @@ def test_a_room_says_what_belongs_in_it(room: Path) -> None:
     """
     A room's first sentence says what it is for, what does not belong there stands beside it, and it is not too full.
     """
-    said = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+    said = ast.get_docstring(syntax(room / "__init__.py")) or ""
 
     assert said.partition("\n")[0].count(".") >= 1, "no sentence"
     if room.parent != ROOT:
