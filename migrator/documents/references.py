@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrator.documents.document import Body, Place, places
-from migrator.maps.document_map import ANY, TEMPLATE, DocumentMap, Meaning, Reference, Role, TypedBy
+from migrator.maps.document_map import ANY, TEMPLATE, DocumentMap, Meaning, Reference, Role
+from migrator.maps.membership import TypedBy
 from migrator.maps.shared import EMBEDDED_TARGET, PARAMETER_CONTROLS, TAG_ID, TEMPLATE_PROPERTY
 
 CONTROL = "Octopus.ControlType"

@@ -15,7 +15,8 @@ from migrator.documents.layout import Layout, safe_id, safe_name
 from migrator.errors import UnreadableDocument
 from migrator.export.spool import Packed, RawHead, Spool
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Snapshot
+from migrator.maps.document_map import DocumentMap
+from migrator.maps.membership import Snapshot
 from migrator.sql.rows import SPACE_COLUMN, Table, body_text, to_body
 
 FROZEN = "IsFrozen"

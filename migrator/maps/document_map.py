@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from migrator.maps.membership import Membership, Part
+from migrator.maps.membership import Membership, Part, Snapshot, TypedBy
 from migrator.wording import plural
 
 ACTION = "Action"
@@ -140,32 +140,6 @@ class Volatile:
     path: str
     reason: str
     level: Noise = Noise.NORMAL
-
-
-@dataclass(frozen=True)
-class TypedBy:
-    """
-    Whose value ``Value`` is: one for the variable ``template`` of ``owner``, which says what it means.
-
-    ``related`` names the document that the value names, where the server knows it. All are properties.
-    """
-
-    owner: str
-    template: str
-    related: str
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """
-    A place that names a frozen copy of ``type``, which stands in the same folder.
-
-    Its file is called ``file``, made of ``{snapshot}`` (the type's ``snapshot_file``) and ``{id}``.
-    """
-
-    path: str
-    type: str
-    file: str = "{snapshot}"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ What happened: releases, deployments, their tasks. Not configuration, exported o
 
 from __future__ import annotations
 
-from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference, Snapshot
-from migrator.maps.membership import Membership, Part
+from migrator.maps.document_map import Column, DocumentMap, Kind, Meaning, Reference
+from migrator.maps.membership import Membership, Part, Snapshot
 from migrator.maps.shared import FLAG, IDS, INSTANT
 from migrator.maps.system import EVENTS
 

@@ -14,10 +14,9 @@ from migrator.maps.document_map import (
     Reference,
     Role,
     Sensitive,
-    TypedBy,
     Volatile,
 )
-from migrator.maps.membership import Membership, Part
+from migrator.maps.membership import Membership, Part, TypedBy
 from migrator.maps.shared import (
     CLONED,
     EMBEDDED_PROPERTY,

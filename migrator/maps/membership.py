@@ -20,6 +20,32 @@ class Part:
 
 
 @dataclass(frozen=True)
+class TypedBy:
+    """
+    Whose value ``Value`` is: one for the variable ``template`` of ``owner``, which says what it means.
+
+    ``related`` names the document that the value names, where the server knows it. All are properties.
+    """
+
+    owner: str
+    template: str
+    related: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    A place that names a frozen copy of ``type``, which stands in the same folder.
+
+    Its file is called ``file``, made of ``{snapshot}`` (the type's ``snapshot_file``) and ``{id}``.
+    """
+
+    path: str
+    type: str
+    file: str = "{snapshot}"
+
+
+@dataclass(frozen=True)
 class Membership:
     """
     How documents of a type get into a partial export, beyond being referred to. Places are path patterns.
@@ -44,7 +70,7 @@ class Membership:
     by_role: tuple[str, str] | None = None
     """Columns of environments and roles: it comes with what runs on one of its roles in one of its environments."""
     works_in: str = ""
-    """The column of the pools it works in: it comes with each of them that more than another of its type names."""
+    """The column of the pools it works in: it comes with each of them, unless only one of its own type named that."""
     version: str = ""
     """The property by which it is chosen among those of the chosen projects."""
     follows: str = ""
