@@ -110,7 +110,7 @@ def test_the_mirror_of_a_file() -> None:
     assert mirrors(PROJECT, "migrator/plan/merge.py") == ["tests/migrator/plan/test_merge.py"]
     assert mirrors(PROJECT, "auditor/audit.py")[0] == "tests/auditor/test_audit.py"
     assert mirrors(PROJECT, "migrator/plan/values.py") == ["tests/migrator/plan"]
-    assert mirrors(PROJECT, "auditor/stop.py") == []
+    assert mirrors(PROJECT, "auditor/world.py") == []
 
 
 def test_each_equivalent_change_exists_and_has_a_reason() -> None:
