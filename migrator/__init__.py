@@ -27,6 +27,7 @@ else:
         "selection.request": ("Selection",),
     }
 
+    # A class for the module, since ``export`` is a folder too: once that is imported, a ``__getattr__`` is not asked.
     class _Promise(ModuleType):
         def __getattr__(self, name: str) -> object:
             for home, names in _HOMES.items():

@@ -14,6 +14,7 @@ from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import seal_for_database
 from migrator.sql.writer import Writer, Written
 
+# Only a batch's finished rows are in memory, their secrets among them; the rest of the plan stays spooled.
 BATCH = 200
 
 
@@ -22,6 +23,7 @@ def reserve_ids(plan: Plan, writer: Writer) -> Mapping[int, str]:
     Reserve an id for each new document, a block for each table; return them by the numbers in their marks.
     """
     reserved: dict[int, str] = {}
+    # By type and number, so that the same plan gives the same documents the same ids.
     wanted = sorted(plan.new.items(), key=lambda item: (item[1].type, item[0]))
     for _, group in groupby(wanted, key=lambda item: item[1].type):
         some = list(group)
@@ -37,6 +39,7 @@ def write(plan: Plan, reserved: Mapping[int, str], writer: Writer, master: Maste
     """
     count = 0
     wanted = [item for item in plan.decisions if item.final is not None]
+    # Not sorted: the plan's order puts a document before those that refer to it.
     for type_, group in groupby(wanted, key=lambda item: item.document.map.type):
         some = list(group)
         for start in range(0, len(some), BATCH):
@@ -56,6 +59,7 @@ def _write_batch(
     changed: list[str] = []
     edges: dict[str, Sequence[tuple[str, str]]] = {}
     for decision in decisions:
+        # Sealed no earlier: each sealing takes a fresh IV, so that sealed texts could not be compared any more.
         final = plan.final(decision, reserved.__getitem__, lambda secret: str(seal_for_database(secret, master)))
         row = Written(str(final.body.get("Id", "")), final.body, decision.blob)
         if decision.outcome is Outcome.CREATE:

@@ -19,8 +19,11 @@ KINDS = ("env", "file", "systemd", "command")
 _HOW = "write env:NAME, file:PATH, systemd:NAME or command:CMD"
 MASTER_KEY_VARIABLE = "OCTOPUS_MASTER_KEY"
 PASSWORD_VARIABLE = "MIGRATOR_PASSWORD"  # noqa: S105 - the variable's name
+# Grows as references are checked, which is when a configuration is read and so before any child is started.
 _VARIABLES = {MASTER_KEY_VARIABLE, PASSWORD_VARIABLE}
+# What has // behind the colon is a URL, whatever its scheme is called.
 _REFERENCE = re.compile(rf"(?:{'|'.join(KINDS)}):(?!//)")
+# SQLAlchemy takes everything up to the @ for the password, slashes and question marks too.
 _LOGIN = re.compile(r"\s*[^:/?#]+://[^:/]*:[^@]+@")
 _SETTING = re.compile(r"(?i)(?:^|[?&;])\s*(?:pwd|password)\s*=\s*[^\s;&]")
 _SHOWN = 300
@@ -93,6 +96,7 @@ def holds_password(address: str) -> bool:
     """
     Return whether a URL or an ODBC connection string has a password in it, as SQLAlchemy and ODBC would read it.
     """
+    # An ODBC connection string stands quoted within a URL, as ``odbc_connect=``.
     return bool(_LOGIN.match(address) or _SETTING.search(unquote_plus(address)))
 
 
@@ -138,6 +142,7 @@ def _from_file(name: str, environ: Mapping[str, str]) -> str:
         return Path(name).expanduser().read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"the secret file {name} cannot be read: it is not UTF-8") from None
+    # A zero byte in a path is a ValueError, a user without a home a RuntimeError.
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "there is no such place"
         raise ValueError(f"the secret file {name} cannot be read: {reason}") from None
@@ -150,6 +155,7 @@ def _from_systemd(name: str, environ: Mapping[str, str]) -> str:
             f"the credential {name} is given by systemd, but CREDENTIALS_DIRECTORY is not set: "
             "start the program from its unit, or use another kind of reference"
         )
+    # It would lead out of the folder that systemd made for this unit.
     if "/" in name:
         raise ValueError(f"the credential name {name} must not hold a slash")
     return _from_file(str(Path(folder) / name), environ)
@@ -161,9 +167,11 @@ def _from_command(command: str, environ: Mapping[str, str]) -> str:
         done = subprocess.run(  # noqa: S602
             command,
             shell=True,
+            # All of it, secrets too: a password manager may log in by a variable of its own.
             env=dict(environ),
             capture_output=True,
             timeout=_SECONDS,
+            # A command that asks a person would hang an unattended run.
             stdin=subprocess.DEVNULL,
             check=False,
         )
@@ -186,12 +194,15 @@ def _shown(stderr: bytes, stdout: bytes) -> str:
     """
     text = stderr.decode("utf-8", "replace")
     printed = {line.strip() for line in stdout.decode("utf-8", "replace").splitlines()} - {""}
+    # The longest first: a shorter one that is a part of it would leave the rest in clear.
     for line in sorted(printed, key=lambda item: (-len(item), item)):
         # A shell that traces what it does repeats the value there.
         text = text.replace(line, "***")
+    # Control characters could move a terminal's cursor or begin a line of their own in a log.
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     if not words:
         return "said nothing on stderr"
+    # The end, since a program tells last why it gave up.
     return f"said: {words if len(words) <= _SHOWN else f'... {words[-_SHOWN:]}'}"
 
 

@@ -73,6 +73,7 @@ def folder_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # To who has to mend it, a used-up quota is a full disk.
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OperatorError(f"the disk of {directory} is full; the directory was left as it was") from None
         place = error.filename or directory

@@ -66,6 +66,7 @@ class ExportOptions:
             UsageError: no master key was given, but the mode needs one.
             SecretError: it is malformed.
         """
+        # Who is not given the key can still export what is not secret.
         if self.secrets is SecretsMode.OMIT:
             return None
         if self.master_key is None:
@@ -145,6 +146,7 @@ class NativeTree:
         """
         Raise ``UsageError`` where a part of a server would go to the tree of another part, or of another server.
         """
+        # A directory that is cleaned keeps nothing of another tree, so that nothing can be mixed.
         if self.content.partial is not None and not sink.clean:
             check_same(sink.directory, self._metadata())
 
@@ -166,6 +168,7 @@ class Octopus:
 
     options: ExportOptions
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    # The original tool imports a file as it stands, so nothing may be missing from it.
     noise: Noise = Noise.RAW
 
     def check(self, sink: FolderSink, *, part: bool) -> None:
@@ -303,6 +306,7 @@ def _export(
     source: Source, form: Form, sink: FolderSink, options: ExportOptions, progress: Progress
 ) -> tuple[Report, Content]:
     started = time.monotonic()
+    # What needs no database is found wrong before one is asked.
     form.check(sink, part=isinstance(source, Chosen))
     source.check()
     master = options.master_cipher()
@@ -314,10 +318,13 @@ def _export(
         server = form.tables(source.look())
         stack.callback(server.close)
         content = source.read(server, spool, form.noise, progress)
+        # At once: rendering takes far longer than the read, and must hold neither connection nor snapshot meanwhile.
         server.close()
+        # A wrong key would make every document with a secret unreadable; here it is one sentence.
         content.facts.check_master_key(secrets)
         tree = form.begin(content, secrets, pool)
         stream = Stream(spool, tree.renderer, HistoryPlaces(tree.renderer.layout) if source.history else None)
+        # All of it before the first file: owners give paths, and the search for plaintexts must know every secret.
         stream.look_at_all()
         tree.check(sink)
         for document in stream.documents():
@@ -326,6 +333,7 @@ def _export(
         keep = _keeper(stream, options)
         strangers = sink.finish(tree.head(sink, keep), keep)
     if options.task_logs is not None:
+        # After the tree stands: what fails here costs nothing of it.
         copy_task_logs(options.task_logs, sink.directory, clean=sink.clean, tasks=content.tasks)
     return _report(stream, server, content, strangers, time.monotonic() - started), content
 
@@ -335,6 +343,7 @@ def _keeper(stream: Stream, options: ExportOptions) -> Callable[[str], bool]:
     Return what tells whether a file that this run did not write belongs to the tree all the same.
     """
     mains = frozenset(item.files for item in stream.unreadable)
+    # What its scripts are called now cannot be read, so whatever is named after the document stays with it.
     scripts = tuple(main.removesuffix(".json") + " - " for main in mains)
 
     def keep(path: str) -> bool:

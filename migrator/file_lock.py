@@ -38,6 +38,7 @@ def hold(path: Path, wait: float = 0, sleep: Callable[[float], object] = time.sl
         Taken: another process holds it.
         OSError: the file cannot be made.
     """
+    # Neither truncated here nor removed at the end: the number in it is the holder's, and two files would be two locks.
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     begun = time.monotonic()
     try:
@@ -62,6 +63,7 @@ def hold(path: Path, wait: float = 0, sleep: Callable[[float], object] = time.sl
 
 def _try(handle: int) -> bool:
     try:
+        # Not ``lockf``: such a lock ends as soon as anything in this process closes the file.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
@@ -75,6 +77,7 @@ def _is_gone(holder: str) -> bool:
         os.kill(int(holder), 0)
     except ProcessLookupError:
         return True
+    # Another user's process refuses a signal and is there; what is no number of a process tells nothing.
     except (ValueError, OverflowError, PermissionError):
         return False
     return False

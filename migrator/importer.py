@@ -96,6 +96,7 @@ def import_tree(
         OperatorError: what went wrong and what to do.
     """
     master = master_cipher(options)
+    # Outside the attempts: only what the database says can differ the next time.
     tree = read_tree(files, options.password)
     if options.projects:
         tree = restrict(tree, options.projects)
@@ -105,6 +106,7 @@ def import_tree(
         except TryAgain:
             if attempt == options.attempts:
                 raise
+            # A little longer each time: whoever was preferred may not be done yet.
             (world or Surroundings()).sleep(0.2 * attempt)
     raise AssertionError("at least one attempt is made")
 
@@ -119,11 +121,13 @@ def _once(
     gate, world = given
     started = world.monotonic()
     with open_target(database[0], master, database[1]) as target:
+        # A wrong key would seal each secret so that the server could never open it.
         target.facts.check_master_key(master)
         plan = plan_import(tree, target, options)
         with plan.bodies:
             gate(plan, tree)
             report = apply_import(plan, target, options, world=world, seconds=lambda: world.monotonic() - started)
+        # What is not committed is rolled back when the target is closed, so a preview writes and undoes like an import.
         if not options.dry_run:
             target.commit()
     return report
@@ -149,6 +153,7 @@ def check(plan: Plan, options: ImportOptions) -> None:
     Raises:
         ImportRefused: all of them.
     """
+    # A refusal is what no force makes right.
     problems = (*plan.refusals, *(() if options.force else plan.problems))
     if problems:
         raise ImportRefused((*plan.refusals, *plan.problems))
@@ -175,12 +180,14 @@ def apply_import(
     with write_errors(target.connection.engine):
         writer = Writer(target, world.now, world.new_guid)
         reserved = reserve_ids(plan, writer)
+        # Without a row no event: importing the same tree again leaves the database as it was.
         if write(plan, reserved, writer, master):
             writer.record(_event(plan, world))
     return report_of(plan, reserved, options, seconds())
 
 
 def _event(plan: Plan, world: Surroundings) -> dict[str, object]:
+    # The original tool's category and words, so that the audit page shows this import as it shows that tool's.
     lines = [
         f"{type_}: {', '.join(f'{word} {count}' for word, count in sorted(kinds.items()))}"
         for type_, kinds in sorted(plan.counts().items())
@@ -204,6 +211,7 @@ def report_of(plan: Plan, reserved: Mapping[int, str], options: ImportOptions, s
     Return what ``--report`` writes about a plan that was applied with the *reserved* ids.
     """
     types = sorted({decision.document.map.type for decision in plan.decisions})
+    # Forced, they are written all the same, so the report is the only place that still tells of them.
     ignored = [
         ReportedWarning("", problem.file, f"ignored with --force: {_line(problem)}") for problem in plan.problems
     ]

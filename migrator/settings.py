@@ -67,6 +67,7 @@ class Settings(Table):
         if name is None:
             if len(self.instances) == 1:
                 return next(iter(self.instances.values()))
+            # The original tool too works on the default instance where none is named.
             name = DEFAULT_INSTANCE
             if name not in self.instances:
                 raise UsageError(f"the configuration file names several servers ({known}); choose one with --instance")

@@ -118,6 +118,7 @@ class TomlFile:
         raise UsageError("\n".join([head, *lines]))
 
     def _line_of(self, place: Place) -> int:
+        # What is missing has no line of its own; the table that lacks it has.
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines[place] if place else 0
@@ -129,6 +130,7 @@ def _decoded(content: bytes) -> str:
     if content.startswith(marks) or b"\0" in content:
         raise ValueError("is UTF-16, not UTF-8; save it again as UTF-8")
     try:
+        # Editors on Windows put a mark before UTF-8, which TOML does not allow.
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -136,6 +138,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _position(error: tomllib.TOMLDecodeError) -> str:
+    # Only the position is taken: the rest of the parser's words may quote the file.
     place = re.search(r"\(at (line \d+, column \d+|end of document)\)$", str(error))
     return f'look at {place.group(1) if place else "its syntax"}; texts stand in quotation marks, as in key = "text"'
 
@@ -160,6 +163,7 @@ def _line_numbers(text: str) -> dict[Place, int]:
             tables.enter(value)
             value = {}
         for place in (*_beginnings(tables.current), *_keys(value, tables.current)):
+            # A table stands where it is first named, be it by one of its own tables.
             found.setdefault(place, first)
         statement = ""
     return found
@@ -249,6 +253,7 @@ def _words_of(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"unknown key{did_you_mean(str(name), known, 'known are ' + ', '.join(known))}"
     if error["type"] in _WORDS:
         return _WORDS[error["type"]].format_map(error.get("ctx", {}))
+    # pydantic's own words before those of a check of ours.
     return str(error["msg"]).removeprefix("Value error, ")
 
 
