@@ -32,6 +32,7 @@ def run_export(values: Values) -> int:
     report_path = report_file(values)
     mode = SecretsMode(values.text("secrets"))
     task_logs = task_logs_source(values, directory)
+    # What is not needed is not looked up, so that ``--secrets omit`` works for who has neither key nor password.
     server = choose_server(values, master_key=mode is not SecretsMode.OMIT, password=mode is not SecretsMode.OMIT)
     options = export_options(values, server, mode, task_logs)
     with progress(values.has("quiet")) as tick:
@@ -90,6 +91,7 @@ def show_result(values: Values, report: Report, report_path: Path | None, direct
     """
     Tell a person and, with --report, a program how an export went; return the exit code.
     """
+    # Before the error of an incomplete export: its report says what is lacking.
     write_report(report, report_path)
     show_warnings(report)
     if not values.has("quiet"):

@@ -41,6 +41,7 @@ def run_import(values: Values) -> int:
         overwrite=values.has("overwrite"),
         force=values.has("force"),
         ignore_version_check=values.has("ignore-version-check"),
+        # A plan is made by doing everything and undoing it; otherwise it would not know what the database refuses.
         dry_run=values.has("dry-run") or values.find("plan") is not None,
         projects=tuple(values.all("project")),
     )
@@ -57,6 +58,7 @@ def run_import(values: Values) -> int:
 @contextmanager
 def _files(values: Values) -> Iterator[TreeFiles]:
     directory, repository, revision = (values.find(name) for name in ("directory", "repository", "revision"))
+    # Not required by the option itself, since a commit of a repository stands in for a directory.
     if (directory is None) == (repository is None):
         raise UsageError("give --directory DIR, or --repository PATH with --revision REV")
     if (repository is None) != (revision is None):

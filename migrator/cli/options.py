@@ -84,6 +84,7 @@ SERVER = (
     option("master-key-file", "FILE", "The server's master key, in a file; or the variable OCTOPUS_MASTER_KEY."),
 )
 PASSWORD = (
+    # The original tool takes it so; who minds the process list has the file and the variable.
     option("password", "VALUE", "The password of the export. Other users can see it in the process list."),
     option("password-file", "FILE", "The password of the export, in a file; or the variable MIGRATOR_PASSWORD."),
 )
@@ -165,6 +166,7 @@ COMMANDS = (
             switch("overwrite", "Replace documents whose name exists; without it they are skipped."),
             switch("force", "Import despite what is wrong with the tree; can damage the database."),
             switch("ignore-version-check", "Accept a tree of another version of the server."),
+            # The original tool's import has it, and scripts that were written for that tool give it.
             switch("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
             option("plan", "FILE", "Write what would be done to this file and change nothing."),
             option("apply", "FILE", "Do what a saved plan says; refused when tree or target have changed since."),

@@ -30,6 +30,7 @@ def progress(quiet: bool) -> Iterator[Tick]:
     """
     Yield a function that takes a table's name and rows done; it shows them on a terminal only.
     """
+    # On stderr, since stdout is what scripts keep.
     if quiet or not sys.stderr.isatty():
         yield lambda table, rows: None
         return
@@ -90,10 +91,12 @@ def write_report(report: Report, path: Path | None) -> None:
         return
     text = json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n"
     try:
+        # In the same folder: a file is moved as a whole only within one file system.
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
         temporary = Path(name)
         try:
             with os.fdopen(number, "wb") as file:
+                # Names in a database may hold half a character, which is no reason to lose the report.
                 file.write(text.encode("utf-8", "backslashreplace"))
             temporary.replace(path)
         except BaseException:

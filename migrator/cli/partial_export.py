@@ -60,6 +60,7 @@ def run_partial_export(values: Values) -> int:
         OperatorError: what went wrong.
     """
     directory = Path(values.text("directory"))
+    # Before secrets are looked up: what contradicts itself needs no password to be told.
     selection = selection_of(values)
     report_path = report_file(values)
     mode = SecretsMode(values.text("secrets"))

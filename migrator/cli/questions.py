@@ -115,6 +115,7 @@ def _export(terminal: Terminal, projects: list[str]) -> tuple[str, ...]:
                 chosen.append(name)
     directory = terminal.ask("Directory to write to", "octopus-export")
     verb = ("partial-export", *(word for name in chosen for word in ("--project", name))) if chosen else ("export",)
+    # No is the answer of an empty line: history is most of a server's rows, and no configuration.
     history: tuple[str, ...] = ()
     if chosen and not terminal.confirm("Releases and deployments too", False):
         history = ("--ignore-history",)
@@ -132,6 +133,7 @@ def run_plan(terminal: Terminal, plan: Plan, run: Callable[[tuple[str, ...], dic
         if code:
             return code
     terminal.tell(f"Script:\n  {plan.script}")
+    # Enter alone starts an export, but never an import: that one writes into a server's database.
     if not terminal.confirm("Run it", plan.preview is None):
         terminal.tell("Nothing was done.")
         return 0

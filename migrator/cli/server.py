@@ -39,6 +39,7 @@ def choose_server(values: Values, *, master_key: bool = True, password: bool = T
     """
     instance = _instance(values)
     address = _address(values, instance)
+    # References are resolved last of all: one may start a command, which a flag or a variable makes needless.
     of_file = (instance.master_key, instance.password) if instance else (None, None)
     key = _secret(values, "master-key", MASTER_KEY_VARIABLE, of_file[0]) if master_key else None
     limits = instance.limits.limits if instance else NO_LIMITS_GIVEN

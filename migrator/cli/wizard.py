@@ -32,6 +32,7 @@ def run_wizard(values: Values) -> int:
         UsageError: there is no terminal.
         OperatorError: what went wrong.
     """
+    # A question that nobody can answer would hang a job for ever.
     if not sys.stdin.isatty():
         raise UsageError("the wizard asks on a terminal; give a command and its options instead (`migrator help`)")
     terminal = Terminal(
@@ -49,6 +50,7 @@ def run_wizard(values: Values) -> int:
 
 def _projects(words: tuple[str, ...], secrets: dict[str, str]) -> list[str]:
     with Command("wizard", "", "", SERVER).make_context("wizard", list(words)) as context:
+        # To name projects no secret is opened, so none is asked for here.
         server = choose_server(values_of(context), master_key=False, password=False)
     selection = Selection(("*",), history=False)
     with closing(look_for(server.address, selection, server.limits)) as looked, reader_of(looked) as reader:

@@ -45,12 +45,14 @@ class OneOf(click.Choice[str]):
         """
         Return a choice as help and completion show it: as it is spelled.
         """
+        # click would fold it by the context's function, as names are compared.
         return str(choice)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """
         Return the choice that is meant.
         """
+        # Not click's own: its message repeats what was given, which may have been meant for another option.
         found = next((choice for choice in self.choices if fold(choice) == fold(str(value))), None)
         return self.fail(f"takes one of {', '.join(self.choices)}", param, ctx) if found is None else found
 
@@ -69,6 +71,7 @@ def names_in(table: str) -> Any:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:
         try:
+            # Not by the settings: a file with a mistake in it must still complete names, and quickly.
             found = tomllib.loads(Path(ctx.params["config"]).read_text(encoding="utf-8-sig"))[table]
         except (OSError, ValueError, LookupError, TypeError):
             return []
@@ -122,6 +125,7 @@ class Command(click.Command):
             help=help_,
             short_help=help_.partition("\n")[0],
             params=list(params),
+            # A word too many is reported here: click's own message repeats it, and it may be a password.
             context_settings={**CONTEXT, "allow_extra_args": True},
         )
         self.work = work
@@ -187,12 +191,14 @@ class Command(click.Command):
             if found is None or ctx.resilient_parsing:
                 yield from () if is_ignored(name) else (word,)
                 continue
+            # ``--help`` may stand twice; of two values nobody could tell which one was meant.
             if found in seen and not (found.multiple or found.is_eager):
                 raise click.UsageError(f"{_name(found)} was given twice; give it once")
             seen.add(found)
             if found.is_flag:
                 yield from _switched(found, equals, value)
                 continue
+            # An option behind an option is a value that was forgotten, not a value.
             if not equals and rest and not rest[0].startswith("--"):
                 value = rest.pop(0)
             elif not equals:
@@ -200,6 +206,7 @@ class Command(click.Command):
                     f"{_name(found)} needs a value: {_shown(found)} "
                     f"(write {_shown(found, '=')} if it begins with hyphens)"
                 )
+            # In a script this is a variable that is not set; an empty directory or password is never meant.
             if not value:
                 raise click.UsageError(f"{_name(found)} must not be empty")
             yield f"{name}={value}"

@@ -95,12 +95,14 @@ class Program(click.Group):
         Raises:
             click.UsageError: an option that belongs behind a command.
         """
+        # The original tool's scripts give them before the command, too.
         while args and is_ignored(args[0]):
             args = args[1:]
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)
         if not args:
             click.echo(ctx.get_help(), err=True)
+            # Nothing was asked for, so a script that lost its command must not take this for success.
             ctx.exit(UsageError.exit_code)
         if fold(args[0]) in ("help", "h", "?", "/?"):
             args = ["help", *args[1:]]
@@ -133,13 +135,15 @@ class Program(click.Group):
         0 success, 1 failure, 2 wrong usage or configuration, 130 interrupted.
         """
         if arguments is None:
-            # A termination signal unwinds as an error does, so that nothing half-done is left.
+            # A termination signal unwinds as an error does, so that nothing half-done is left. Only in a process of its
+            # own: who calls this as a function may have set that signal up already.
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         if os.environ.get(f"_{str(self.name).upper()}_COMPLETE"):
             # A shell asks for completions; click answers and ends the process.
             self.main(prog_name=self.name)
         try:
             code = self.run(sys.argv[1:] if arguments is None else arguments)
+            # Here and not at the process's end, while a reader that has gone can still be met without a traceback.
             sys.stdout.flush()
             return code
         except click.ClickException as error:
@@ -189,6 +193,7 @@ def version() -> str:
     """
     Return the version that is installed.
     """
+    # Here, since it is slow to import and nothing but the version needs it.
     from importlib import metadata
 
     try:
