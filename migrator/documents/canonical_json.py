@@ -82,12 +82,14 @@ def encode_ordered(value: Any) -> bytes:
         TypeError: another kind of value than ``encode`` takes.
     """
     try:
+        # As they are: a foreign form has the order of its classes, and a row's JSON keeps the order it had.
         return orjson.dumps(value, default=_fragment, option=_OPTIONS & ~orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError):
         return _to_bytes("".join(_written(value, "\n", list)))
 
 
 def _spliced(head: dict[str, Any], rest: dict[str, Any]) -> bytes:
+    # orjson sorts every key, so those that lead are written alone and cut out of their braces.
     lines = b",\n".join(b"  " + _encode({key: item})[4:-2] for key, item in head.items())
     if not rest:
         return b"{\n" + lines + b"\n}\n"
@@ -132,6 +134,7 @@ def _object(value: dict[str, Any], newline: str, order: Callable[[Iterable[str]]
     inner = newline + "  "
     pieces: list[str] = []
     for key in order(value):
+        # Other scripts' letters as they are, as orjson leaves them.
         pieces += ("," + inner, encode_basestring(key), ": ", *_written(value[key], inner, order))
     return ["{" + inner, *pieces[1:], newline + "}"] if pieces else ["{}"]
 
@@ -149,6 +152,7 @@ def _scalar(value: Any) -> str:
 
 
 def _integer(text: str) -> int | Number:
+    # Python converts no number of more than 4300 digits, and would make 0 of -0.
     return int(text) if len(text) < 4000 and text != "-0" else Number(text)
 
 

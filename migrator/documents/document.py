@@ -156,6 +156,7 @@ def element_names(items: list[Any]) -> list[str]:
         return [str(index) for index in range(len(items))]
     unique = set(own)
     if len(unique) < len(own):
+        # Of two elements with one id neither is named by it: a secret must not open in the other's place.
         unique = {id_ for id_, often in Counter(own).items() if often == 1}
     return [f"[{id_}]" if isinstance(id_, str) and id_ in unique else str(index) for index, id_ in enumerate(ids)]
 
@@ -164,4 +165,5 @@ def spelled(path: Sequence[str]) -> str:
     """
     Return a path as people read it, and as secrets are bound to it: segments joined by ``/``.
     """
+    # Escaped as in JSON Pointer, so that no two places are spelled alike: secrets are bound to the text.
     return "/".join(part.replace("~", "~0").replace("/", "~1") for part in path)

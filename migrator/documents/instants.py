@@ -45,6 +45,7 @@ def same_instant(value: Any) -> Any:
     except (ValueError, OverflowError):
         # No calendar has it, or it lies before the first year once the offset is taken off.
         return text
+    # The fraction goes around ``datetime``, which has six digits where the server's columns have seven.
     return f"{moment.replace(tzinfo=None).isoformat()}{text[19:-6]}+00:00"
 
 

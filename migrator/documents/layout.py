@@ -20,16 +20,21 @@ from migrator.maps.document_map import DocumentMap, Role
 SPACES = REGISTRY.of(Role.SPACE).folder
 """The folder of spaces, each of which is a folder of its own in it."""
 NAME_CHARACTERS = 80
+# File systems take 255 bytes; the rest is for what follows a name, as -DeploymentProcess.json.
 NAME_BYTES = 180
+# Windows refuses a path of more than 260 characters, in which several of these stand.
 SEGMENT_CHARACTERS = 120
 _ID_CHARACTERS = 44
 _DEEPEST = 4
 """Owners above an owner: a runbook's project is one."""
 
+# Windows's reserved signs, control characters, and half characters, which have no UTF-8.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9 ._()&+,@#-]{0,78}[A-Za-z0-9_)])?")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,42}[A-Za-z0-9_-])?")
+# Windows takes these for devices whatever their ending is, with superscript digits too; git~1 is its name for .git.
 _DEVICE = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|git~\d+)\s*(\.|$)")
+# A name that ends so by itself could be another document's name with its id behind it.
 _ENDS_LIKE_ID = re.compile(r"\[[^\[\]]*\]$")
 
 
@@ -58,9 +63,13 @@ def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[
         and not (reserved and name.lower().endswith(reserved))
     ):
         return name  # The common case, decided quickly; the rest decides the same for it.
+    # macOS decomposes names by itself, so two spellings of one name would be one file there.
     safe = unicodedata.normalize("NFC", name)
+    # Format characters are invisible, and what is unassigned may be folded otherwise by a later Unicode.
     safe = _UNSAFE.sub("_", "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in safe))
+    # Windows drops blanks and dots at a name's end without a word.
     safe = safe.strip(" ").rstrip(". ")
+    # What begins with a dot is hidden, or git's own.
     if safe.startswith(".") or _DEVICE.match(safe):
         safe = "_" + safe.lstrip(".")
     lossy = safe != name or not safe or _ENDS_LIKE_ID.search(safe) is not None
@@ -89,6 +98,7 @@ def safe_id(identity: str) -> str:
     plain = escaped.strip(" .") == escaped and escaped and not _DEVICE.match(escaped) and not escaped.startswith(".")
     if plain and len(escaped) <= _ID_CHARACTERS:
         return escaped
+    # Blind to case, as the server compares ids and some file systems compare names.
     digest = hashlib.blake2b(identity.lower().encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{_cut(escaped, _ID_CHARACTERS - 17, 100)}~{digest}".lstrip(". ")
 
@@ -126,6 +136,7 @@ class Layout:
         """
         Return a document's own name as a segment.
         """
+        # The server's own collation forbids such names, but one may run under a collation that knows case.
         unique = document_map.unique_name and (document_map.table, (name or "").lower()) not in self.clashes
         return safe_name(name or "", identity, unique=unique, reserved=document_map.reserved_endings)
 
@@ -133,6 +144,7 @@ class Layout:
         """
         Remember a document that may own others, or a space; all of them, before places are asked for.
         """
+        # The server's collation finds an owner whatever the case in which others mention it.
         self._known[owner.id.lower()] = owner
         if owner.map.role is Role.SPACE:
             self._spaces[owner.id.lower()] = self._place(owner).name
@@ -203,6 +215,7 @@ class Layout:
             values["owner"] = place.name if place else safe_id(str(owner or "none"))
             values["dir"] = place.directory if place else ""
         path = template.format_map(values) + ".json"
+        # The owner's folder stands in its space's already, and a space in none.
         if "{dir}" in template or document_map.role is Role.SPACE:
             return path
         return self.space_folder(space if isinstance(space, str) else None) + path

@@ -21,6 +21,7 @@ from migrator.maps.shared import EMBEDDED_TARGET, PARAMETER_CONTROLS, TAG_ID, TE
 CONTROL = "Octopus.ControlType"
 
 _TAG_ID = re.compile(TAG_ID, re.IGNORECASE)
+# An empty list of actions would mean all of them, so one that lost its last keeps an action that no process has.
 IMPOSSIBLE_GUID = "00000000-0000-0000-0000-000000000000"
 _PLAIN_TYPES = frozenset(("string", "sensitive", ""))
 _FEED_ID = re.compile(r'("FeedId"\s*:\s*")([^"\\]*)(")', re.IGNORECASE)
@@ -139,6 +140,7 @@ def slots(document_map: DocumentMap, body: Body, controls: Controls) -> list[Slo
     """
     found: list[Slot] = []
     taken: set[tuple[str, ...]] = set()
+    # What the map declares goes before what a value's type or a known id suggests for the same place.
     for reference in (*document_map.references, *document_map.inner):
         for slot in _slots_of(body, reference, controls):
             taken.add(slot.path)
@@ -169,7 +171,9 @@ def _keys_slot(reference: Reference, holder: Place) -> Slot:
         fresh: dict[str, Any] = {}
         for name, new in zip(names, replaced, strict=True):
             if new is not None:
+                # Looked up now and not when the slot was found: slots further in have written there since.
                 value = holder.container[holder.key][name]
+                # Two of the source may be one on the target; what is connected by either stays connected.
                 both = isinstance(fresh.get(new), list) and isinstance(value, list)
                 fresh[new] = list(dict.fromkeys((*fresh[new], *value))) if both else value
         holder.container[holder.key] = fresh
@@ -237,7 +241,8 @@ def _json_slot(reference: Reference, place: Place, text: str) -> Iterator[Slot]:
         return
 
     def write(replaced: Sequence[str | None]) -> None:
-        # Only the ids change; the text around them, blanks and order included, stays as it was.
+        # Only the ids change; the text around them, blanks and order included, stays as it was. Nothing can be dropped
+        # out of it, so what is gone becomes an empty id, which names no feed.
         queue = iter(replaced)
         place.container[place.key] = _FEED_ID.sub(
             lambda m: f"{m[1]}{next(queue) or ''}{m[3]}" if _is_id(m[2]) else m[0], text
@@ -266,6 +271,7 @@ def _typed(document_map: DocumentMap, body: Body, controls: Controls) -> Iterato
 def _variables(body: Body, pattern: str, controls: Controls) -> Iterator[Slot]:
     for place in places(body, pattern):
         variable = place.value
+        # A sensitive value is a secret and never an id, whatever it happens to equal.
         if not isinstance(variable, dict) or not _is_id(variable.get("Value")) or variable.get("IsSensitive"):
             continue
         kind, path = str(variable.get("Type") or ""), (*place.path, "Value")
@@ -299,6 +305,7 @@ def _value(body: Body, by: TypedBy, related: Sequence[str], controls: Controls) 
         return
     place = (str(body.get(by.owner) or "").lower(), str(body.get(by.template) or "").lower())
     target = controls.templates.get(place)
+    # The server repeats in this column the id that a value holds, which tells where no template does.
     if target is None and value == body.get(by.related):
         target = "|".join(related)
     if target:

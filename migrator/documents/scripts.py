@@ -81,6 +81,7 @@ def find_scripts(document_map: DocumentMap, body: Body, owner: str) -> list[Scri
     found: list[Script] = []
     taken: set[str] = set()
     for pattern in document_map.scripts:
+        # Most processes have none, which is seen without the cost of naming every place.
         for holder in places(body, pattern) if _any_script(body, pattern) else ():
             found.extend(_scripts_of(body, holder, owner, taken))
     return found
@@ -100,12 +101,15 @@ def _scripts_of(body: Body, holder: Place, owner: str, taken: set[str]) -> Itera
         return
     names = _step_names(body, holder.path)
     identity = "-".join(part.strip("[]") for part in holder.path[-2:-1]) or "script"
+    # By name and not as they came: which of two equal names is numbered must not hang on the server's order.
     for key in sorted(properties):
         text, kind = properties[key], _kind(key, properties)
+        # Half a character cannot be written as UTF-8; such a script stays in its document alone.
         if kind is None or not isinstance(text, str) or not text or not _is_utf8(text):
             continue
         file = bounded_segment([owner, *names, kind[0]], identity, f".{kind[1]}")
         number = 0
+        # Blind to case, since two files that differ in it alone are one on Windows and macOS.
         while file.lower() in taken:
             # Two steps of one name: each file says which action it is of.
             number += 1

@@ -42,6 +42,7 @@ def is_storable(value: Any) -> bool:
     Return whether a column can hold a property: no half of a character, which JSON can name, no number above 64 bits.
     """
     if isinstance(value, str):
+        # Nearly every text is ASCII, which Python knows without looking.
         return value.isascii() or _is_whole(value)
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
