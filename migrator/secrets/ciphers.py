@@ -40,6 +40,7 @@ def is_ciphertext(text: str) -> bool:
 
     The salted digests of audit events (20 bytes | 12 bytes) do not.
     """
+    # Its end first: nearly every text fails there, however long it is.
     return text[-25:-24] == "|" and _VECTOR.fullmatch(text[-25:]) is not None and _is_blocks(text[:-25])
 
 
@@ -108,6 +109,7 @@ class MasterKeyCipher:
         Raises:
             SecretError: not base64, or of a length that is neither 16 nor 32 bytes.
         """
+        # Old versions print a banner before the key.
         lines = text.strip().splitlines()
         try:
             key = base64.b64decode(lines[-1].strip() if lines else "", validate=True)
@@ -131,6 +133,7 @@ class MasterKeyCipher:
         """
         try:
             return _cbc_decrypt(self.key, text).decode("utf-8")
+        # Nothing authenticates the value: a wrong key shows as bad padding or bad UTF-8, and now and then as neither.
         except (ValueError, binascii.Error):
             raise SecretError("the value does not open under this master key") from None
 
@@ -138,6 +141,7 @@ class MasterKeyCipher:
         """
         Return *plain* as the database stores it, under a fresh random IV.
         """
+        # A fresh IV, as the server does it: an equal one would show which secrets are equal.
         return _cbc_encrypt(self.key, plain.encode("utf-8"), self.random(16))
 
 
@@ -184,9 +188,11 @@ class PasswordCipher:
             n=derivation.cost,
             r=derivation.block,
             p=derivation.parallel,
+            # OpenSSL refuses by itself what needs more than 32 MiB, and these parameters do.
             maxmem=256 * derivation.block * (derivation.cost + derivation.parallel + 2),
             dklen=64,
         )
+        # A key for each purpose, so that the check value, which everybody can read, tells nothing of the others.
         check = hmac.digest(_expand(root, "check", 32), b"octopus export", "sha256")
         return cls(
             derivation,
@@ -220,6 +226,7 @@ class PasswordCipher:
         """
         mac = hmac.new(self._digest_key, digestmod="sha256")
         for part in (*_context(context), _bytes(plain)):
+            # The length too, else two places whose parts read the same in a row would give one digest.
             mac.update(len(part).to_bytes(8, "big") + part)
         return base64.b64encode(mac.digest()).decode()
 

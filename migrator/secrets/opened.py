@@ -56,6 +56,7 @@ class OpenedSecrets:
         """
         # Also what the server should have sealed and this row holds in clear.
         self._plain.update(plaintexts(open_stored(document_map, "", body, self, strict=False)))
+        # A key of a dictionary may have that shape too; it stays as it is, but its plaintext may stand nowhere.
         for key in _keys(body):
             self.meet_text(key)
 
@@ -77,6 +78,7 @@ class OpenedSecrets:
         """
         Return whether the master key is the right one: it opens nearly all that was met.
         """
+        # Not just one that fails: an old row under a lost key must not stop what the key opens.
         failed = sum(plain is None for plain in self._opened.values())
         return failed <= (len(self._opened) - failed) * _ACCIDENTS
 

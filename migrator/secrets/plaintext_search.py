@@ -14,6 +14,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 SHORTEST = 8
 """Shorter secrets are words that stand everywhere; they are not searched for."""
+# The automaton knows beginnings alone, since a certificate's plaintext has thousands of bytes.
 _PREFIX = 12
 _PIECE = 1 << 18
 """How much is searched at once: a text that hits everywhere must not fill the memory with hits."""
@@ -47,6 +48,7 @@ class LeakGuard:
     def _hit(self, content: bytes) -> bool:
         if self._automaton is None:
             return False
+        # Pieces overlap by a beginning, which may lie across a border.
         for begin in range(0, len(content), _PIECE):
             piece = content if len(content) <= _PIECE else content[begin : begin + _PIECE + _PREFIX - 1]
             for index, start, _ in self._automaton.find_matches_as_indexes(piece, overlapping=True):
@@ -56,5 +58,6 @@ class LeakGuard:
 
 
 def _forms(plain: str) -> set[bytes]:
+    # Also as text of JSON inside a text of JSON, as an extension's settings and step packages keep it.
     once = json.dumps(plain, ensure_ascii=False)[1:-1]
     return {text.encode("utf-8", "surrogatepass") for text in (plain, once, json.dumps(once, ensure_ascii=False)[1:-1])}

@@ -28,6 +28,7 @@ from migrator.secrets.ciphers import (
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))
 _RESERVED_WORD = re.compile("|".join(re.escape(f'"{word}"') for word in sorted(RESERVED)))
+# Sealed with the value, so that an import knows how its database holds it, whatever somebody wrote around it.
 _AS_IT_STOOD, _UNDER_MASTER_KEY = "p", "m"
 
 
@@ -94,6 +95,7 @@ def may_hold_secret(text: str) -> bool:
     """
     Return quickly whether a text can hold a secret at an undeclared place, or a reserved word; never wrongly false.
     """
+    # A serializer may write =, | and $ as escapes.
     return may_hold_ciphertext(text) or "\\u00" in text or ('"$' in text and _RESERVED_WORD.search(text) is not None)
 
 
@@ -175,6 +177,7 @@ class _Opener:
 
 def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ...]], opener: _Opener) -> Any:
     if isinstance(value, str):
+        # By its shape and before the map is asked: a secret at a place that nobody knows is sealed all the same.
         if is_ciphertext(value):
             return opener.whole(value, path)
         if value and path in declared:
@@ -241,6 +244,7 @@ def seal_for_tree(document_map: DocumentMap, identity: str, body: Body, seal: Se
         if isinstance(value, MixedText):
             return {PARTS: [sealed(part, (*path, str(i))) for i, part in enumerate(value.parts)]}
         if isinstance(value, dict):
+            # A document's own object of this form would be opened as ours by an import.
             if len(value) == 1 and not RESERVED.isdisjoint(value):
                 return {ESCAPED: {key: sealed(item, (*path, ESCAPED, key)) for key, item in value.items()}}
             return {key: sealed(item, (*path, key)) for key, item in value.items()}
