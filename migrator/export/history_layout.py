@@ -70,10 +70,12 @@ class HistoryPlaces:
         Tell the layout where documents stand; all rows, and all owners, must have been learned before.
         """
         for document_map in _SETTLED:
+            # In the order of their numbers, since the first that uses a copy decides where the copy stands.
             for item in sorted(self._happened[document_map.type], key=lambda item: by_number(item.id)):
                 path = self._path(document_map, item)
                 self._put(document_map.type, item.id, path)
                 self._put_copies(path.rpartition("/")[0], item)
+        # Copies whose releases are gone have an owner still.
         for (type_, key), (identity, owner) in self._frozen.items():
             folder = f"{_SETTLED[0].folder}/{self._name(owner)}/{REGISTRY[type_].snapshot_file}s"
             self._put(type_, key, f"{folder}/{safe_id(identity)}")

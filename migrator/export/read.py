@@ -103,6 +103,7 @@ def look_at(
     """
     engine = open_engine(address, limits=limits)
     try:
+        # So that even the first question can be broken off.
         opened(engine)
         return Server(engine, reflect(engine, history=history))
     except BaseException:
@@ -137,6 +138,7 @@ def read_rows(
             wanted, names, rows = keep(table), Names(table), 0
             for batch in reader.batches(table, live_only=not frozen):
                 rows += len(batch)
+                # All rows, also those that are not kept: a document's path must be the one it has in a whole export.
                 names.add(batch)
                 facts = facts.seen(table, batch)
                 spool.add(batch if wanted is None else [row for row in batch if wanted(row)])
@@ -151,6 +153,7 @@ def read_rows(
 
 
 def _check(reader: Reader, came: list[tuple[Table, int]], frozen: bool) -> None:
+    # Without a snapshot a scan may miss a row that moves, or meet it twice; the numbers tell.
     counts = reader.counts([table for table, _ in came], live_only=not frozen)
     for (table, rows), expected in zip(came, counts, strict=True):
         if rows != expected:

@@ -129,6 +129,7 @@ class Renderer:
         """
         origin, clashes = self.layout.origin(head.owner), self.layout.clashes
         clash = bool(clashes) and (table.map.table, (head.name or "").lower()) in clashes
+        # The usual case as it is, without making a text of it for each of very many rows.
         if not head.space and not clash:
             return origin
         return repr((origin, self.layout.space_folder(head.space), clash)).encode("utf-8", "surrogatepass")
@@ -164,6 +165,7 @@ class Renderer:
         )
         opened = open_stored(table.map, identity, body, self.secrets, thorough=thorough)
         if opened is not body and self.secrets is not None and not self.secrets.knows(opened):
+            # The search for plaintexts knows what was met and nothing else, so this file would go unsearched.
             raise AssertionError(f"a secret of {table.map.type} {identity} was not met before it was rendered")
         path = self.layout.path(table.map, identity, opened)
         name = display_name(table.map, opened, identity)
@@ -178,6 +180,7 @@ class Renderer:
         self, document_map: DocumentMap, identity: str, body: Body, path: str, *, with_secrets: bool
     ) -> tuple[File, ...]:
         _quieten(document_map, body, self.options.noise)
+        # Before secrets are sealed: a seal is bound to the element's path, which may be its index in the written order.
         _sort_sets(document_map, body)
         if with_secrets and self.write is None:
             # Before the links to scripts are put in, which are reserved words of the tree like those of secrets.
@@ -219,9 +222,11 @@ def _sort_sets(document_map: DocumentMap, body: Body) -> None:
     for pattern in document_map.sets:
         for container, key in holders(body, pattern):
             value = container[key]
+            # A list of one is the rule, and has an order.
             if isinstance(value, list) and len(value) > 1:
                 container[key] = sorted(value, key=_rank)
 
 
 def _rank(value: Any) -> tuple[str, str]:
+    # A list of texts may hold something else by mistake, which is no reason to fail.
     return ("", value) if isinstance(value, str) else ("~", repr(value))

@@ -103,6 +103,7 @@ class Spool:
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory
+        # Without Python's buffer: pieces are large already, and another copy of them would be all that it adds.
         self._file: IO[bytes] = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115
         self.tables: list[SpooledTable] = []
         self._pieces: list[bytes] = []
@@ -197,6 +198,7 @@ class Spool:
                 return
             table, pieces, size = item
             try:
+                # It goes on taking what comes after a failure, else the reading thread would wait for room for ever.
                 if self._error is None:
                     _write_all(self._file.fileno(), pieces)
                     for piece in pieces:
@@ -204,6 +206,7 @@ class Spool:
             except Exception as error:
                 # Whatever it is, the reading thread waits for this one and must learn of it.
                 self._error = error
+            # Let go before room is announced, or twice as much would be in memory.
             del item, pieces
             with self._changed:
                 self._size -= size
@@ -216,6 +219,7 @@ class Spool:
         self.finish()
         item = self.tables[position]
         done = item.hash.copy()
+        # The columns' names too: equal values under other names are another table.
         done.update(repr((item.table.name, item.table.columns, item.count)).encode("utf-8", "surrogatepass"))
         found: bytes = done.digest()
         return found
@@ -236,6 +240,7 @@ class Spool:
                 columns = marshal.loads(content[: frame.columns])  # noqa: S302 - written by this very process
                 at = frame.columns + frame.rows
                 kinds = bytes(content[frame.columns : at])
+                # Four bytes hold any size: the server's longest values have 2 GB.
                 sizes = array("I", bytes(content[at : at + 4 * frame.rows]))
                 at += 4 * frame.rows
                 for index, (row, kind, size) in enumerate(zip(columns, kinds, sizes, strict=True)):
@@ -272,6 +277,7 @@ def _packed(table: Table, rows: Sequence[Row]) -> list[bytes]:
         kinds = bytes([_TEXT]) * len(rows)
         joined = "".join(bodies)
         if joined.isascii():
+            # Of ASCII the characters are the bytes: one text to encode in place of a hundred.
             return [columns, kinds, array("I", map(len, bodies)).tobytes(), joined.encode()]
         encoded = [body.encode("utf-8", "surrogatepass") for body in bodies]
     else:
@@ -292,6 +298,7 @@ def _encoded(body: Any, kind: int) -> bytes:
 
 
 def _write_all(handle: int, pieces: list[bytes]) -> None:
+    # One call may write less than all, as on a disk that is nearly full.
     written = os.writev(handle, pieces)
     if written < sum(map(len, pieces)):
         rest = memoryview(b"".join(pieces))[written:]

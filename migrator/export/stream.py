@@ -103,6 +103,7 @@ class Stream:
                 self.renderer.learn(table, Head(*head))
             if places is not None:
                 places.learn(table, head, packed)
+            # After it was learned: what is not exported may own what is.
             if excluded is not None and excluded(str(head[0])) is not None:
                 documents -= 1
                 continue
@@ -155,12 +156,14 @@ class Stream:
             except UnreadableDocument as error:
                 self._leave(table, Head(*head), error)
                 continue
+            # Before it is handed on: a sink may write it at once.
             if guard is not None:
                 _search(rendered, guard)
             self.counts[type_] = self.counts.get(type_, 0) + 1
             yield rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:
+        # Its row's columns tell its path though its body cannot be read, and that file is to be kept.
         body = {"Id": head.id, table.map.name_property: head.name, "SpaceId": head.space}
         if table.map.owner:
             body[table.map.owner] = head.owner

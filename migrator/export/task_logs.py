@@ -31,6 +31,7 @@ def check_source(source: Path, directory: Path) -> None:
     """
     if not source.is_dir():
         raise UsageError(f"--tasklogs-directory {source} is not a folder; give the server's folder of task logs")
+    # With --clean it would remove the server's own logs.
     if source.resolve() == (directory / FOLDER).resolve():
         raise UsageError(
             "--tasklogs-directory is the folder in which this export would keep its copies; give the server's"
@@ -81,6 +82,7 @@ def _copy(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.part")
     try:
         shutil.copyfile(source, temporary, follow_symlinks=False)
+        # The time before the name: half a copy must never count as unchanged the next time.
         shutil.copystat(source, temporary)
         temporary.replace(target)
     finally:
