@@ -96,6 +96,7 @@ def shown(url: URL) -> str:
     """
     if "odbc_connect" in url.query:
         parts = urllib.parse.unquote_plus(str(url.query["odbc_connect"])).split(";")
+        # Only what is known to be harmless: a driver has more than one keyword for a password.
         kept = [p for p in parts if p.partition("=")[0].strip().lower() in ("server", "database", "driver")]
         return ";".join(part for part in kept if not _LIBRARY.search(part))
     if _LIBRARY.search(str(url.query.get("driver", ""))):

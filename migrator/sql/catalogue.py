@@ -89,6 +89,7 @@ _COLUMNS = text(
     "SELECT t.name, c.name, y.name, c.is_nullable, c.is_identity, c.default_object_id,"
     " (SELECT d.snapshot_isolation_state FROM sys.databases AS d WHERE d.database_id = DB_ID())"
     " FROM sys.tables AS t JOIN sys.columns AS c ON c.object_id = t.object_id"
+    # By the id of the user's type: that of the system's is shared, and would give a column of nvarchar twice.
     " JOIN sys.types AS y ON y.user_type_id = c.user_type_id"
     " WHERE t.schema_id IN (SCHEMA_ID(), SCHEMA_ID('dbo'))"
     " ORDER BY CASE WHEN t.schema_id = SCHEMA_ID() THEN 0 ELSE 1 END, t.object_id, c.column_id"
@@ -106,6 +107,7 @@ def read_catalogue(connection: Connection) -> Catalogue:
     for table, name, type_name, nullable, counted, default, state in connection.execute(_COLUMNS):  # noqa: B007
         column = Column(str(name), kind_of(type_name), bool(nullable), bool(default), bool(counted))
         tables.setdefault(str(table), {}).setdefault(column.name, column)
+    # 2 and 3 stand for a switch that is still under way.
     return Catalogue({name: tuple(columns.values()) for name, columns in tables.items()}, state == 1)
 
 

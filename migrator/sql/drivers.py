@@ -53,6 +53,7 @@ def odbc_drivers() -> list[str] | None:
     Return the names of the drivers that the system knows, ``None`` without a driver manager.
     """
     try:
+        # Here, since importing it fails where the machine has no driver manager, and SQLite needs none.
         import pyodbc
     except ImportError:
         return None
@@ -81,6 +82,7 @@ def packaged_library(package: str = PACKAGE) -> Path | None:
 
 def _family() -> str:
     try:
+        # The package holds a library for each family of systems, which have libraries of their own, Alpine even of C.
         facts = platform.freedesktop_os_release()
     except OSError:
         return ""

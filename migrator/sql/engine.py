@@ -64,7 +64,9 @@ def open_engine(address: str, *, writable: bool = False, limits: Limits = NO_LIM
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=4,
+            # Parameters are what stands in documents, and an error shows its statement.
             hide_parameters=True,
+            # Else each new connection is asked first whether tables may have comments.
             supports_comments=False,
             connect_args={"timeout": max(1, round(limits.connect))},
         )
@@ -88,6 +90,7 @@ def _silence() -> None:
 
 def _limit(connection: Any, record: Any, limits: Limits) -> None:
     with suppress(Exception):  # A driver that knows no such limit still has that of locks.
+        # Never 0, which would mean no limit at all.
         connection.timeout = max(1, round(limits.statement))
     record.info[_LOCK] = max(1, round(limits.lock * 1000))
 
@@ -97,6 +100,7 @@ def _open_sqlite(url: URL, writable: bool, limits: Limits) -> Engine:
     if not path.is_file():
         raise DatabaseError(f"the database file {path} does not exist or is not a file; check the address")
     quoted = urllib.parse.quote(str(path.resolve()))
+    # By a URI, since SQLite would make an empty file where a name is mistyped.
     mode = "rw" if writable else "ro"
     engine = create_engine(
         f"sqlite:///file:{quoted}?mode={mode}&uri=true",
@@ -112,10 +116,12 @@ def _open_sqlite(url: URL, writable: bool, limits: Limits) -> Engine:
     def _no_implicit_begin(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         if writable:
+            # Whatever this build's default is: an import that was told done must survive a failing power.
             connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later is refused at once where another one wrote in between.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
 
     return engine

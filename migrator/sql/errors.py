@@ -66,7 +66,9 @@ MEANINGS: dict[int, str] = {
 
 _CONSTRAINED = (2627, 2601, 547, 515, 2628, 8152)
 _AGAIN = (1205, 3960)
+# The server's words are in its own language, and so are their quotation marks.
 _QUOTED = r"['\"‘’“”„«»]+ ?([\w.$#@ -]{1,128}?) ?['\"‘’“”„«»]+"
+# For failures that have no number of the server: those of the driver and of its manager.
 _STATES = {
     "IM002": f"its ODBC driver is not installed; {DRIVER_HELP}",
     "28000": MEANINGS[18456],
@@ -215,6 +217,7 @@ def _failure(engine: Engine, error: exc.DBAPIError, writing: bool) -> DatabaseEr
         meaning = _of_file(str(error.orig), writing) or meaning
     if not meaning:
         kind = type(error.orig).__name__
+        # SQLite's words name tables and columns, never values; a server's may repeat what was sent.
         detail = what.words.split("\n")[0][:200] if url.get_backend_name() == "sqlite" else _unknown(what)
         return DatabaseError(f"the database {shown(url)} gave an error ({kind}: {detail})")
     if not writing:
@@ -236,6 +239,7 @@ def _meaning(what: Said) -> str:
         return MEANINGS[what.number].format(name=name, on=f" on {what.name}" if what.name else "")
     if what.state in _STATES:
         return _STATES[what.state]
+    # One state for both limits; the call that failed tells a statement's from a connection's.
     if what.state in ("HYT00", "HYT01") and any(not name.startswith("SQLDriverConnect") for name in what.functions):
         return "a statement took longer than limits.statement allows; raise it, or look why the database is slow"
     words = what.words.lower()

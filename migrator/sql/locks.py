@@ -17,6 +17,7 @@ from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
 from migrator.sql.errors import database_errors
 
+# One name for every server, since the lock belongs to the database that it is taken in.
 RESOURCE = "octopus-auditor"
 _TAKEN = "another process audits or imports into this server right now; this run was left out"
 _GET = text(
@@ -51,6 +52,7 @@ def application_lock(engine: Engine, spare: Path | None = None) -> Iterator[None
     try:
         with database_errors(engine):
             result = connection.execute(_GET, {"resource": RESOURCE}).scalar()
+        # 0 and 1 say that it was granted, at once or after a wait; all that is below says that it was not.
         if result is None or int(result) < 0:
             raise AlreadyLocked(_TAKEN)
         yield
@@ -66,6 +68,7 @@ def _database_file(engine: Engine) -> Path:
 @contextmanager
 def _file_lock(database: Path, spare: Path | None) -> Iterator[None]:
     path = database.with_name(f".{database.name}.{RESOURCE}.lock")
+    # A file can be audited by who may only read its folder.
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         if spare is None:
             raise OperatorError(f"the lock file {path} cannot be made; check the rights of its folder")

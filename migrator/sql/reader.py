@@ -93,6 +93,7 @@ def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
         DatabaseError: it is not an Octopus database.
     """
     present = [name for name in CORE_TABLES if name.lower() in catalogue.spelled]
+    # Some of them and not all: an older or a newer server may lack one.
     if len(present) < 3:
         missing = ", ".join(name for name in CORE_TABLES if name not in present)
         raise DatabaseError(f"this is not an Octopus database: it has no table {missing}; check the address")
@@ -119,13 +120,16 @@ def _table(name: str, columns: Sequence[Column], history: bool) -> Table | None:
     document_map = REGISTRY.find(name)
     lowered = {item.name.lower() for item in columns}
     if document_map is None:
+        # Without both it holds no documents, but counters, edges or the like.
         if "id" not in lowered or not lowered & {JSON_COLUMN, BLOB_COLUMN}:
             return None
         document_map = default_map(name)
+    # Left out here, so that millions of rows are not asked for.
     elif document_map.kind is Kind.HISTORY and not history:
         return None
     if "id" not in lowered and document_map.kind is Kind.CONFIGURATION:
         raise DatabaseError(f"the table {name} has no column Id; this is not a schema that can be read")
+    # A rowversion moves with every write to its row, whatever was written, and belongs to one database.
     kept = sorted((item.name for item in columns if not item.is_rowversion), key=_body_last)
     return Table(name, tuple(kept), document_map, {item.name.lower(): item.kind for item in columns})
 
@@ -180,6 +184,7 @@ class Reader:
         convert = _converter(source) or tuple
         wanted: list[Any] = values
         if source.kind(name) is Declared.INTEGER:
+            # One text that is no number would make the whole statement an error.
             wanted = [int(text) for text in values if text.isascii() and text.isdecimal() and len(text) < _DIGITS]
         for start in range(0, len(wanted), KEYS):
             some = wanted[start : start + KEYS]
@@ -219,8 +224,11 @@ class Reader:
         rowversion = self.schema.rowversion(source.name)
         highest: Any = func.max(plain(rowversion)) if rowversion else null()
         saved: Any = null()
+        # What can be frozen counts its saves there; a release has a text in a column of that name.
         if not rowversion and source.position("Version") is not None and source.position(FROZEN) is not None:
+            # A sum of ints is an int to the server, and an error where it is too large for one.
             saved = func.sum(cast(plain("Version"), BigInteger))
+        # Each place of a UNION has one type, and a NULL alone has none that suits the others.
         statement = select(func.count(), cast(highest, LargeBinary(8)), cast(saved, BigInteger))
         found: Select[Any] = _filtered(statement.select_from(named(source.name)), source, True)
         return found
@@ -232,6 +240,7 @@ class Reader:
         found: dict[int, Row] = {}
         for start in range(0, len(wanted), _TOGETHER):
             some = enumerate(wanted[start : start + _TOGETHER], start)
+            # A UNION promises no order.
             parts = [item.add_columns(literal_column(str(number)).label("part")) for number, item in some]
             found.update((row[-1], tuple(row[:-1])) for row in self._connection.execute(union_all(*parts)))
         return [found[number] for number in range(len(wanted))]
@@ -293,6 +302,7 @@ def _date_text(value: Any) -> Any:
 
 def _guid_text(value: Any) -> Any:
     if isinstance(value, bytes) and len(value) == 16:
+        # The server keeps the first three groups in the other byte order.
         value = uuid.UUID(bytes_le=value)
     return str(value)
 

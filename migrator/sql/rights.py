@@ -63,6 +63,7 @@ class Rights:
         SELECT on the schema, not on tables one by one: an upgrade of the server brings new tables, and an export that
         leaves them out in silence is no record.
         """
+        # These two are no logins to which a right could be given.
         name = self.user if self.user not in ("dbo", "guest") else "octopus_auditor"
         quoted = "[" + name.replace("]", "]]") + "]"
         database = "[" + self.database.replace("]", "]]") + "]"

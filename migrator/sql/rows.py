@@ -124,6 +124,7 @@ def body_text(table: Table, row: Row) -> str:
         UnreadableDocument: the compressed body is damaged, or it is neither text nor bytes.
     """
     text_at, blob_at = table.body_positions
+    # Where a table has both columns each row fills one; which one changes with the row's next save.
     blob = row[blob_at] if blob_at is not None else None
     if blob:
         try:
@@ -155,6 +156,7 @@ def to_body(table: Table, row: Row, text: str) -> Body:
         if not isinstance(value, dict):
             kind = "a list" if isinstance(value, list) else "a single value"
             raise UnreadableDocument(identity, "JSON", f"an object was expected, but it holds {kind}")
+        # The columns come after and win: the server does not repeat in the JSON what has a column.
         body = value
     for position, name, form in table.plain_columns:
         column = row[position]
@@ -180,6 +182,7 @@ def from_column(value: Any, form: Column | None) -> Any:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
+        # The shortest text that means this number; JSON's own writer might choose another.
         return Number(repr(value))
     if isinstance(value, bytes):
         return value.hex()
@@ -232,9 +235,11 @@ def _body_columns(table: Table, rest: Body, blob: bool) -> dict[str, Any]:
     text_at, blob_at = table.position(JSON_COLUMN), table.position(BLOB_COLUMN)
     text = compact(rest)
     if blob_at is not None and (blob or text_at is None):
+        # Without a time, so that the same body is the same bytes.
         packed = gzip.compress(text.encode("utf-16-le", "surrogatepass"), mtime=0)
         row: dict[str, Any] = {table.columns[blob_at]: packed}
         if text_at is not None:
+            # The server expects one of the two, and not a body that was left behind in the other.
             row[table.columns[text_at]] = None
         return row
     row = {table.columns[text_at]: text} if text_at is not None else {}

@@ -77,6 +77,7 @@ def read_installation(reader: Reader) -> ServerFacts:
     The identity is made of the oldest row of OctopusServerInstallationHistory, which is written once.
     """
     history = reader.scalars(INSTALLATIONS, ("Installed", "Id", "Node", "Version"))
+    # By the time and not by the id: another node takes its ids from a block of its own.
     ordered = sorted(history, key=lambda row: (str(row[0]), str(row[1])))
     newest = str(ordered[-1][3] or "") if ordered else ""
     oldest = repr(tuple(str(value) for value in ordered[0][1:])) if ordered else "no installation history"

@@ -46,6 +46,7 @@ def open_target(address: str, master: MasterKeyCipher | None, limits: Limits = N
     """
     engine = open_engine(address, writable=True, limits=limits)
     try:
+        # With history: whether a tree has any is only known later.
         schema = reflect(engine, history=True)
         # Either level keeps what was read as it was until the commit.
         level = "SNAPSHOT" if schema.catalogue.one_state else "REPEATABLE READ"
@@ -146,6 +147,7 @@ class Target:
         statement = select(*[_column(table, name) for name in wanted]).select_from(named(table.name))
         for index, name in enumerate(names):
             values = {key[index] for key in keys}
+            # Nothing equals NULL in SQL, so such a column narrows nothing down.
             if None not in values:
                 statement = statement.where(self._among(_column(table, name), values))
         for row in self.connection.execute(_live(statement, table)):
@@ -160,6 +162,7 @@ class Target:
         clause = column.in_(sorted(texts, key=str))
         if all(str(value).isascii() for value in values):
             return clause
+        # Of a text with other letters the bytes outnumber the characters: all such rows come, and are compared here.
         return or_(clause, func.length(cast(column, LargeBinary)) != func.length(column))
 
     def existing(self, type_: str, ids: Iterable[str]) -> dict[str, str]:
@@ -200,6 +203,7 @@ class Target:
     def _stored(self, table: Table, row: Row) -> Stored:
         self.rows_read += 1
         identity = str(row[table.id_position])
+        # Of the row and not of the document: a saved plan is refused after any change to it.
         digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         blob_at = table.position(BLOB_COLUMN)
         blob = blob_at is not None and bool(row[blob_at])

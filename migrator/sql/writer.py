@@ -28,6 +28,7 @@ ROWS = 200
 """Rows in one statement's batch."""
 _PROCEDURE = "GetNextKeyBlock"
 _FIND_PROCEDURE = text("SELECT OBJECT_ID(:name, 'P')")
+# Without NOCOUNT the count of the procedure's own UPDATE would come before its result.
 _NEXT_BLOCK = text(f"SET NOCOUNT ON; EXEC {_PROCEDURE} @collectionName = :name, @blockSize = :size")
 
 
@@ -62,6 +63,7 @@ class Writer:
         while len(ids) < count:
             size = count - len(ids)
             last = self._next_block(collection, size)
+            # The procedure returns the last number of the block that it reserved.
             fresh = [f"{prefix}{number}" for number in range(last - size + 1, last + 1)]
             # The counter may lag behind rows that were put there by hand.
             taken = self.target.existing(collection, fresh)
@@ -74,6 +76,7 @@ class Writer:
             return int(connection.execute(_NEXT_BLOCK, {"name": collection, "size": size}).scalar_one())
         name, allocated = key("CollectionName"), key("Allocated", Declared.INTEGER)
         keys = table(quoted_name(KEYS, True), name, allocated)
+        # What the procedure does, for a database that has none.
         changed = connection.execute(
             update(keys).where(name == collection).values({allocated: allocated + size})
         ).rowcount
@@ -110,6 +113,7 @@ class Writer:
         row.pop("Id", None)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
+        # NULL by name: as a parameter it would have no type.
         values = {value(name, source.kind(name)): null() if new is None else new for name, new in row.items()}
         into = table(quoted_name(source.name, True), *values)
         self.target.connection.execute(update(into).where(key("Id") == item.id).values(values))
@@ -180,10 +184,12 @@ class Writer:
         return row
 
     def _sound(self, name: str, column: Column) -> Any:
+        # It guards a user's sessions, so it must be nobody else's and not be guessed.
         if name == "identificationtoken" or column.kind is Declared.GUID:
             return str(self.new_guid())
         if name in (JSON_COLUMN, BLOB_COLUMN):
             return "{}" if name == JSON_COLUMN else b""
+        # A file declares no instants, so these two are known by name.
         if column.kind in (Declared.INSTANT, Declared.DATE) or name in ("created", "occurred"):
             return self.now().isoformat(timespec="milliseconds")
         if column.kind in (Declared.INTEGER, Declared.FLAG, Declared.DECIMAL, Declared.FLOAT):
@@ -210,6 +216,7 @@ class Writer:
 
     def _next_stamp(self) -> bytes:
         if not self._stamp:
+            # A rowversion counts for the whole database, so a new one is above those of all tables.
             highest = [
                 self.target.connection.execute(
                     select(func.max(plain("DataVersion"))).select_from(named(item.name))
