@@ -55,6 +55,7 @@ class FolderFiles:
         self.warnings.clear()
         if not self.directory.is_dir():
             raise OperatorError(f"{self.directory} is not a directory; name the directory of an export")
+        # The directory itself may be a link: it is the operator's own word.
         root = Path(os.path.realpath(self.directory))
         for folder, folders, files in os.walk(root, onerror=_refuse):
             here = Path(folder)
@@ -110,6 +111,7 @@ class RevisionFiles:
         self._reader: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RevisionFiles:
+        # Some of git's commands would take it for an option.
         if not self._revision or self._revision.startswith("-") or "\0" in self._revision:
             raise OperatorError(f"{self._revision!r} is not a revision; give a commit, a tag or a branch")
         self._git = Git(self._directory())
@@ -117,6 +119,7 @@ class RevisionFiles:
             tree = self._resolved(f"{self._revision}^{{tree}}")
         except GitError:
             tree = self._dated()
+        # Names ended by a zero byte, since a name may hold anything else; with sizes, so that nothing large is read.
         self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree))
         return self
 
@@ -129,6 +132,7 @@ class RevisionFiles:
                 "git is not installed, so no commit can be read; install it, or name a directory"
             ) from None
         try:
+            # A folder may have a dollar sign in its name.
             with git.Repo(self._place, expand_vars=False) as repository:
                 return Path(repository.git_dir)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError):
@@ -150,6 +154,7 @@ class RevisionFiles:
         try:
             time = self._run("rev-parse", f"--since={found['date']}").removeprefix("--max-age=")
             branch = self._resolved(found["branch"] or "HEAD")
+            # The branch's own line: what was merged into it later was not its state at the time.
             commit = self._run("rev-list", "-1", "--first-parent", f"--min-age={time}", branch)
         except GitError:
             raise unknown from None
@@ -162,6 +167,7 @@ class RevisionFiles:
 
     def __exit__(self, *exc: object) -> None:
         if self._reader is not None:
+            # Whether git ended well matters only where everything was read.
             if exc[0] is None:
                 close(self._reader, "cat-file")
             end(self._reader)
@@ -184,6 +190,7 @@ class RevisionFiles:
 
     def _meet_link(self, path: str, blob: str) -> None:
         target = os.fsdecode(self._content(blob))
+        # By words alone: in a commit there is no file system that could be asked.
         place = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120
         if place.startswith(("/", "..")):
             raise OperatorError(_leads_out(path))
@@ -214,9 +221,11 @@ class RevisionFiles:
         asked.write(blob.encode() + b"\n")
         asked.flush()
         header = answer.readline().split()
+        # Of an object that is not there it says two words.
         if len(header) != 3:
             raise OperatorError(f"the repository {self._place} is damaged: {blob} is missing; run `git fsck` there")
         content = answer.read(int(header[2]))
+        # git ends each content with a line end that is no part of it.
         answer.read(1)
         return content
 

@@ -51,6 +51,7 @@ class FolderSink:
                 check_clean(self.directory)
             self._made = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
+            # Within the directory, since a file is moved as a whole only within one file system.
             self._staging = Path(tempfile.mkdtemp(prefix=".migrator-", dir=self.directory))
         return self
 
@@ -58,6 +59,7 @@ class FolderSink:
         if self._staging is not None:
             shutil.rmtree(self._staging, ignore_errors=True)
         if self._made and exc[0] is not None:
+            # Only where it is empty: a folder that somebody put something into meanwhile stays.
             with suppress(OSError):
                 self.directory.rmdir()
 
@@ -68,6 +70,7 @@ class FolderSink:
         Raises:
             OperatorError: the disk is full or refuses; two files would be one on a case-blind file system.
         """
+        # Windows and macOS would keep the second of them alone, and say nothing.
         if file.path.casefold() in self._seen:
             raise OperatorError(f"two documents would be the same file {file.path}; rename one of them on the server")
         self._seen.add(file.path.casefold())
@@ -89,6 +92,7 @@ class FolderSink:
             strangers = self._strangers(keep)
             if self.clean:
                 for path in strangers:
+                    # First, since a file may stand where a folder is to be.
                     (self.directory / path).unlink()
             for path in self._staged:
                 target = self.directory / path
@@ -100,6 +104,7 @@ class FolderSink:
         return 0 if self.clean else len(strangers)
 
     def _make_folder_of(self, target: Path) -> None:
+        # Remembered, since a tree has very many files in few folders.
         folder = str(target).rpartition(os.sep)[0]
         if folder not in self._folders:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -165,6 +170,7 @@ def check_clean(directory: Path) -> None:
         if directory.is_symlink() or metadata.is_symlink():
             raise OperatorError("a link")
         content = metadata.read_bytes()
+        # Either form is ours to clean: both are what this program writes.
         if not is_octopus(content):
             Metadata.from_bytes(content)
     except (OSError, OperatorError):
@@ -203,6 +209,7 @@ def mixed(directory: Path) -> UsageError:
 
 def _asked(metadata: Metadata) -> Any:
     facts = metadata.partial
+    # What was left out follows from the server's state, which may have moved between two exports of the same projects.
     return None if facts is None else {name: value for name, value in facts.items() if name != "LeftOut"}
 
 
@@ -221,5 +228,6 @@ def _remove_empty(directory: Path) -> None:
             try:
                 path.rmdir()
             except OSError as error:
+                # POSIX leaves it to the system which of the two it says.
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise

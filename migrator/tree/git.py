@@ -41,8 +41,11 @@ ELSEWHERE = frozenset(
     )
 )
 """Variables of the environment that lead git to another repository, configuration or meaning than the caller's."""
+# Failures are told by git's own words, so these come in English; and who only looks takes no lock from who works.
 _ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
+# git repeats an address in its errors.
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
+# What env(1) ends with where it does not find the program.
 _NOT_FOUND = 127
 _LOOK_EVERY = 0.2
 
@@ -81,6 +84,7 @@ class Git:
         Run a command and return its output as text, without the last line end. As ``output`` otherwise.
         """
         output = self.output(*words, stdin=stdin, env=env, remote=remote)
+        # A path in a commit may be in any encoding.
         return output.decode("utf-8", "surrogateescape").removesuffix("\n")
 
     def output(
@@ -243,6 +247,7 @@ def _failed(words: tuple[str, ...], code: int, said: bytes) -> GitError:
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     if code == _NOT_FOUND:
         return GitMissing()
+    # Progress and advice stand before the line that tells what is wrong.
     telling = next((line for line in lines if line.startswith(("fatal:", "error:", "remote: error", "! "))), "")
     reason = telling or (lines[0] if lines else f"exit code {code}")
     return GitError(f"git {_verb(words)} failed: " + _PASSWORD.sub(r"\1:***@", reason))

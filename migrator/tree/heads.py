@@ -55,6 +55,7 @@ def read_heads(files: TreeFiles, paths: Sequence[str], password: Secret | None, 
         OperatorError: there is no export, or it is of an unknown form.
         SecretError: the password does not open it.
     """
+    # A head at the root speaks for all that is below it; one deeper is then a file like others.
     origins = [""] if NAME in paths else [path.removesuffix(f"/{NAME}") for path in paths if _is_head(path, folders)]
     if not origins:
         raise OperatorError(f"there is no {NAME}, so this is not an export; name the directory that holds it")
@@ -68,11 +69,13 @@ def _is_head(path: str, folders: frozenset[str]) -> bool:
 
 def _head(origin: str, content: bytes, password: Secret | None) -> Head:
     try:
+        # An editor may have put a mark before it.
         value = decode(content.decode("utf-8-sig"))
     except ValueError:
         raise OperatorError(f"{_shown(origin)} is not JSON; take it from the export again") from None
     keys = value if isinstance(value, dict) else {}
     try:
+        # The word that the original tool seals to check a password by.
         if "Hello" in keys and "Format" not in keys:
             return _octopus_head(origin, OctopusMetadata.from_bytes(content), password)
         return _native_head(origin, Metadata.from_bytes(content), password)

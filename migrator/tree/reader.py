@@ -39,11 +39,13 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         OperatorError: there is no export, or a link leads out of it.
     """
     found = list(files.paths())
+    # No document has such a name, and no message could show it.
     paths = [path for path in found if _is_utf8(path)]
     types = Types()
     heads = read_heads(files, paths, password, types.folders)
     reading = _Reading(files, types, frozenset(paths))
     left = [path for path in paths if path.rpartition("/")[2].lower() not in NEIGHBOURS]
+    # The deepest first, and the one at the root for the rest.
     for head in sorted(heads, key=lambda item: -len(item.root)):
         mine = [path for path in left if path.startswith(head.root)]
         left = [path for path in left if not path.startswith(head.root)]
@@ -84,10 +86,12 @@ class _Reading:
         for path in paths:
             if path == head.root + NAME:
                 continue
+            # Hidden ones are the file system's, as the ._ files of macOS.
             if path.lower().endswith(".json") and not path.rpartition("/")[2].startswith("."):
                 self._read_file(head, path, scripts)
             else:
                 others.append(path)
+        # After the documents, which say which of these are their scripts.
         for path in others:
             if path not in scripts.used:
                 self._set_aside(head, path)
@@ -164,6 +168,7 @@ class _Reading:
             self.documents.append(TreeDocument(document_map, identity, opened, path, head.origin, space, edited))
 
     def _check_key(self, document_map: DocumentMap, body: Body, path: str) -> None:
+        # Old history may lack what newer servers write, and is told apart otherwise.
         if document_map.kind is Kind.HISTORY:
             return
         for name in (document_map.name_property, document_map.owner):

@@ -33,6 +33,7 @@ def restrict(tree: Tree, projects: Sequence[str]) -> Tree:
     Raises:
         UsageError: a name that no project of the tree has.
     """
+    # Blind to case and trailing blanks, as the server's collation is.
     wanted = {fold(name): name for name in projects}
     projects_of = [d for d in tree.documents if d.map.role is Role.PROJECT]
     roots = [document for document in projects_of if fold(document.body.get("Name")) in wanted]
@@ -51,6 +52,7 @@ def restrict(tree: Tree, projects: Sequence[str]) -> Tree:
 @dataclass
 class _Closure:
     tree: Tree
+    # By Python's own id: a document has no hash, and one of another origin may equal it.
     taken: set[int] = field(default_factory=set)
     left_out: dict[str, dict[str, dict[str, dict[str, Any]]]] = field(default_factory=dict)
     _by_id: dict[_Place, list[TreeDocument]] = field(default_factory=lambda: defaultdict(list))
@@ -104,6 +106,7 @@ class _Closure:
         """
         Return the documents, not taken yet, that come when two others are taken: a tenant's values for its projects.
         """
+        # Asked again after each wave, since either of the two may come late.
         held = {(d.origin, d.id.lower()) for d in self.tree.documents if id(d) in self.taken}
         return [
             document

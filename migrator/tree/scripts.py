@@ -39,6 +39,7 @@ class ScriptFiles:
     def _follow(self, place: Place, file: str) -> None:
         name = place.value[LINK]
         at = spelled(place.path)
+        # A tree is hostile: a path would read a file that is none of it.
         if not isinstance(name, str) or not name or "/" in name or "\\" in name:
             self.problems.append(Problem(file, at, "a link to a script names a file of the same folder, nothing else"))
             return
@@ -61,6 +62,7 @@ class ScriptFiles:
         edited = []
         for script in find_scripts(document_map, body, script_owner(file.rpartition("/")[2])):
             path = _beside(file, script.file)
+            # A link that was followed has put the file's text in already.
             linked = path in self.used
             text = self._text(path) if path in self.paths and not linked else None
             if text is not None and _lines(text) != _lines(script.text):

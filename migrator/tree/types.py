@@ -83,6 +83,7 @@ class Types:
         """
         Return the type of a document, ``None`` if there is none for it.
         """
+        # First: editions of the original tool differ in where they put these.
         if identity.lower() in self._anywhere:
             return self._anywhere[identity.lower()]
         named = self._by_class(body)
@@ -92,6 +93,7 @@ class Types:
         for companion in self._companions.get(lowered, []):
             if identity.lower().startswith(companion.id_prefix.lower()):
                 return companion
+        # A table that this program does not know was written by the default map, and is told by the form of its ids.
         return self._main.get(lowered) or self._unknown_table(folder, identity)
 
     def _by_class(self, body: Body) -> DocumentMap | None:
