@@ -86,8 +86,10 @@ def audit(
         with folder_errors(folder.path):
             result = _locked(run, result)
     except (Busy, AlreadyLocked) as error:
+        # No failure: whoever holds the lock does the work, or the next run catches up.
         result = replace(result, outcome="skipped", error=str(error))
     except WindowStuck as error:
+        # Before its own kin: a server that stays in maintenance mode is told apart, since a person must act now.
         result = replace(result, window_stuck=True, error=str(error))
     except OperatorError as error:
         result = replace(result, error=str(error))
@@ -104,6 +106,8 @@ def _rounded(seconds: float | None) -> float | None:
 
 def _remember(run: Run, result: AuditResult) -> None:
     status = after(run.status, result, run.started.isoformat(timespec="seconds"))
+    # The probe of a failed run must not stand, or the next one would find nothing moved and leave out what this one
+    # missed.
     if result.outcome in ("changed", "unchanged") and run.probe:
         status = replace(status, probe=run.probe)
         if run.full:
@@ -111,11 +115,13 @@ def _remember(run: Run, result: AuditResult) -> None:
     try:
         write_status(run.folder, status)
     except OSError as error:
+        # The commit stands already; without the status the next run only reads more than it must.
         run.tools.log.error("status-not-written", server=run.server, reason=error.strerror)
 
 
 def _locked(run: Run, result: AuditResult) -> AuditResult:
     with locked(run.folder.lock, run.options.wait, run.tools.sleep):
+        # First of all: a server that a killed run left in maintenance mode waits for neither database nor repository.
         with run.phase("release"):
             release_window(run.server, run.settings, run.folder, run.tools)
         with run.tools.stop.breaking_off(run.canceller.cancel), ExitStack() as stack:
@@ -127,9 +133,12 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
                 )
                 server = in_scope(looked, run.settings.export)
             stack.callback(server.close)
+            # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
+            # database.
             stack.enter_context(application_lock(server.engine, run.folder.path))
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
+                # Commits of earlier runs may still wait for a remote that was down.
                 return _published(run, repository, done)
             return _audited(run, result, repository, server)
 
@@ -138,6 +147,7 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
     """
     Return whether the server must be read: only a probe that stands still, in the mode that asks for it, says no.
     """
+    # Before the rows are read: what moves after it differs from it at the next run, and is not lost between two.
     with run.phase("probe"):
         run.probe = probe(server)
     last = run.status.last_full
@@ -145,11 +155,13 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
         seconds=run.settings.maintenance.full_run_every
     )
     run.full = due or run.options.full
+    # The number of audit events only grows on one database, so a smaller one means that a backup was restored.
     newest, before = run.probe.get(EVENTS, ""), run.status.probe.get(EVENTS, "")
     now, then = number(newest), number(before)
     if now is not None and then is not None and now < then:
         run.went_back = (before, newest)
         run.tools.log.warning("database-went-back", server=run.server, audit_event=newest, before=before)
+    # Without a commit there is nothing that could be unchanged, whatever the status remembers.
     if run.settings.maintenance.mode != "when-changed" or run.full or repository.head() is None:
         return True
     return run.probe != run.status.probe
@@ -211,6 +223,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             subject=_subject(run, changes.changes, facts, head) if commit else "",
             warnings=_warnings(run, stream.unreadable, server),
         )
+    # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
     return _published(run, repository, done)
 
@@ -231,6 +244,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
             run.tools.progress(table, rows)
 
         def read() -> tuple[Spool, Content]:
+            # A spool for each attempt, since a read that was thrown away has left its rows in it.
             spool = stack.enter_context(Spool(run.folder.path))
             return spool, read_scope(server, spool, run.settings.export, progress)
 
@@ -254,6 +268,7 @@ def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
                 run.tools.step("window-open")
                 yield window
         finally:
+            # Of a failed run too: it held the server up no less.
             run.window_seconds = window.seconds if window is not None else None
             run.tools.step("window-closed")
 
@@ -284,6 +299,7 @@ def _written(
         run.tools.step("files-written")
         return sink.finish() if sink.started else None
     except BaseException:
+        # However the run ends, git ends with it; half a pack is of no use to anybody.
         sink.abandon()
         clear_stale(repository.path)
         raise
@@ -298,16 +314,19 @@ def _committed(
     if run.went_back is not None:
         trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
     text = message(changes, trailers, first=head is None)
+    # An upgrade comes first in the subject, since it explains why so much differs.
     text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
     commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
     repository.advance(commit, head)
     run.tools.step("branch-moved")
+    # Last: until the branch has moved, this ref alone keeps the new objects from being pruned.
     repository.git.run("update-ref", "-d", INCOMING)
     return commit
 
 
 def _upgraded(run: Run, facts: ServerFacts) -> bool:
+    # A status that was lost knows no version, which is no upgrade.
     return bool(run.status.version) and run.status.version != facts.version
 
 
@@ -339,6 +358,7 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
         )
     commits = result.commits
     if published.superseded and head is not None and head not in commits:
+        # Going on top of foreign commits took one more commit, which is this run's as well.
         commits = (*commits, head)
     return replace(
         result,
@@ -375,17 +395,20 @@ def _open_repository(run: Run, stack: ExitStack) -> Repository:
     Return the server's repository, locked as long as *stack*, made or taken over from the remote if there is none yet.
     """
     options, remote = repository_options(run.settings, run.tools.stop), run.settings.repository.remote
+    # Before it is locked, since the lock's file stands in it.
     create(options)
     repository = check_is_ours(options)
     stack.enter_context(locked(repository.lock, run.options.wait, run.tools.sleep))
     # First of all, since a lock that a killed run left would stop everything else.
     if stale := clear_stale(repository.path):
         run.tools.log.warning("stale-files-removed", repository=str(repository.path), files=stale)
+    # At every run, so that a repository of an older version, or one changed by hand, is set up as it must be.
     configure(repository)
     if repository.head() is None and remote is not None:
         try:
             if adopt(repository, remote):
                 run.tools.log.warning("history-taken-over", remote=remote, head=repository.head())
         except GitError as error:
+            # No reason to audit nothing: what the remote has is met when the first commit is pushed.
             run.tools.log.warning("remote-not-reached", reason=str(error))
     return repository

@@ -41,9 +41,11 @@ MACROS = {
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _WORD = r"[0-9A-Z]+"
+# Digits are [0-9] throughout, since \d takes those of every script.
 _ITEM = re.compile(rf"(?:\*|(?P<low>{_WORD})(?:-(?P<high>{_WORD}))?)(?:/(?P<step>[0-9]{{1,4}}))?")
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+# The 29th of February comes in some years, so a schedule for it does run.
 _LONGEST = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 
 
@@ -119,6 +121,7 @@ class Cron:
             either_day=not (columns[2].startswith("*") or columns[4].startswith("*")),
             every_hour=columns[1].startswith("*") or len(hours) == 24,
         )
+        # Where either day is enough, the weekday makes it run whatever the day of the month says.
         if not cron.either_day and all(min(days) > _LONGEST.get(month, 31) for month in months):
             raise ValueError(
                 f"the schedule {expression!r} never runs: the day-of-month field asks for day {min(days)}, "
@@ -135,6 +138,7 @@ class Cron:
         """
         if moment.utcoffset() is None:
             raise ValueError("a moment without a time zone cannot be placed on a schedule; give it one")
+        # Python's arithmetic within one zone goes by the clock on the wall; only in UTC is a minute always a minute.
         moment = moment.astimezone(UTC)
         # From the day before: clocks put back over midnight return to it.
         start = moment.astimezone(_zone(self.timezone)).date() - _DAY
@@ -168,6 +172,7 @@ class Cron:
         return in_month or in_week if self.either_day else in_month and in_week
 
     def _days(self, start: date) -> Iterator[date]:
+        # Without the last year that Python knows: a day is looked at together with the days after it.
         for year in range(start.year, MAXYEAR):
             for month in sorted(self.months):
                 if (year, month) < (start.year, start.month):
@@ -188,6 +193,7 @@ class Cron:
         turn = _turn(low, high, zone)
         if self.every_hour:
             found = self._at_offset(midnight - old, moment)
+            # From the turn on the wall shows the new offset; a time at the very turn belongs to it.
             if found is None or found >= turn:
                 found = self._at_offset(midnight - new, max(moment, turn - timedelta.resolution))
             return found
@@ -210,6 +216,7 @@ def _turn(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
     """
     Return the first instant, to the second, that has the offset of *high*.
     """
+    # zoneinfo does not tell when its changes are, so the one between the two is searched for.
     new = _offset(high, zone)
     while high - low > timedelta(seconds=1):
         middle = low + timedelta(seconds=(high - low) // timedelta(seconds=2))
@@ -218,6 +225,7 @@ def _turn(low: datetime, high: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _one_instant(wall: datetime, turn: datetime, zone: ZoneInfo) -> datetime:
+    # fold=0 is the first of a repeated time; a skipped one comes back from UTC as another time.
     local = wall.replace(tzinfo=zone, fold=0)
     instant = local.astimezone(UTC)
     exists = instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
@@ -256,12 +264,14 @@ def _item(field: _Field, item: str) -> set[int]:
         low = high = _number(field, match["low"])
     if match["high"]:
         high = _number(field, match["high"])
+        # At the end of a range Sunday is the week's last day, as in FRI-SUN.
         if field.high == 7 and high == 0 and low > 0:
             high = 7
     if low > high:
         raise ValueError(f"holds {item!r}, which runs backwards: write it as two ranges")
     if match["step"] is None:
         return set(range(low, high + 1))
+    # What 5/15 means depends on the scheduler (Quartz goes on from 5), so nobody is left to guess.
     if match["low"] and not match["high"]:
         raise ValueError(f"holds {item!r}, but a step needs a range or *")
     step = int(match["step"])
@@ -282,6 +292,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
+        # A folder of the database, such as Europe, fails as reading a folder does.
         zones = sorted(available_timezones())
         # A city alone is the commonest slip after case and spelling.
         known = {zone.rpartition("/")[2].lower(): zone for zone in zones} | {zone.lower(): zone for zone in zones}

@@ -24,6 +24,7 @@ class ExportKey:
 
     options: ExportOptions
     pool: ThreadPoolExecutor
+    # HEAD's way of deriving, begun on a guess, need not be today's: its cost may have been raised since.
     _started: dict[KeyDerivation, Future[PasswordCipher | None]] = field(default_factory=dict, repr=False)
 
     def start(self, derivation: KeyDerivation) -> None:
@@ -55,6 +56,7 @@ def check_password(before: Metadata | None, options: ExportOptions, metadata: Me
     """
     if before is None or options.password is None:
         return
+    # A tree without sealed secrets has no check value, and nothing in it depends on the password.
     if before.check is None or metadata.check is None:
         return
     if before.derivation == metadata.derivation:
@@ -64,4 +66,5 @@ def check_password(before: Metadata | None, options: ExportOptions, metadata: Me
                 "with `auditor rekey`"
             )
     else:
+        # Another salt or cost gives another check value, so the password is tried on HEAD's own.
         before.open_with(options.password.reveal())

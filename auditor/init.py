@@ -156,5 +156,6 @@ def write_new(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # A strict umask may have taken the owner's own rights away.
         os.fchmod(file.fileno(), 0o600)
         file.write(text)

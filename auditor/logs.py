@@ -21,12 +21,15 @@ MASK = "***"
 QUIET = ("httpx", "httpcore", "apscheduler", "git")
 """Libraries whose chatter holds addresses (httpx writes whole URLs at level info) or nothing of use."""
 
+# "pass" alone counts at the end only, else "passed" would be masked.
 _SECRET_KEY = re.compile(
     r"pass(word|wd|phrase)?$|pass(word|wd|phrase)|pwd|secret|api[_-]?key|token|credential|authorization"
     r"|(master|private|signing|export|hmac)[_-]?key|connection|dsn|cookie",
     re.IGNORECASE,
 )
+# Up to the last @, since a password may hold one.
 _URL_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*://[^\s/:@]*):([^\s/]*)@")
+# Also as %3D and %3B: SQLAlchemy's odbc_connect= carries a connection string in percent encoding.
 _PAIR = re.compile(
     r"(?:(?<![A-Za-z])|(?<=%3B))(pwd|password|passwd|api[_-]?key|(?:access[_-]?|auth[_-]?)?token|secret)(\s*(?:=|%3D)\s*)"
     r"(\{(?:[^}]|\}\})*\}|%7B.*?%7D|\"[^\"]*\"|'[^']*'|[^;&\s\"']+?(?=%3B|[;&\s\"']|$))",
@@ -34,6 +37,7 @@ _PAIR = re.compile(
 )
 # After a semicolon it is surely ODBC, where an unquoted value goes on to the next one, blanks and all.
 _ODBC_PAIR = re.compile(r"((?:^|;)\s*(?:pwd|password)\s*=\s*)(\{(?:[^}]|\}\})*\}|[^;\n{][^;\n]*)", re.IGNORECASE)
+# The levels of syslog, by the names of structlog's methods.
 _PRIORITY = {"critical": 2, "exception": 3, "error": 3, "warning": 4, "warn": 4, "info": 6, "debug": 7}
 
 
@@ -118,6 +122,7 @@ def configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
+        # Set up again at each reload and in each test, while modules keep the loggers that they got before.
         cache_logger_on_first_use=False,
     )
     _configure_standard(stream, number, shared, last)
@@ -126,9 +131,11 @@ def configure(
 def _shared(journal: bool) -> Iterable[Processor]:
     yield structlog.contextvars.merge_contextvars
     yield structlog.stdlib.add_log_level
+    # The journal stamps each entry itself.
     if not journal:
         yield structlog.processors.TimeStamper(fmt="iso", utc=True)
     yield structlog.processors.format_exc_info
+    # After format_exc_info: the text of an exception may hold what no field does.
     yield redaction
 
 
@@ -136,6 +143,7 @@ def _rendering(as_json: bool, journal: bool, colors: bool) -> Iterable[Processor
     if as_json:
         yield structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False, default=_plain)
     else:
+        # structlog's default shows the local variables of each frame where rich is installed, and secrets with them.
         yield structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
     if journal:
         yield _Prefix()
@@ -153,6 +161,7 @@ class _Prefix:
 
     def __call__(self, _log: WrappedLogger, method: str, rendered: Any) -> str:
         priority = _PRIORITY.get(method, 6)
+        # The journal takes each line for an entry of its own, and one without a level for level info.
         return "\n".join(f"<{priority}>{line}" for line in str(rendered).splitlines())
 
 
@@ -165,6 +174,7 @@ def _configure_standard(stream: TextIO, level: int, shared: list[Processor], las
         )
     )
     root = logging.getLogger()
+    # Our own of an earlier call only; a test runner's handlers stay.
     for old in [item for item in root.handlers if isinstance(item.formatter, structlog.stdlib.ProcessorFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)

@@ -91,6 +91,7 @@ class MadeOn:
         options, render = self.options, self.options.render
         password = options.password.reveal() if options.password else ""
         key = self.master.key if self.master else b"none"
+        # Bytes of the environment that are no UTF-8 are half surrogates in Python.
         digest = hmac.digest(key, password.encode("utf-8", "surrogatepass"), "sha256")
         words = [
             tree,
@@ -101,5 +102,6 @@ class MadeOn:
             digest.hex(),
         ]
         if content is not None:
+            # metadata.json holds these three, so it differs with them although no row does.
             words += [content.facts.name, content.facts.version, repr(content.partial)]
         return " ".join(words)

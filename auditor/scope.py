@@ -68,6 +68,7 @@ def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | 
     """
     Return whether a row belongs to one of the spaces, or to the whole server.
     """
+    # A space's own row says by its id which space it is; the column SpaceId is other tables'.
     at = table.id_position if table.map.role is Role.SPACE else table.position(SPACE_COLUMN)
     if at is None:
         return None
@@ -87,6 +88,7 @@ def read_until_still(
     for attempt in range(ATTEMPTS):
         if attempt:
             sleep(_PAUSE * attempt)
+            # Again, or what moved during the pause would count against the new read.
             before = probe()
         try:
             result = read()

@@ -28,7 +28,9 @@ from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
 from migrator.wording import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Less than git allows: a name that begins with a hyphen would be taken for an option.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+# git's format of a commit cannot hold <, > or a line end within a name or an address.
 _COMMITTER = re.compile(r"[^<>\n]+ <[^<>\n\s]+>")
 
 
@@ -83,6 +85,8 @@ def _inline(text: str) -> str:
 
 def _remote(url: str) -> str:
     scheme = url.partition("://")[0] if "://" in url else ""
+    # "ext::COMMAND" is a remote that git runs, and a leading hyphen an option; http and git:// prove nothing of who
+    # answers.
     if scheme not in ("", "https", "ssh", "file") or url.startswith("-") or "::" in url:
         raise ValueError("a remote is https://..., ssh://..., user@host:path, file://... or a path")
     if holds_password(url):
@@ -176,6 +180,7 @@ class ScheduleTable(Table):
     When a server is audited.
     """
 
+    # Above cron, since pydantic hands to the check of a field only those before it.
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     cron: str = "*/15 * * * *"
     jitter: Annotated[float, Field(ge=0, le=3600)] = 0
@@ -293,8 +298,10 @@ def load(path: Path) -> Settings:
 
 def _with_defaults(values: dict[str, Any], defaults: Any) -> dict[str, Any]:
     servers = values.get("servers")
+    # What is no table is told by the schema, with its place.
     if not isinstance(servers, dict) or not isinstance(defaults, dict):
         return values
+    # A wrong default is told once in its own place, not again for each server.
     used = {name: table for name, table in defaults.items() if name in _DEFAULTED and isinstance(table, dict)}
     filled = {name: _merged(used, server) if isinstance(server, dict) else server for name, server in servers.items()}
     return {**values, "servers": filled}

@@ -46,6 +46,7 @@ def read_status(folder: StateFolder) -> Status:
     """
     try:
         value: Any = json.loads(folder.status.read_text(encoding="utf-8"))
+        # Another version's file has other keys; what is known of it counts.
         names = {item.name for item in fields(Status)}
         return Status(**{key: item for key, item in value.items() if key in names})
     except (OSError, ValueError, TypeError, AttributeError):
@@ -60,6 +61,7 @@ def write_status(folder: StateFolder, status: Status) -> None:
         OSError: it cannot be written.
     """
     folder.make()
+    # A name for each process: a run that was left out writes without the lock, beside the one that holds it.
     temporary = folder.status.with_name(f".{folder.status.name}.{os.getpid()}")
     try:
         temporary.write_text(json.dumps(status.__dict__, indent=1, default=dict), encoding="utf-8")
@@ -72,6 +74,7 @@ def after(status: Status, result: AuditResult, now: str) -> Status:
     """
     Return what is remembered after a run.
     """
+    # What the run that was at work says of the server stays.
     if result.outcome == "skipped":
         return replace(status, last_run=now)
     good = result.outcome in ("changed", "unchanged")

@@ -42,6 +42,7 @@ class Stop:
         """
         Ask every step to end; *too_long* is the sentence to say if it is a limit of time that asks.
         """
+        # The first to ask says why; told before the event, since a step may look in between.
         if not self.event.is_set():
             self.too_long = too_long
         self.event.set()
@@ -70,10 +71,12 @@ class Stop:
             Stopped, TooLong: the block failed in the database after the request.
         """
         ended = threading.Event()
+        # A daemon thread: a driver's call that hangs must not keep the process from ending.
         threading.Thread(target=self._watch, args=(ended, cancel), name="stop", daemon=True).start()
         try:
             yield
         except DatabaseError:
+            # A statement that was broken off fails in the driver's words, which say nothing of why.
             self.check()
             raise
         finally:

@@ -106,6 +106,7 @@ def release_window(server: str, settings: ServerSettings, folder: StateFolder, t
         OperatorError: it could not be done.
     """
     journal = Journal(folder.journal)
+    # Mostly nothing is left, and then neither the key nor the server is asked for.
     if journal.read() is None:
         return False
     if settings.url is None:

@@ -25,6 +25,7 @@ class Tools:
     """
 
     stop: Stop = field(default_factory=Stop)
+    # For durations: the clock on the wall may be set during a run.
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
