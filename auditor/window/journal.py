@@ -56,7 +56,9 @@ class Journal:
             file.write(json.dumps(asdict(entry)))
             file.flush()
             os.fsync(file.fileno())
+        # In one step: a kill leaves the journal of before or a whole one, never half.
         temporary.replace(self.path)
+        # The new name stands in the folder, which the sync of the file itself does not cover.
         _sync_folder(self.path.parent)
 
     def clear(self) -> None:
@@ -64,6 +66,7 @@ class Journal:
         Remove the journal: the window is known to be closed.
         """
         self.path.unlink(missing_ok=True)
+        # A journal that a power cut brought back would switch off what an administrator has switched on since.
         _sync_folder(self.path.parent)
 
 

@@ -74,6 +74,7 @@ class OctopusApi:
             timeout=options.timeout,
             verify=verify,
             headers={"X-Octopus-ApiKey": options.api_key.reveal(), "Accept": "application/json"},
+            # httpx takes only Authorization away on the way to another host; this key would be carried along.
             follow_redirects=False,
         )
 
@@ -94,6 +95,7 @@ class OctopusApi:
         Return whether maintenance mode is on.
         """
         answer = self._ask("GET", "/api/maintenanceconfiguration")
+        # Anything else must not pass for off, or the window of an administrator would be switched off at the end.
         if not isinstance(answer.get("IsInMaintenanceMode"), bool):
             raise OperatorError(
                 f"{self._options.url} does not say whether it is in maintenance mode; is it an Octopus server?"
@@ -104,6 +106,7 @@ class OctopusApi:
         """
         Switch maintenance mode and make sure that it is as asked.
         """
+        # The answer to PUT is the new state; where it is left out the server is asked for it.
         answer = self._ask("PUT", "/api/maintenanceconfiguration", {"IsInMaintenanceMode": on})
         state = answer.get("IsInMaintenanceMode")
         if (state if isinstance(state, bool) else self.in_maintenance()) is not on:
@@ -115,6 +118,7 @@ class OctopusApi:
         """
         answer = self._ask("GET", "/api/tasks?states=Executing,Cancelling&take=1")
         total = answer.get("TotalResults")
+        # Without a total, one item still tells that something runs.
         return total if isinstance(total, int) else len(answer.get("Items") or ())
 
     def may_administer(self) -> bool | None:
@@ -124,12 +128,14 @@ class OctopusApi:
         me = self._ask("GET", "/api/users/me")
         answer = self._ask("GET", f"/api/users/{me.get('Id')}/permissions")
         system = answer.get("SystemPermissions")
+        # A server that knows no spaces has all of them in the one object Permissions.
         spaces = answer.get("SpacePermissions") or answer.get("Permissions") or {}
         if not isinstance(system, list) and not spaces:
             return None
         return "AdministerSystem" in (system or ()) or "AdministerSystem" in spaces
 
     def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        # A switch may be asked for twice as well, since it sets a state and does not toggle one.
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self._options.attempts),
@@ -152,6 +158,7 @@ class OctopusApi:
         except httpx.TimeoutException:
             raise _Passing(f"gave no answer within {self._options.timeout:g} seconds; is the server running?") from None
         except httpx.ConnectError as error:
+            # httpx tells a failed handshake as a failed connection, but this one fails at every try.
             if "certificate" in str(error).lower():
                 raise OperatorError(
                     f"{self._options.url} shows a certificate that is not trusted; give its authority with ca_file"
@@ -164,6 +171,7 @@ class OctopusApi:
     def _understood(self, method: str, path: str, answer: httpx.Response) -> dict[str, Any]:
         url, status = self._options.url, answer.status_code
         with suppress(ValueError, TypeError):
+            # A proxy may leave it out or write it in a way of its own; no answer is worse for that.
             self.answered_at = parsedate_to_datetime(answer.headers.get("Date", ""))
         if status == 401:
             raise Refused(f"{url} does not accept the API key (401); it is wrong, expired or disabled: make a new one")

@@ -74,6 +74,7 @@ class Window:
 
     def __init__(self, api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> None:
         self._api, self._journal, self._options, self._tools = api, journal, options, tools
+        # The watch and the run may come to close it at the same time.
         self._lock = threading.Lock()
         self._opened: float | None = None
         self._expired = False
@@ -108,6 +109,7 @@ class Window:
                 f"the journal {self._journal.path} cannot be written ({error.strerror}), "
                 "so maintenance mode was not switched"
             ) from None
+        # Before the switch: one whose answer is lost may have been made all the same, and is to be undone.
         self._opened = self._tools.clock()
         try:
             self._api.switch_maintenance(True)
@@ -116,6 +118,7 @@ class Window:
             self._opened = None
             self._journal.clear()
             raise
+        # Maintenance mode stops nothing that runs: tasks go on, and write while rows are read.
         self._drain()
 
     def _drain(self) -> None:
@@ -150,6 +153,7 @@ class Window:
             switch_back(self._api, self._options, self._tools)
             self.seconds = self._tools.clock() - self._opened
             self._opened = None
+            # Last: a kill before it only makes the next start look; without a journal nobody would.
             self._journal.clear()
 
 
@@ -178,11 +182,13 @@ def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
     deadline = tools.clock() + options.release_limit
     pause = 0.5
     while True:
+        # Looked at before the attempt, so that who is told to stop during one still makes another.
         stopping = tools.stop.event.is_set()
         try:
             api.switch_maintenance(False)
             return
         except Exception as error:
+            # Whatever it is, a bug too: giving up here would keep the server's users out.
             reason = str(error) if isinstance(error, OperatorError) else type(error).__name__
             tools.log.critical("maintenance-mode-stuck", server=options.server, reason=reason)
         if tools.clock() >= deadline or (stopping and tools.stop.event.is_set()):
@@ -217,8 +223,10 @@ def maintenance_window(
     )
     try:
         window.open()
+        # Once it is open: its limit is about the time that people are kept out.
         watch.start()
         yield window
+        # A read that ended just as the limit was reached may have gone on after the window was closed.
         window.check()
     except BaseException as error:
         ended.set()
@@ -262,6 +270,7 @@ def release(api: Switch, journal: Journal, options: WindowOptions, tools: Tools)
     if left is None:
         return False
     tools.log.warning("window-left-open", server=options.server, opened=left.opened, pid=left.pid)
+    # A person may have done it meanwhile, and each switch stands in the server's audit log.
     if api.in_maintenance():
         switch_back(api, options, tools)
     journal.clear()
