@@ -18,6 +18,7 @@ from migrator.documents.file import File
 from migrator.tree.git import Git, GitError, close, end
 
 INCOMING = "refs/auditor/incoming"
+# Of a commit that nobody keeps: it carries a tree, which the run's own commit takes over.
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
 _BUFFER = 1 << 19
 _WAITING = 2
@@ -73,6 +74,7 @@ class FastImport:
         Raises:
             GitError: git could not keep it, as on a full disk.
         """
+        # With --done git takes a stream without this word for one that broke off, and keeps nothing of it.
         self._put(b"done\n")
         self._flush()
         assert self._feeder is not None
@@ -106,6 +108,7 @@ class FastImport:
             self._flush()
 
     def _start(self) -> None:
+        # A killed run's: fast-import does not move a ref to a commit that lacks the old one.
         if self._git.succeeds("rev-parse", "--verify", "--quiet", INCOMING):
             self._git.run("update-ref", "-d", INCOMING)
         self._process = self._git.start("fast-import", "--quiet", "--done", "--date-format=raw", "--depth=10")
@@ -126,6 +129,7 @@ class FastImport:
         process, self._process = self._process, None
         self._feeder.finish()
         close(process, "fast-import")
+        # Mostly git said why, and that was raised; here it ended in silence.
         raise GitError("git fast-import ended before its time; is the disk full?")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from auditor.stop import Stop
 from migrator.tree.git import Git
 
+# Nobody is there to answer, and a connection that died is given up after a minute, not when TCP does.
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
 
 
@@ -33,8 +34,11 @@ def git_in(path: Path, options: GitOptions) -> Git:
     """
     ssh = _SSH
     if options.ssh_key_file:
+        # Without IdentitiesOnly an agent's keys are offered first, and a server hangs up after a few.
         ssh += f" -o IdentitiesOnly=yes -i {shlex.quote(options.ssh_key_file)}"
     environment = {
+        # Here too, since git's own configuration may rewrite an address (url.BASE.insteadOf) to one that runs a
+        # command.
         "GIT_ALLOW_PROTOCOL": "https:ssh:file",
         # Who sets it means it: another port, a jump host.
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND") or ssh,

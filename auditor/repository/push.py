@@ -62,15 +62,18 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
         if head is None:
             return Published(True)
         try:
+            # The commit by its id, so that the very one is pushed that the remote is asked for afterwards.
             words = ("push", "--quiet", "--porcelain", "--no-verify", "--", remote, f"{head}:{repository.ref}")
             repository.git.run(*words, remote=True)
         except GitError as refused:
+            # Not the end of it: the push may have arrived without its answer, or others may have been there first.
             error = str(refused)
         try:
             tip = remote_tip(repository, remote)
             if tip == head:
                 _remember(repository, remote, head)
                 return Published(True, superseded=tuple(superseded))
+            # Also where we do not have that commit: git fails on it, and so it is no ancestor.
             if tip is not None and not _has(repository, tip, head):
                 superseded += _put_on_top(repository, remote, head, log)
             elif tip is not None and tip != head and not error:
@@ -78,6 +81,8 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
         except GitError as refused:
             error = str(refused)
             break
+        # One more try is enough for a fault that passes; the others are for a remote that somebody else pushes to as
+        # well.
         if not superseded and attempt:
             break
         sleep(0.2 * attempt)
@@ -106,6 +111,7 @@ def _put_on_top(repository: Repository, remote: str, head: str, log: Any) -> lis
             *(f"Supersedes: {commit}" for commit in foreign),
         ]
     )
+    # Both stay in the history, so that no push is a forced one.
     parents = [tip] if contained else [head, tip]
     commit = repository.commit(repository.tree(head), parents, message + "\n")
     repository.advance(commit, head)
@@ -125,6 +131,7 @@ def remote_tip(repository: Repository, remote: str) -> str | None:
 
 
 def _pushed_ref(remote: str) -> str:
+    # One for each remote: what one has says nothing of another. By a hash, since an address is no name of a ref.
     return f"refs/auditor/pushed-{hashlib.blake2b(remote.encode(), digest_size=6).hexdigest()}"
 
 

@@ -22,13 +22,17 @@ from migrator.file_lock import Taken, hold
 from migrator.tree.git import GitError
 
 _SETTINGS = {
+    # git must not begin housekeeping by itself: it goes on in the background, and meets the next run.
     "gc.auto": "0",
     "maintenance.auto": "false",
     "receive.autogc": "false",
+    # A commit that was told of is there after a power cut.
     "core.fsync": "committed,reference",
     "core.logAllRefUpdates": "false",
     "pack.compression": "1",
+    # Runs with a few changes leave a few objects, not a pack each.
     "fastimport.unpackLimit": "20",
+    # What is larger goes out in chunks, which some servers and proxies refuse.
     "http.postBuffer": "104857600",
     "user.useConfigOnly": "false",
 }
@@ -150,8 +154,10 @@ class Repository:
             GitError: the commit cannot be read.
         """
         lines = {f'  "Id": {json.dumps(identity, ensure_ascii=False)}': identity for identity in ids}
+        # The ids go in by standard input, since a line of words has its limit.
         process = self.git.start("grep", "-z", "-I", "--fixed-strings", "-f", "-", commit, "--", "*.json")
         output, _ = process.communicate("\n".join(lines).encode("utf-8", "replace"))
+        # 1 is git grep's word for: nothing found.
         if process.returncode not in (0, 1):
             raise GitError(f"git grep failed with exit code {process.returncode}")
         found: dict[str, list[str]] = {}
@@ -181,12 +187,14 @@ class Repository:
             signing = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}")
             words = [*signing, *words, "-S"]
             env |= SIGNING_ENVIRONMENT
+        # A name from the database may hold half a surrogate, which UTF-8 cannot.
         return self.git.run(*words, stdin=message.encode("utf-8", "replace"), env=env)
 
     def advance(self, new: str, old: str | None) -> None:
         """
         Move the branch from *old* to *new*, only if it still is at *old*.
         """
+        # Nothing but zeros means: there must be no such ref yet.
         self.git.run("update-ref", "--no-deref", self.ref, new, old or "0" * len(new))
 
     def fsck(self) -> None:
@@ -210,6 +218,7 @@ def create(options: RepositoryOptions) -> None:
     try:
         if path.exists() and not path.is_dir():
             raise OperatorError(f"{path} is a file, not a repository; name another path")
+        # Whoever locked it first made the folder for it; nothing else is in it then.
         if not path.exists() or all(item.name == LOCK for item in path.iterdir()):
             _initialize(options)
     except OSError as error:
@@ -287,6 +296,7 @@ def clear_stale(path: Path) -> list[str]:
         "objects/??/tmp_obj_*",
         "fast_import_crash_*",
     )
+    # The first pattern fits this program's own lock, which others may be waiting for.
     stale = [file for pattern in patterns for file in path.glob(pattern) if file.is_file() and file.name != LOCK]
     for file in stale:
         file.unlink(missing_ok=True)
@@ -304,8 +314,10 @@ def configure(repository: Repository, settings: Mapping[str, str] | None = None)
         if line
     )
     for key, value in wanted.items():
+        # git lists keys in small letters, however they were written.
         if present.get(key.lower()) != value:
             repository.git.run("config", "--local", key, value)
+    # A clone checks out what HEAD names, and people look there first.
     head = f"refs/heads/{repository.options.branch}"
     if (repository.path / "HEAD").read_text().strip() != f"ref: {head}":
         repository.git.run("symbolic-ref", "HEAD", head)
