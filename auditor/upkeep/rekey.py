@@ -61,8 +61,10 @@ def rekey(
     """
     options = repository_options(settings)
     with ExitStack() as stack:
+        # In a run's own order, so that neither holds what the other waits for.
         stack.enter_context(locked(folder.lock, _WAIT, tools.sleep))
         repository = check_is_ours(options)
+        # For its lock alone: a run on another machine must not commit meanwhile.
         engine = open_engine(database_address(settings), limits=settings.limits.limits)
         stack.callback(engine.dispose)
         stack.enter_context(locked(repository.lock, _WAIT, tools.sleep))
@@ -118,6 +120,7 @@ def _write(
         sink.abandon()
         clear_stale(repository.path)
         raise
+    # metadata.json always differs, since the check value is the password's.
     return count + 1
 
 
@@ -138,6 +141,7 @@ def _blobs(git: Git, ids: list[str]) -> Iterator[bytes]:
             answer = stdout.readline().split()
             if len(answer) != 3 or answer[1] != b"blob":
                 raise GitError(f"git cat-file did not give the file {blob}; check the repository with `git fsck`")
+            # git ends each content with a line end of its own.
             yield stdout.read(int(answer[2]) + 1)[:-1]
     except BaseException:
         end(process)

@@ -21,6 +21,7 @@ from migrator.errors import OperatorError
 LIMIT = 600
 """Seconds for each of git's commands."""
 _BOUNDS = ("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "-c", "core.packedGitLimit=256m")
+# Not at once, as in git's own housekeeping: a git that a person runs takes no lock of ours.
 _KEPT_UNREACHABLE = "2.days.ago"
 
 
@@ -55,8 +56,10 @@ def maintain_if_due(server: str, settings: ServerSettings, folder: StateFolder, 
     options = repository_options(settings)
     if not (options.path / "HEAD").is_file():
         return False
+    # The configured limit is one for pushing, which says nothing about a repack.
     repository = Repository(replace(options, git=GitOptions(LIMIT, options.git.ssh_key_file)))
     try:
+        # A run goes first; housekeeping can wait until the next time.
         with locked(folder.lock, 0), locked(repository.lock, 0):
             try:
                 repack(repository)

@@ -28,6 +28,7 @@ def resealed(types: Types, file: str, content: bytes, old: PasswordCipher, new: 
     Raises:
         OperatorError: the file is no document, or one of its secrets does not open under *old*.
     """
+    # Most documents hold no secret, and need not be parsed.
     if _SEALED.search(content) is None:
         return content
     try:
@@ -38,6 +39,7 @@ def resealed(types: Types, file: str, content: bytes, old: PasswordCipher, new: 
         document_map = None
     if document_map is None:
         raise OperatorError(f"{file} holds a sealed secret, but is no document of this program")
+    # By the sealed text alone: it is bound to its place, so equal ones are one.
     changed: dict[bytes, bytes] = {}
     for path, sealed in _secrets(body, ()):
         context = (document_map.type, identity, spelled(path))
@@ -50,6 +52,7 @@ def resealed(types: Types, file: str, content: bytes, old: PasswordCipher, new: 
 
 def _secrets(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(value, dict):
+        # An object of the server's own that looks so is written with $escaped around it.
         if len(value) == 1 and not RESERVED.isdisjoint(value):
             yield from _marked(*next(iter(value.items())), path)
             return

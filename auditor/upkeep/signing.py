@@ -18,6 +18,7 @@ from auditor.wiring import reference_path
 from migrator.credentials import without_secrets
 from migrator.errors import OperatorError
 
+# An SSH signature counts for one use only, and git calls its own so.
 _NAMESPACE = "git"
 _LIMIT = 30
 
@@ -52,6 +53,7 @@ def self_test(key: Path, who: Identity) -> None:
         allowed = folder / "allowed_signers"
         allowed.write_text(f'{who.email} namespaces="{_NAMESPACE}" {public_key(key)}\n', encoding="utf-8")
         _call(key, "-Y", "sign", "-n", _NAMESPACE, "-f", str(key), str(dummy))
+        # ssh-keygen writes it there by itself.
         signature = dummy.with_suffix(".sig")
         verify = ("-Y", "verify", "-n", _NAMESPACE, "-f", str(allowed), "-I", who.email, "-s", str(signature))
         _call(key, *verify, stdin=dummy.read_bytes())
