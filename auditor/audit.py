@@ -135,7 +135,7 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             stack.callback(server.close)
             # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
             # database.
-            stack.enter_context(application_lock(server.engine, run.folder.path))
+            run.lock = stack.enter_context(application_lock(server.engine, run.folder.path))
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
                 # Commits of earlier runs may still wait for a remote that was down.
@@ -318,6 +318,7 @@ def _committed(
     text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
     commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
+    run.lock.check()
     repository.advance(commit, head)
     run.tools.step("branch-moved")
     # Last: until the branch has moved, this ref alone keeps the new objects from being pruned.

@@ -22,6 +22,7 @@ from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.cancel import Canceller
+from migrator.sql.locks import Lock
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Run:
     full: bool = False
     went_back: tuple[str, str] | None = None
     canceller: Canceller = field(default_factory=Canceller)
+    lock: Lock = field(default_factory=Lock)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

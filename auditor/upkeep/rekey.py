@@ -68,7 +68,7 @@ def rekey(
         engine = open_engine(database_address(settings), limits=settings.limits.limits)
         stack.callback(engine.dispose)
         stack.enter_context(locked(repository.lock, _WAIT, tools.sleep))
-        stack.enter_context(application_lock(engine, folder.path))
+        lock = stack.enter_context(application_lock(engine, folder.path))
         clear_stale(repository.path)
         head = repository.head()
         if head is None:
@@ -76,6 +76,7 @@ def rekey(
         metadata = Metadata.from_bytes(repository.read(METADATA, head) or b"")
         old, new = _ciphers(metadata, *passwords)
         files = _write(repository, head, replace(metadata, derivation=new.derivation, check=new.check), (old, new))
+        lock.check()
         commit = _commit(repository, head, server, tools)
         status = replace(read_status(folder), last_commit=commit)
         write_status(folder, status)

@@ -103,7 +103,8 @@ def _open_sqlite(url: URL, writable: bool, limits: Limits) -> Engine:
     # By a URI, since SQLite would make an empty file where a name is mistyped.
     mode = "rw" if writable else "ro"
     engine = create_engine(
-        f"sqlite:///file:{quoted}?mode={mode}&uri=true",
+        # As parts, since a text of an address would be unquoted once more before SQLite does so itself.
+        URL.create("sqlite", database=f"file:{quoted}", query={"mode": mode, "uri": "true"}),
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={"timeout": limits.lock},

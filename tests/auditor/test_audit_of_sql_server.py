@@ -4,15 +4,19 @@ What an audit costs a SQL Server, and when it asks: connections, statements and 
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from auditor.audit import RunOptions
 from auditor.checks.check import Level, Subject
 from auditor.checks.database import database, driver
+from auditor.cli.once import exit_code, summary
+from auditor.status import read_status
 from migrator.sql.engine import open_engine
 from migrator.sql.locks import AlreadyLocked, application_lock
 from tests.support.audits import NAME, Audited
-from tests.support.recording import ADDRESS, Recording, microsoft, recorded
+from tests.support.recording import ADDRESS, OperationalError, Recording, microsoft, recorded
 
 EDIT = "rename a project"
 FEW = 12
@@ -31,7 +35,7 @@ def sql_server(fresh: Audited, monkeypatch: pytest.MonkeyPatch) -> Recording:
 def test_a_run_takes_two_connections_and_few_statements(fresh: Audited, sql_server: Recording, mode: str) -> None:
     """
     One connection holds the lock and one reads; the structure, the signs and the counts of all tables are one statement
-    each.
+    each, and who commits asks once whether the lock is still held.
     """
     fresh.change(maintenance={"mode": mode})
     for outcome in ("changed", "unchanged", "changed"):
@@ -43,7 +47,7 @@ def test_a_run_takes_two_connections_and_few_statements(fresh: Audited, sql_serv
         assert result.outcome == outcome
         assert (read > 20) is (mode != "when-changed" or outcome == "changed")
         assert sql_server.connections <= 2
-        assert len(sql_server.sent) <= FEW + read
+        assert len(sql_server.sent) <= FEW + read + len(result.commits)
         assert sql_server.open == set()
 
 
@@ -92,6 +96,50 @@ def test_a_lock_lasts_as_long_as_its_connection(fresh: Audited, sql_server: Reco
     with application_lock(two):
         pass
     assert sql_server.open == set()
+
+
+@pytest.mark.parametrize("gone", ["session", "lock"])
+@pytest.mark.parametrize("also", ["", "rollback", "close"])
+def test_a_lost_lock_is_one_sentence_and_no_commit(fresh: Audited, sql_server: Recording, gone: str, also: str) -> None:
+    """
+    Where the lock's session was ended, or has the lock no more, the branch stays, and the run's end is told as any
+    other: in its result, in the status, by exit code 1. What fails on top when the lock is left hides nothing.
+    """
+    broken = microsoft("08S01", 10054, "Communication link failure")
+
+    def step(name: str) -> None:
+        if name == "commit-made":
+            sql_server.locks.clear()
+            if gone == "session":
+                sql_server.fail("APPLOCK_MODE", *broken, kind=OperationalError)
+            if also:
+                sql_server.fail(also, *broken, kind=OperationalError)
+
+    result = fresh.run(step=step)
+
+    assert "the lock on the database was lost" in str(result.error)
+    assert "\n" not in str(result.error)
+    assert result.commits == ()
+    assert exit_code(result) == 1
+    assert json.loads(json.dumps(summary(result)))["error"] == result.error
+    assert read_status(fresh.folder).last_error == result.error
+    assert not fresh.git("for-each-ref", "refs/heads")
+    assert "Communication" not in repr(fresh.log.calls)
+    sql_server.faults.clear()
+    assert fresh.good().outcome == "changed"
+
+
+def test_a_lock_that_cannot_be_given_back_fails_nothing(fresh: Audited, sql_server: Recording) -> None:
+    """
+    A run that has committed is a good one, whatever becomes of its sessions afterwards.
+    """
+
+    def step(name: str) -> None:
+        if name == "branch-moved":
+            for what in ("rollback", "close"):
+                sql_server.fail(what, *microsoft("08S01", 10054, "Communication link failure"), kind=OperationalError)
+
+    assert fresh.good(step=step).outcome == "changed"
 
 
 def test_a_locked_table_is_one_sentence(fresh: Audited, sql_server: Recording) -> None:

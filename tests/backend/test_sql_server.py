@@ -30,7 +30,7 @@ from migrator.sql.address import parse_address
 from migrator.sql.cancel import Canceller
 from migrator.sql.drivers import choose, odbc_drivers
 from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
-from migrator.sql.locks import AlreadyLocked, application_lock
+from migrator.sql.locks import RESOURCE, AlreadyLocked, LockLost, application_lock
 from migrator.sql.reader import Reader, Schema, reflect
 from migrator.sql.rows import Declared, to_body
 from migrator.sql.target import open_target
@@ -230,6 +230,24 @@ def test_a_lock_is_gone_with_its_connection(address: str) -> None:
         pass
     with application_lock(two):
         pass
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_lock_that_went_is_noticed(address: str, broken: bool) -> None:
+    """
+    The lock's own session proves that it is held; a session that ended, or has it no more, is one sentence, and leaving
+    raises nothing on top.
+    """
+    with application_lock(open_engine(address)) as lock:
+        lock.check()
+        assert lock.connection is not None
+        if broken:
+            lock.connection.connection.dbapi_connection.close()  # type: ignore[union-attr]
+        else:
+            release = text("EXEC sp_releaseapplock @Resource = :resource, @LockOwner = 'Session'")
+            lock.connection.execute(release, {"resource": RESOURCE})
+        with pytest.raises(LockLost):
+            lock.check()
 
 
 def test_the_driver_is_named(address: str) -> None:

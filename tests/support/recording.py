@@ -422,6 +422,10 @@ def _lock(module: Recording, sent: Sent) -> list[tuple[Any, ...]]:
     return [(0 if owner == sent.connection else -1,)]
 
 
+def _mode(module: Recording, sent: Sent) -> list[tuple[Any, ...]]:
+    return [("Exclusive" if module.locks.get(str(sent.values[0])) == sent.connection else "NoLock",)]
+
+
 def _set(module: Recording, sent: Sent) -> list[tuple[Any, ...]]:
     if found := re.search(r"ISOLATION LEVEL ([A-Z ]+)", sent.text):
         module.levels[sent.connection] = found.group(1).strip()
@@ -430,6 +434,8 @@ def _set(module: Recording, sent: Sent) -> list[tuple[Any, ...]]:
 
 _ANSWERS: list[tuple[str, Any]] = [
     (r"sp_getapplock", _lock),
+    (r"APPLOCK_MODE", _mode),
+    (r"sys\.dm_tran_locks", lambda module, sent: [("build7", 4711, "DOMAIN\\importer")][: len(module.locks)]),
     (r"^SET (?!NOCOUNT)", _set),
     (r"fn_listextendedproperty", lambda module, sent: []),
     (r"AS NVARCHAR\(max\)", lambda module, sent: [("test max support",)]),
