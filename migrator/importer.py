@@ -1,5 +1,5 @@
 """
-The story of an import: read the tree, open the target, decide, show or apply, all in one transaction.
+The story of an import: read the tree, hold the target, decide, show or apply, all in one transaction.
 
 Preview and import make the same plan. What is decided is in ``plan``, how rows are written in ``sql.writer``.
 """
@@ -23,7 +23,7 @@ from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 from migrator.sql.errors import TryAgain, write_errors
-from migrator.sql.target import Target, open_target
+from migrator.sql.target import Held, Target, begin_import, hold_target
 from migrator.sql.writer import Writer
 from migrator.tree.reader import read_tree
 from migrator.tree.restrict import restrict
@@ -92,6 +92,7 @@ def import_tree(
     With ``dry_run`` everything is done and undone. *gate* sees the plan before anything is written.
 
     Raises:
+        AlreadyLocked: another import or an audit is at work on the database.
         ImportRefused: what is wrong with the tree, all at once.
         OperatorError: what went wrong and what to do.
     """
@@ -100,19 +101,20 @@ def import_tree(
     tree = read_tree(files, options.password)
     if options.projects:
         tree = restrict(tree, options.projects)
-    for attempt in range(1, options.attempts + 1):
-        try:
-            return _once((address, limits), tree, options, master, (gate, world or Surroundings()))
-        except TryAgain:
-            if attempt == options.attempts:
-                raise
-            # A little longer each time: whoever was preferred may not be done yet.
-            (world or Surroundings()).sleep(0.2 * attempt)
+    with hold_target(address, limits) as held:
+        for attempt in range(1, options.attempts + 1):
+            try:
+                return _once(held, tree, options, master, (gate, world or Surroundings()))
+            except TryAgain:
+                if attempt == options.attempts:
+                    raise
+                # A little longer each time: whoever was preferred may not be done yet.
+                (world or Surroundings()).sleep(0.2 * attempt)
     raise AssertionError("at least one attempt is made")
 
 
 def _once(
-    database: tuple[str, Limits],
+    held: Held,
     tree: Tree,
     options: ImportOptions,
     master: MasterKeyCipher,
@@ -120,7 +122,7 @@ def _once(
 ) -> Report:
     gate, world = given
     started = world.monotonic()
-    with open_target(database[0], master, database[1]) as target:
+    with begin_import(held, master) as target:
         # A wrong key would seal each secret so that the server could never open it.
         target.facts.check_master_key(master)
         plan = plan_import(tree, target, options)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, cast, func, or_, select
+from sqlalchemy import Connection, Engine, LargeBinary, cast, func, or_, select
 
 from migrator.documents.document import Body
 from migrator.documents.stored import Found, Stored, is_storable
@@ -25,6 +25,7 @@ from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.catalogue import Column
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, transaction
+from migrator.sql.locks import Lock, application_lock
 from migrator.sql.reader import FROZEN, Reader, Schema, reflect
 from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Declared, Row, Table, body_text, to_body
 from migrator.sql.server_facts import ServerFacts, read_facts
@@ -34,28 +35,60 @@ BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""
 
 
-@contextmanager
-def open_target(address: str, master: MasterKeyCipher | None, limits: Limits = NO_LIMITS_GIVEN) -> Iterator[Target]:
+@dataclass(frozen=True)
+class Held:
     """
-    Open a database for one import: one transaction, rolled back at the end unless ``commit`` was called.
+    A database that is held for imports: nobody else imports into it or audits it. No transaction is open.
+    """
+
+    engine: Engine
+    lock: Lock
+
+
+@contextmanager
+def hold_target(address: str, limits: Limits = NO_LIMITS_GIVEN) -> Iterator[Held]:
+    """
+    Open a database that is to be written, and keep other imports and audits from it.
 
     Raises:
-        DatabaseError: it cannot be reached, is not an Octopus database, or cannot be written.
-        TryAgain: another transaction was preferred.
+        AlreadyLocked: another import or an audit is at work on it.
+        DatabaseError: it cannot be reached.
         UsageError: the address is malformed.
     """
     engine = open_engine(address, writable=True, limits=limits)
     try:
-        # With history: whether a tree has any is only known later.
-        schema = reflect(engine, history=True)
-        # Either level keeps what was read as it was until the commit.
-        level = "SNAPSHOT" if schema.catalogue.one_state else "REPEATABLE READ"
-        with transaction(engine, level, writing=True) as connection:
-            target = Target(connection, schema, master)
-            target.begin()
-            yield target
+        with application_lock(engine) as lock:
+            yield Held(engine, lock)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def begin_import(held: Held, master: MasterKeyCipher | None) -> Iterator[Target]:
+    """
+    Begin one import: one transaction, rolled back at the end unless ``commit`` was called.
+
+    Raises:
+        DatabaseError: it is not an Octopus database, or cannot be written.
+        TryAgain: another transaction was preferred.
+    """
+    # With history: whether a tree has any is only known later.
+    schema = reflect(held.engine, history=True)
+    # Either level keeps what was read as it was until the commit.
+    level = "SNAPSHOT" if schema.catalogue.one_state else "REPEATABLE READ"
+    with transaction(held.engine, level, writing=True) as connection:
+        target = Target(connection, schema, master, lock=held.lock)
+        target.begin()
+        yield target
+
+
+@contextmanager
+def open_target(address: str, master: MasterKeyCipher | None, limits: Limits = NO_LIMITS_GIVEN) -> Iterator[Target]:
+    """
+    Hold a database and begin one import; raises as both do.
+    """
+    with hold_target(address, limits) as held, begin_import(held, master) as target:
+        yield target
 
 
 @dataclass
@@ -69,6 +102,7 @@ class Target:
     master: MasterKeyCipher | None = field(default=None, repr=False)
     facts: ServerFacts = field(default_factory=lambda: ServerFacts("", b""))
     rows_read: int = 0
+    lock: Lock = field(default_factory=Lock)
     _spaces: dict[str, tuple[str, bool]] | None = None
 
     def begin(self) -> None:
@@ -238,8 +272,12 @@ class Target:
 
     def commit(self) -> None:
         """
-        Make what was written last.
+        Make what was written last, unless somebody else may have been at work meanwhile.
+
+        Raises:
+            LockLost: the lock is not held any more.
         """
+        self.lock.check()
         self.connection.commit()
 
 

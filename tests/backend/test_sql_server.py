@@ -232,6 +232,20 @@ def test_a_lock_is_gone_with_its_connection(address: str) -> None:
         pass
 
 
+def test_an_import_takes_the_lock(address: str) -> None:
+    """
+    While an audit or another import has the lock, an import is refused in one sentence, before its transaction begins.
+    """
+    with (
+        application_lock(open_engine(address)),
+        pytest.raises(AlreadyLocked, match="right now \\("),
+        open_target(address, None),
+    ):
+        pass
+    with open_target(address, None), pytest.raises(AlreadyLocked), application_lock(open_engine(address)):
+        pass
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_lock_that_went_is_noticed(address: str, broken: bool) -> None:
     """
