@@ -51,6 +51,7 @@ def blocks(changes: Iterable[DocumentChange], sides: Sides | None = None) -> lis
     """
     sides = sides or Sides()
     wanted = list(changes)
+    # By id() from here on: a change holds whole bodies, which no set can take.
     parts = _parts_of_owners(wanted)
     left = [change for change in wanted if id(change) not in parts.folded]
     folded, single = _folded(left, sides)
@@ -64,6 +65,7 @@ Order = tuple[int, int, str, str, str]
 def _order(subject: Subject, document_map: DocumentMap, alarm: bool) -> Order:
     group = document_map.reading.group
     place = GROUPS.index(group) if group in GROUPS else len(GROUPS)
+    # A part stands where its owner does.
     return (0 if alarm else 1), place, (subject.owner or subject.name).casefold(), subject.type, subject.id
 
 
@@ -77,6 +79,8 @@ def _parts_of_owners(changes: Sequence[DocumentChange]) -> _Parts:
     Find the parts that came or went with their owner: they are counted in its block and have none of their own.
     """
     whole = {
+        # In small letters, since the database finds an id however it is written. With what became of it: a new part of
+        # a project that was there before is news of its own.
         (change.subject.id.lower(), change.records[0].op): change
         for change in changes
         if change.records and not change.records[0].path
@@ -125,6 +129,7 @@ def _folded(changes: Sequence[DocumentChange], sides: Sides) -> tuple[list[tuple
         plural = first.map.plural or f"{_title(first.map)}s"
         mark = MARKS[first.records[0].op]
         if first.records[0].path:
+            # They changed alike, so the first one's line is that of all.
             line = next(lines_of(first, sides))
             head = f"{len(some)} {plural}: {'  '.join(filter(None, (line.text, line.note)))}"
             block = Block(mark, head, shown, line.alarm, summary=head)
@@ -145,12 +150,14 @@ def _likeness(change: DocumentChange) -> Any:
     (record,) = change.records
     if not record.path:
         return change.map.type, record.op
+    # An element, a secret and a new name are each document's own, so what looks alike is not.
     if any(isinstance(part, Element) for part in record.path) or record.secret or record.op is Op.RENAMED:
         return None
     return change.map.type, record.op, record.path, _frozen(record.before), _frozen(record.after)
 
 
 def _frozen(value: Any) -> str:
+    # A number of the tree may be an object that keeps its spelling, which json does not know.
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -169,6 +176,7 @@ def _turned(change: DocumentChange, parts: Counter[str], sides: Sides) -> tuple[
         head, note = _head(change, subject.name), _with_parts(parts)
         block = Block(MARKS[record.op], head, note, summary=f"{head} {record.op.value}", subjects=(subject,))
         return _order(subject, change.map, False), block
+    # The document's own name; that of a step or a variable is told in its place.
     renamed = next((r for r in change.records if r.op is Op.RENAMED and len(r.path) == 1), None)
     lines = tuple(lines_of(change, sides, skip=renamed))
     alarm = any(line.alarm for line in lines)
@@ -222,6 +230,7 @@ def _count(change: DocumentChange) -> str:
     Return how many elements of the document's main list changed, of how many.
     """
     rules = [rule for rule in change.map.reading.lists if "/" not in rule.path]
+    # With two lists nobody would know which of them is counted.
     if len(rules) != 1 or change.old is None or change.new is None:
         return ""
     (rule,) = rules

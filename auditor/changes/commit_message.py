@@ -16,7 +16,9 @@ from migrator.maps import REGISTRY
 from migrator.wording import counted
 
 SUBJECT = 120
+# A first export has tens of thousands, and a log of commits is read by people.
 _NAMES_SHOWN = 40
+# What lies in its owner's folder is told by the name of its file instead.
 _TYPES = {item.folder.lower(): item.table for item in REGISTRY.maps if "{" not in item.folder}
 _COMPANIONS = {
     ending: item.table
@@ -91,11 +93,13 @@ def _shortened(phrases: list[str], total: int) -> str:
     line = phrases[0]
     used = 1
     for phrase in phrases[1:]:
+        # Room for the count of what is not named.
         if len(line) + len(phrase) + 20 > SUBJECT:
             break
         line, used = f"{line}; {phrase}", used + 1
     if total > used:
         line = f"{line[: SUBJECT - 20]}; {total - used} more"
+    # A name may hold a line end, which would be the subject's end.
     return " ".join(line.split())[:SUBJECT]
 
 
@@ -105,6 +109,7 @@ def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
     """
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for change in changes:
+        # On one line, or a name with line ends in it could write trailers of its own.
         groups[change.type, change.outcome.value].append(" ".join(change.name.split()) or "(no name)")
     lines: list[str] = []
     for (kind, outcome), names in sorted(groups.items()):
@@ -135,6 +140,7 @@ def group_of(path: str) -> str:
     Return the type that a document's path looks like.
     """
     parts = path.split("/")
+    # In a space's folder everything stands as on a server without spaces; the space's own file is nearer to the root.
     if parts[0] == SPACES and len(parts) > 3:
         parts = parts[2:]
     file = parts[-1].removesuffix(".json")

@@ -53,6 +53,7 @@ def scope_fact(old: Mapping[str, Any], new: Mapping[str, Any], shown: Callable[[
         word = kind.lower()
         if before == after:
             continue
+        # A kind of scope without values limits nothing.
         if not before:
             narrower.append(f"before, every {word}")
         elif not after:

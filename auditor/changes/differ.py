@@ -74,6 +74,7 @@ class _Differ:
         """
         if alike(old, new):
             return
+        # A secret is one value; what its sealed form is made of says nothing to anybody.
         opaque = is_sealed(old) or is_sealed(new) or is_mixed(old) or is_mixed(new)
         if isinstance(old, dict) and isinstance(new, dict) and not opaque:
             self._objects(old, new, path, pattern, identity)
@@ -101,6 +102,7 @@ class _Differ:
         if op is Op.CHANGED and secret is None and self._is_name(path, last):
             op = Op.RENAMED
         elif last == "Id":
+            # An import gives new ids, and what the document does stays the same.
             weight = Weight.MINOR
         kind = self._kind(pattern)
         self.found.append(Record(self._subject, path, op, old, new, identity, secret, weight=weight, kind=kind))
@@ -108,6 +110,7 @@ class _Differ:
     def _is_name(self, path: Path, last: str | Element) -> bool:
         if len(path) == 1:
             return last == self._map.name_property
+        # A property called Name within an object, as in a bag of settings, names no element.
         return last == "Name" and isinstance(path[-2], Element)
 
     def _kind(self, pattern: str) -> str:
@@ -122,6 +125,8 @@ class _Differ:
         is_set = any(matches(path_, pattern) for path_ in self._sets)
         rule = next((rule for path_, rule in self._rules.items() if matches(path_, pattern)), _BY_DEFAULT)
         found = _paired_scalars(old, new) if plain else _paired(old, new, rule)
+        # Values keep their order unless the map calls them a set; that of elements means something only where a rule
+        # says so.
         ordered = not is_set if plain else rule.ordered
         inner = f"{pattern}/*"
         for index in found.removed:
@@ -142,6 +147,7 @@ class _Differ:
             place = (*path, Element(None, index, _name(new[index], index)))
             self._element(Op.ADDED, None, new[index], place, identity, _identity(new[index], index, rule))
         order = [before for before, _ in found.pairs]
+        # It means nothing, but without it the records would not make the new document of the old one.
         if not ordered and order != sorted(order):
             self.found.append(
                 Record(self._subject, path, Op.MOVED, weight=Weight.MINOR, identity=identity, order=tuple(order))
@@ -163,9 +169,11 @@ def secret_change(old: Any, new: Any) -> SecretChange | None:
     if not before and not after:
         return None
     if before and after:
+        # Sealing is deterministic, so what looks the same is the same.
         return SecretChange.CHANGED if before != after else None
     if after:
         return SecretChange.SET
+    # An empty text in the place of a secret shows nothing.
     return SecretChange.EXPOSED if isinstance(new, str) and new else SecretChange.CLEARED
 
 
@@ -209,6 +217,8 @@ def _paired_scalars(old: Sequence[Any], new: Sequence[Any]) -> _Pairs:
     def keys(items: Sequence[Any]) -> Iterator[Hashable]:
         seen: Counter[Hashable] = Counter()
         for item in items:
+            # With its type, since 1 equals true in Python; numbered, so that the second of two equal values pairs with
+            # the second.
             key = (type(item).__name__, item)
             yield (*key, seen[key])
             seen[key] += 1
@@ -242,10 +252,12 @@ def _paired(old: Sequence[Any], new: Sequence[Any], rule: ListRule) -> _Pairs:
     pairs: dict[int, int] = {}
     for key in _keys_of(rule):
         pairs = _matched(pairs, map(key, old), map(key, new))
+        # Ids mostly pair all, and then nothing is written out as JSON to be compared.
         if len(pairs) == min(len(old), len(new)):
             break
     left_old = [index for index in range(len(old)) if index not in set(pairs.values())]
     left_new = [index for index in range(len(new)) if index not in pairs]
+    # Where names exist, pairing what is left by its place would call two different things one.
     nameless = all(_named(item, rule) is None for item in (*old, *new))
     by_position = bool(left_old) and nameless and len(left_old) == len(left_new)
     if by_position:

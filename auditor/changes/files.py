@@ -108,6 +108,7 @@ class StateBefore:
         """
         had = dict(self.state.files(*document)[1])
         now = set(paths)
+        # Hashes in place of paths, since there may be hundreds of thousands at once.
         self._met.update(map(hash, now))
         self._left.update(had.keys() - now)
         return had
@@ -134,6 +135,7 @@ class StateBefore:
         """
         Return what documents had and none has now.
         """
+        # What one document left may be another's now, as where two swapped their names.
         return [path for path in self._left if hash(path) not in self._met]
 
 
@@ -175,6 +177,7 @@ class TreeBefore:
         rows = []
         for item in unreadable:
             mains = [item.files] if item.files in self.listing else found.get(item.identity.id, [])
+            # A document's scripts stand beside it, under its name and what they are.
             starts = tuple(main.removesuffix(".json") + " - " for main in mains)
             kept = [path for path in self.listing if path in mains or (starts and path.startswith(starts))]
             files = tuple((path, self.listing.pop(path)) for path in kept)
@@ -218,6 +221,7 @@ class FileChanges:
         Write what differs in a document.
         """
         had = self.before.take(document.identity, [file.path for file in document.files])
+        # Asked first: writing takes out of it what the document still has.
         existed = bool(had)
         files = tuple((file.path, blob_id(file.content, self.algorithm)) for file in document.files)
         outcomes = {self._write(file, blob, had, sink) for file, (_, blob) in zip(document.files, files, strict=True)}
@@ -233,6 +237,7 @@ class FileChanges:
         blob = blob_id(file.content, self.algorithm)
         if self._write(file, blob, had, sink) is Outcome.CHANGED:
             self.changes.append(Change("Metadata", "the export's own metadata", Outcome.CHANGED))
+        # Under no type, so that it is not counted as a document.
         self._remember(StateRow("", file.path, b"", "", ((file.path, blob),)))
 
     def finish(self, unreadable: Sequence[Unreadable], sink: FastImport, limit: Shrinking | None) -> None:
@@ -242,6 +247,7 @@ class FileChanges:
         Raises:
             Shrunk: more than *limit* allows is gone.
         """
+        # First, or what cannot be read would count as gone.
         for row in self.before.keep(unreadable):
             self._remember(row)
         gone = self.before.take_gone()
@@ -261,6 +267,7 @@ class FileChanges:
         return FileCounts(self.added, self.modified, self.deleted, max(unchanged, 0))
 
     def _write(self, file: File, blob: bytes, had: dict[str, bytes], sink: FastImport) -> Outcome | None:
+        # 64 bits: even among a million paths two meet by chance less than once in ten million runs.
         claim = hash(file.path.casefold())
         if claim in self._claimed:
             raise OperatorError(
@@ -282,6 +289,7 @@ class FileChanges:
         moved = any(path.endswith(".json") for path in left)
         if moved and document.owner is not None and sorted(left.values()) == sorted(blob for _, blob in files):
             return  # Only its owner's name changed, and that is told of the owner.
+        # What moved with an owner may have moved by the owner's new name.
         renamed = moved and document.owner is None
         outcome = Outcome.ADDED if not existed else Outcome.RENAMED if renamed else Outcome.CHANGED
         self.changes.append(Change(document.identity.type, _called(document), outcome))
@@ -311,6 +319,7 @@ class Shrinking:
         """
         total, lost = sum(self.before.values()), sum(gone.values())
         whole = [name for name, count in self.before.items() if count > _HANDFUL and gone.get(name, 0) >= count]
+        # On a server that is just being set up, one document is a large share of all.
         if whole or (total > _HANDFUL and lost > self.limit * total):
             what = f"all {self.before[whole[0]]} documents of {whole[0]}" if whole else f"{lost} of {total} documents"
             raise Shrunk(

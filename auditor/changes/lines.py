@@ -21,6 +21,7 @@ from migrator.maps.document_map import ListRule
 
 MARKS = {Op.ADDED: "+", Op.REMOVED: "-", Op.CHANGED: "~", Op.RENAMED: "~", Op.MOVED: ">"}
 MOST_TEXT_LINES = 20
+# difflib takes up to the square of what it compares.
 LARGEST_TEXT = 1_000_000
 MOST_TEXT_ROWS = 20_000
 CONTEXT = 3
@@ -127,9 +128,11 @@ def _keyed(
     if node.own:
         yield from _entry(view, name, before, after, patterns[0], depth)
         return
+    # Under a pattern that no map has, so that the entry is not taken for a keyed one again, without end.
     lines = list(_inside(view, _Node([], {name: node}), {name: before}, {name: after}, f"{patterns[0]}\0", depth, 0))
     label, called = view.label(patterns[0]), view.value(name)
     for line in lines:
+        # Two blanks part a label from what is told; this label would be made of the id.
         text = line.text.partition("  ")[2] or line.text
         yield Line(line.mark, f"{label} {called}", f"{view.label(f'{patterns[0]}/*')}: {text}", depth, line.alarm)
 
@@ -171,6 +174,7 @@ def _leaf(view: View, record: Record, pattern: str, depth: int, said: int, head:
     """
     Yield what is told of one value: in one line where it is short.
     """
+    # A sensitive property is an object with this one key, and people know the property only.
     pattern = pattern.removesuffix("/SensitiveValue")
     label = head or view.label(pattern, said)
     mark, alarm = MARKS[record.op], record.weight is Weight.ALARM
@@ -219,6 +223,7 @@ def _text(view: View, record: Record, label: str, depth: int) -> Iterator[Line]:
     if record.op is Op.CHANGED and _same_json(before, after):
         yield Line("~", label, "the spelling of its JSON only", depth)
         return
+    # Without the two lines in which difflib names files.
     hunks = list(difflib.unified_diff(old, new, n=CONTEXT, lineterm=""))[2:]
     plus = sum(1 for line in hunks if line.startswith("+"))
     minus = sum(1 for line in hunks if line.startswith("-"))
@@ -226,6 +231,7 @@ def _text(view: View, record: Record, label: str, depth: int) -> Iterator[Line]:
     body = [line for line in hunks if not line.startswith("@@")]
     for line in body[:MOST_TEXT_LINES]:
         mark = line[0] if line[0] in "+-" else ""
+        # Tabs as blanks: escaped they would be \t, which makes a script hard to read.
         yield Line(mark, f"| {escaped(line[1:].expandtabs(4))}".rstrip(), "", depth + 1, kind="text")
     if len(body) > MOST_TEXT_LINES:
         yield Line("", f"({len(body) - MOST_TEXT_LINES} more lines)", "", depth + 1)

@@ -157,6 +157,7 @@ def spelled(path: Path) -> str:
     """
     Return a path as people read it: segments joined by ``/``, an element of a list by what it is called.
     """
+    # As in a JSON pointer (RFC 6901), since a name may hold a slash.
     parts = (part.name if isinstance(part, Element) else part for part in path)
     return "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
@@ -271,6 +272,7 @@ def _built_list(value: Sequence[Any], todo: _Todo) -> list[Any]:
     order = next((record.order for path, record in todo if not path and record.order), None)
     indices = order if order is not None else [index for index in range(len(value)) if index not in gone]
     result = [changed.get(index, value[index]) for index in indices]
+    # From the front, so that each place is already that of the finished list.
     for place in sorted(set_down):
         result.insert(place, set_down[place])
     return result

@@ -44,12 +44,14 @@ def as_text(blocks: Sequence[Block], look: Look | None = None) -> str:
         if look.most is not None and len(lines) >= look.most:
             lines.append(_rest(len(blocks) - index))
             break
+        # Blocks of one line each stay a list.
         if lines and (block.lines or blocks[index - 1].lines):
             lines.append("")
         mine = [_head(block, look), *(_line(line, look) for line in block.lines)]
         if look.most is not None and len(lines) + len(mine) > look.most:
             room = max(1, look.most - len(lines) - 1)
             hidden = len(mine) - room
+            # To say that one line is hidden takes a line too.
             mine = [*mine[:room], f"    ({hidden} more lines of this)"] if hidden > 1 else mine
         lines.extend(mine)
     return "\n".join(lines)
@@ -108,6 +110,7 @@ def _markdown(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
+    # Markdown takes an entity of HTML for the character that it names.
     return _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;")) if text else ""
 
 
@@ -144,6 +147,7 @@ def _mark(mark: str, alarm: bool) -> str:
     if mark not in _WORDS:
         return warned.rstrip()
     return (
+        # A screen reader is to say the word, not the sign.
         f'{warned}<span class="mark" aria-hidden="true">{escape(mark)}</span><span class="said">{_WORDS[mark]}</span>'
     )
 

@@ -70,6 +70,7 @@ def changed_tables(stream: Stream, state: State | None) -> TableChanges:
     gone: list[tuple[Table, str]] = []
     if state is not None:
         for name in state.types() - {item.table.map.type for item in spool.tables}:
+            # Of a table that is gone only the map and the ids are asked.
             table = Table(name, ("Id",), REGISTRY[name])
             gone += [(table, identity) for identity in state.hashes(name)]
     owners = _owners(stream)
@@ -117,6 +118,7 @@ def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Cal
             check()
         context = b"" if alone else renderer.context(table, Head(*head))
         digest = hashlib.blake2b(packed.whole(context), digest_size=HASH).digest()
+        # Taken out even where it is not believed, or the row would count as gone.
         return None if known.pop(head[0], None) == digest and certain else digest
 
     return judge

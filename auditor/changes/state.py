@@ -199,17 +199,21 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _remove(path: Path) -> None:
+    # With its journals: left behind, they could be taken for those of the new file.
     for spare in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))):
         spare.unlink(missing_ok=True)
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    # SQLite itself would make a file that others may read, and names stand in it.
     path.touch(mode=0o600, exist_ok=True)
     db = sqlite3.connect(path)
     try:
         db.execute("PRAGMA journal_mode = WAL")
+        # What a power cut may take is the last run's state, which costs the next one time.
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(_SCHEMA)
+        # SQLite notices damage only where it reads.
         with closing(db.execute("SELECT * FROM row LIMIT 1")) as cursor:
             cursor.fetchone()
     except sqlite3.DatabaseError:

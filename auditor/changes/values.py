@@ -47,6 +47,7 @@ def escaped(text: str) -> str:
     """
     if text.isprintable():
         return text
+    # U+3000 is the blank of Chinese and Japanese text, which Python does not count as printable.
     return "".join(c if c.isprintable() or c == "\u3000" else _escape(c) for c in text)
 
 

@@ -100,6 +100,8 @@ class View:
         if known is not None:
             return known
         own = [part for part in pattern.split("/")[start:] if part != "*"]
+        # Only containers: people know the setting that is in them. A dotted name, as Octopus.Action.X, they know as it
+        # is.
         own = own[1:] if len(own) > 1 and own[0] in ("Properties", "Endpoint") else own
         return " / ".join(part if "." in part else humanised(part) for part in own) or "value"
 
@@ -107,6 +109,7 @@ class View:
         """
         Return whether a dictionary's keys are ids.
         """
+        # In a reference's path ~ stands for a dictionary's keys.
         return bool(pattern) and any(reference.path == f"{pattern}/~" for reference in self.map.references)
 
     def flag(self, pattern: str) -> tuple[str, str] | None:
@@ -152,11 +155,13 @@ def heading_of(view: View, before: Any, after: Any, step: Element, rule: ListRul
     """
     item = after if after is not None else before
     name = name or shown(name_of(item)) or step.name.strip("[]")
+    # A variable shows what it is by its scope, a step and an action by their place.
     each = f"{rule.each} " if rule is not None and rule.each not in ("", "variable", "step", "action") else ""
     if rule is not None and rule.ordered:
         place = (step.new if step.new is not None else step.old) or 0
         return f"{each}{place + 1}  {name}"
     if rule is not None and rule.with_ and isinstance(item, dict):
+        # As it was, since readers know it so; what became of it is told below.
         scope = before.get("Scope") if isinstance(before, dict) and after is not None else item.get("Scope")
         return f"{each}{name}  [{scope_words(view, scope)}]" if "Scope" in rule.with_ else f"{each}{name}"
     return f"{each}{name}"
@@ -186,6 +191,7 @@ def summary(view: View, item: Any, pattern: str, old: bool) -> str:
     if isinstance(actions, list) and actions and isinstance(actions[0], dict):
         kind = str(actions[0].get("ActionType") or "")
         bag = {**(item.get("Properties") or {}), **(actions[0].get("Properties") or {})}
+        # They stand on the step or on its action.
         roles = bag.get("Octopus.Action.TargetRoles")
         where = f" on roles {roles}" if isinstance(roles, str) and roles else ""
         return f"{ACTION_TYPES.get(kind, kind)}{where}"
