@@ -46,6 +46,7 @@ class DaemonOptions:
     tick: float = 1.0
     poll: float = 30.0
     start_patience: float = 10.0
+    # Below the unit's TimeoutStopSec, at which systemd kills what is left.
     stop_limit: float = 160.0
     manager: ServiceManager = field(default_factory=ServiceManager)
 
@@ -67,6 +68,7 @@ class Daemon:
             RunnerOptions(
                 lambda server: self._releaser.watch(server, told=True),
                 settings.daemon.concurrent_runs,
+                # Ends before the main loop does, so that a run that hangs is still told of.
                 stop_grace=options.stop_limit - 10,
             ),
             self._log,
@@ -155,6 +157,7 @@ class Daemon:
         except (OperatorError, OSError) as error:
             self._log.error("reload-refused", reason=str(error), kept="the configuration of before")
             self._manager.ready("the configuration has errors; the one of before is kept")
+            # Else the sentence would stand there until something else changes.
             self._said = ""
             return
         self._log.info("reloaded", servers=sorted(settings.servers))
@@ -186,6 +189,7 @@ class Daemon:
             server,
             Cron.parse(schedule.cron, schedule.timezone),
             partial(self._run_server, server),
+            # With now as its last success a server has missed nothing.
             last if schedule.catch_up else datetime.now(UTC),
             schedule.jitter,
         )
@@ -194,10 +198,12 @@ class Daemon:
         try:
             settings, folder = self._find(server)
         except KeyError:
+            # Taken out of the configuration between being asked for and its turn.
             return
         self._runner.run(server, settings, folder, reason)
 
     def _find(self, server: str) -> tuple[ServerSettings, StateFolder]:
+        # Looked at once, since a reload may put another one in its place.
         settings = self._settings
         return settings.servers[server], settings.state_folder(server)
 
@@ -224,11 +230,13 @@ class Daemon:
     def _stop(self) -> None:
         self._manager.stopping()
         self._log.info("stopping", running=self._scheduler.running())
+        # A run that hangs would be waited for without end.
         self._scheduler.stop(wait=False)
         self._runner.stop()
         deadline = time.monotonic() + self._options.stop_limit
         self._releaser.stop(self._options.stop_limit)
         while self._runner.busy and time.monotonic() < deadline:
+            # A window that is being closed needs its time; systemd is not to end the process meanwhile.
             self._watchdog.progress()
             time.sleep(0.05)
         left = [active.server for active in self._runner.active()]
@@ -242,6 +250,7 @@ class Daemon:
 
 
 def _readable(handles: list[int], wait: float) -> set[int]:
+    # Not select(), which takes no handle above 1023.
     poll = select.poll()
     for handle in handles:
         poll.register(handle, select.POLLIN)

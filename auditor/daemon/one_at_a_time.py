@@ -89,6 +89,7 @@ class OneAtATime:
             self._start(self._work)
         except Exception as error:
             with self._lock:
+                # Or nobody could ask for this server again.
                 self._asked = None
             tell(self._on_event, "error", self.server, f"the {reason} run could not be started: {said(error)}")
 
@@ -103,6 +104,7 @@ class OneAtATime:
 
     def _next(self) -> str | None:
         with self._lock:
+            # In one step with "running": what is asked for in between would be neither begun nor remembered.
             asked, self._asked = self._asked, None
             reason = None if self.closed else asked
             self.running = reason is not None

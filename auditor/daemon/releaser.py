@@ -90,6 +90,7 @@ class Releaser:
     def _work(self, server: str, told: bool) -> None:
         released = False
         try:
+            # What a killed daemon left is tried at once; what a run has just failed at, after a pause.
             if not told:
                 released, told = self._attempt(server, told)
             while not released and not self._stop.sleep(self._options.poll):
@@ -98,6 +99,7 @@ class Releaser:
             with self._lock:
                 del self._threads[server]
         if released:
+            # After it left the list: the run that follows may get stuck too, and is to be watched again.
             self._options.on_released(server)
 
     def _attempt(self, server: str, told: bool) -> tuple[bool, bool]:
@@ -106,8 +108,10 @@ class Releaser:
             with locked(folder.lock, 0):
                 release_window(server, settings, folder, Tools(self._stop, log=self._log))
         except Busy:
+            # A run is at work, and looks at the journal itself.
             return False, told
         except KeyError:
+            # The server left the configuration, and with it how it is reached.
             return True, told
         except Exception as error:
             reason = str(error) if isinstance(error, OperatorError) else type(error).__name__

@@ -85,6 +85,7 @@ class Slots:
     def _take(self) -> bool:
         with self._changed:
             while self._taken >= self._count and not self._stopping.is_set():
+                # In short pieces, since nobody tells this condition that the process is stopping.
                 self._changed.wait(LOOK_EVERY)
             if self._stopping.is_set():
                 return False
@@ -167,6 +168,7 @@ class Runner:
                 self._at_work -= 1
 
     def _run(self, server: str, settings: ServerSettings, folder: StateFolder, reason: str, slot: Slot) -> AuditResult:
+        # Before the run, which writes its own outcome there.
         previous = read_status(folder).last_outcome
         notifier = Notifier(settings.notify)
         # A dead man's switch that does not answer must not make the run late.
@@ -177,11 +179,15 @@ class Runner:
         self._metrics.record(result)
         if result.window_stuck:
             self._options.on_stuck(server)
+        # A process that is to stop has no time for mail, save for what a person must do.
         if self._stopping.is_set() and not result.window_stuck:
             return result
         if result.outcome in ("changed", "unchanged"):
+            # Within the slot, since it is as much work as a run.
             maintain_if_due(server, settings, folder, Tools(log=self._log))
+        # Telling others may take minutes, and needs no slot.
         slot.give_back()
+        # Else the start of a short run might be told after its end.
         greeting.join(settings.notify.timeout)
         notifier.finish(result, previous)
         return result
@@ -213,6 +219,7 @@ class Runner:
 
         with self._lock:
             self._active.append(active)
+            # A stop that came before it was in the list has not asked it.
             if self._stopping.is_set():
                 active.stop.request()
         ended = threading.Event()
@@ -253,6 +260,7 @@ class Runner:
             )
         result = _failed(active.server, sentence)
         try:
+            # A run that failed by a bug, or hangs, has not written it.
             write_status(folder, after(read_status(folder), result, result.started))
         except OSError as problem:
             self._log.error("status-not-written", server=active.server, reason=problem.strerror)

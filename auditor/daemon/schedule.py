@@ -100,7 +100,9 @@ class Scheduler:
         self._timer = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": self._store},
+            # One is enough: its jobs only ask for a run, which takes no time.
             executors={"default": pool.ThreadPoolExecutor(1)},
+            # By default a run that is more than a second late is left out.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         self._timer.add_listener(self._heard, events.EVENT_JOB_ERROR | events.EVENT_JOB_MAX_INSTANCES)
@@ -187,6 +189,7 @@ class Scheduler:
         self._jobs[job.server] = job
         server.open(job.run)
         same = before is not None and (before.cron, before.jitter) == (job.cron, job.jitter)
+        # Left alone, or the delay drawn for it would be drawn anew at each reload.
         if same and self.next_run(job.server) is not None:
             return
         now = datetime.now(UTC)
@@ -276,6 +279,7 @@ class _Store(MemoryJobStore):  # type: ignore[misc]  # APScheduler ships no type
         if now < before - CORRECTION:
             self._on_put_back(before, now)
         elif now < before:
+            # The latest stays, so that several small steps back count together.
             self._latest = before
         due: list[Any] = super().get_due_jobs(now)
         return due

@@ -26,12 +26,15 @@ class Wakeup:
         self._signals = signals
         self._before: dict[signal.Signals, object] = {}
         self.handle, self._writing = os.pipe()
+        # Python takes no blocking handle to write to, and to take nothing must not wait either.
         for end in (self.handle, self._writing):
             os.set_blocking(end, False)
 
     def __enter__(self) -> Wakeup:
+        # Before the handlers, so that no signal is lost. A full pipe wakes the loop all the same.
         self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in self._signals:
+            # Only what has a handler of Python's is written to the pipe.
             self._before[number] = signal.signal(number, _nothing)
         return self
 

@@ -37,6 +37,7 @@ class ServiceManager:
             return False
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+                # A manager that does not read must not hold the main loop up.
                 out.settimeout(1)
                 out.connect(self._address)
                 out.sendall("\n".join(lines).encode())
@@ -66,6 +67,7 @@ class ServiceManager:
         """
         Say that the configuration is being read again; ``ready()`` ends it.
         """
+        # By the time systemd knows this reload from an earlier one (sd_notify(3)).
         return self.notify("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def watchdog(self) -> bool:
@@ -81,6 +83,7 @@ def watchdog_seconds(environ: Mapping[str, str] | None = None, pid: int | None =
     """
     environ = os.environ if environ is None else environ
     text = environ.get("WATCHDOG_USEC", "")
+    # Children inherit the variables, but only one process is to feed it.
     watched = environ.get("WATCHDOG_PID", "")
     if not text.isdecimal() or int(text) == 0 or (watched and watched != str(os.getpid() if pid is None else pid)):
         return None
@@ -125,6 +128,7 @@ class Watchdog:
 
     def __enter__(self) -> Watchdog:
         if self._limit is not None:
+            # Twice in each interval, as sd_watchdog_enabled(3) says.
             self._thread = threading.Thread(target=self._run, args=(self._limit / 2,), name="watchdog", daemon=True)
             self._thread.start()
         return self
@@ -144,9 +148,11 @@ class Watchdog:
 
 def _address(name: str) -> str | None:
     if name.startswith("@"):
+        # The @ of an abstract socket is a NUL for the kernel.
         return "\0" + name[1:]
     return name if name.startswith("/") else None
 
 
 def _status(text: str) -> str:
+    # A line end would begin another assignment.
     return "STATUS=" + " ".join(text.split())

@@ -20,6 +20,7 @@ def ask(folder: StateFolder) -> bool:
     Ask the daemon of this state folder for a run; return whether there is one.
     """
     try:
+        # Without a reader this fails at once (ENXIO) in place of waiting for one.
         handle = os.open(folder.trigger, os.O_WRONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
@@ -69,6 +70,7 @@ class Requests:
         """
         Return which server a readable handle asks for.
         """
+        # All of it: one run serves everybody who asked.
         os.read(handle, 1 << 16)
         return self._open[handle][0]
 
