@@ -20,6 +20,7 @@ from migrator.sql.rights import Rights, database_time, read_rights
 from migrator.sql.server_facts import read_facts
 
 _SHOWN = 8
+# History is not read, save for the number of the newest event and the installed version.
 NEEDED = frozenset(item.table for item in REGISTRY.maps if item.kind is not Kind.HISTORY) | {
     EVENTS,
     INSTALLATIONS,
@@ -51,6 +52,7 @@ def database(subject: Subject) -> Iterator[Finding]:
     Can the database be read, by whom, in one state, and does the master key open it?
     """
     address = database_address(subject.settings)
+    # First: where a right is missing, what follows fails in words that do not say so.
     if parse_address(address).get_backend_name() != "sqlite":
         yield from _rights_of(subject, address)
     server = look_at(address, limits=subject.settings.limits.limits)

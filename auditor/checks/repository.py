@@ -21,6 +21,7 @@ from migrator.errors import OperatorError
 from migrator.tree.git import GitError
 from migrator.wording import counted
 
+# A person waits for the answer.
 _LIMIT = 60
 
 
@@ -86,7 +87,9 @@ def _push(found: Repository, address: str, tip: str | None, own: bool) -> Iterat
     else:
         behind = "it is empty"
     try:
+        # Where there is nothing to push yet, a commit of an empty tree asks for the right to.
         commit = head or found.commit(found.git.run("mktree"), [], "A dry run\n")
+        # The remote runs no hooks for it, so one that would refuse is met by the first run only.
         words = ("push", "--dry-run", "--quiet", "--no-verify", "--", address, f"{commit}:{found.ref}")
         found.git.run(*words, remote=True)
     except GitError as error:

@@ -26,6 +26,7 @@ def server(subject: Subject) -> Iterator[Finding]:
                 'give url and api_key, or say maintenance.mode = "never"',
             )
         return
+    # Tried again without a pause, since a person waits.
     with OctopusApi(_options(subject), lambda seconds: None) as api:
         version = api.version()
         yield passed("REST", f"{settings.url} answers")
@@ -43,10 +44,12 @@ def _options(subject: Subject) -> ApiOptions:
     if settings.api_key is not None:
         return api_options(settings)
     assert settings.url is not None
+    # The version is told without a key.
     return ApiOptions(settings.url, Secret(""), settings.maintenance.request_timeout, settings.ca_file)
 
 
 def _same_version(rest: str, database: str) -> Finding:
+    # What stands behind a + is of the build, and only one of the two may have it.
     if not database or rest.partition("+")[0] == database.partition("+")[0]:
         return passed("REST version", f"Octopus {rest}")
     return failed(
