@@ -55,6 +55,7 @@ def run_hook(argv: tuple[str, ...], body: bytes, timeout: float, environ: Mappin
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=dict(environ),
+        # A group of its own, which can be ended with all that it started.
         start_new_session=True,
     )
     assert process.stdin is not None
@@ -92,4 +93,5 @@ def _feed(stream: IO[bytes], body: bytes) -> None:
 def _drain(stream: IO[bytes], output: bytearray) -> None:
     with contextlib.suppress(OSError), stream:
         while chunk := os.read(stream.fileno(), 65536):
+            # Read to its end though little is kept, since a full pipe would stop the hook.
             output += chunk[: MAX_OUTPUT - len(output)]

@@ -128,6 +128,7 @@ def send_slack(slack: SlackSettings, content: Message, settings: NotifySettings,
     POST the text; a document's name cannot mention people or forge a link in it.
     """
     url = address(slack.url, "slack.url", tools)
+    # The three signs of which Slack makes links and mentions; & first, or it would be doubled.
     text = content.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     _persist(lambda: _request("POST", url, settings, tools, {"json": {"text": text}}), tools)
 
@@ -174,6 +175,7 @@ def _request(method: str, url: httpx.URL, settings: NotifySettings, tools: Tools
 
 def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
+    # What TLS or the kernel said is wrapped several times by the libraries above.
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message}); see ca_file"

@@ -28,11 +28,14 @@ def send_email(email: EmailSettings, content: Message, settings: NotifySettings,
     mail["From"] = email.sender
     mail["To"] = ", ".join(email.recipients)
     mail["Date"] = formatdate(tools.now().timestamp())
+    # With a domain, or make_msgid would ask the resolver for this machine's name and tell it.
     mail["Message-ID"] = make_msgid(domain=parseaddr(email.sender)[1].rpartition("@")[2] or "localhost")
+    # So that no absence note answers it (RFC 3834).
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(content.text)
     with mail_session(email, settings, tools) as session:
         refused = session.send_message(mail)
+    # smtplib raises only where all of them were refused.
     if refused:
         raise Undelivered(f"{email.host} refused {len(refused)} of {len(email.recipients)} recipients")
 

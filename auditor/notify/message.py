@@ -167,6 +167,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _line(text: str) -> str:
+    # Names come from the database, and neither mail nor chat is to obey what is in them.
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
@@ -177,6 +178,7 @@ def _cut(text: str, length: int) -> str:
 def _bounded(lines: list[str], link: str | None) -> str:
     # The link is worth more than any line, so it is counted first and never cut.
     tail = [link] if link else []
+    # 40 for the line that counts what was left out.
     room = MAX_TEXT - sum(len(line) + 1 for line in tail) - 40
     kept: list[str] = []
     for number, line in enumerate(lines):

@@ -16,6 +16,7 @@ from migrator.credentials import check_reference, holds_password
 from migrator.toml_file import Reference, Table
 
 State = Literal["changed", "unchanged", "failed", "recovered", "window-stuck"]
+# Most runs change nothing, and to be told so each time is noise.
 STATES: tuple[State, ...] = ("changed", "failed", "recovered", "window-stuck")
 LINK_FIELDS = ("commit", "server", "run_id")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -41,6 +42,7 @@ def _url_or_reference(text: str) -> str:
 
 def _link(text: str) -> str:
     try:
+        # format() reaches into attributes by {a.b}, so only whole known names are let through.
         names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
     except ValueError:
         names = ["?"]
@@ -94,6 +96,7 @@ class EmailSettings(Table):
         if self.password is not None and not self.starttls and self.host not in _LOCAL:
             raise ValueError("a password only goes out over TLS: leave starttls on, or leave the password out")
         for address in (self.sender, *self.recipients):
+            # A line end would write headers of its own.
             if "@" not in address or any(sign in address for sign in "\r\n"):
                 raise ValueError("sender and recipients are mail addresses, such as ops@example.com")
         return self
