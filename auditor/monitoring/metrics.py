@@ -48,6 +48,7 @@ class Metrics(Collector):
         self._servers: dict[str, _Server] = {}
         self._runs: Counter[tuple[str, str]] = Counter()
         self._missed: Counter[str] = Counter()
+        # The default one tells of this process and its Python as well.
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
@@ -61,6 +62,7 @@ class Metrics(Collector):
             state = self._servers.setdefault(server, _Server())
             state.max_age = max_age
             if last_success is not None:
+                # A reload reads the status file again, which may say less than is known here.
                 state.last_success = max(last_success, state.last_success or 0.0)
 
     def forget(self, server: str) -> None:
@@ -126,6 +128,7 @@ class Metrics(Collector):
         for server, _ in servers:
             misses.add_metric((server,), missed.get(server, 0))
             for outcome in OUTCOMES:
+                # Zeros too: a counter that appears with its first failure shows no increase.
                 totals.add_metric((server, outcome), runs.get((server, outcome), 0))
         yield totals
         yield misses

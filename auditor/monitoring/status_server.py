@@ -51,6 +51,7 @@ def split_listen(listen: str) -> tuple[str, int]:
         ValueError: it is neither.
     """
     host, colon, port = listen.rpartition(":")
+    # Not looked up: what a resolver makes of the name need not be loopback.
     host = {"localhost": "127.0.0.1"}.get(host, host.removeprefix("[").removesuffix("]"))
     try:
         ipaddress.ip_address(host)
@@ -112,6 +113,7 @@ class StatusServer:
                 f"metrics.listen = {self._settings.listen!r} cannot be listened on: {error.strerror}; "
                 "choose a free port"
             ) from None
+        # So often it looks whether it is to end, which the end of the daemon waits for.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True)
         self._thread.start()
         return self
@@ -150,6 +152,7 @@ def _lines(lines: list[str]) -> bytes:
 def _server_class(host: str) -> type[ThreadingHTTPServer]:
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # A client that hangs must not hold up the daemon's end.
         daemon_threads = True
         block_on_close = False
 
@@ -158,6 +161,7 @@ def _server_class(host: str) -> type[ThreadingHTTPServer]:
 
 def _handler(answer: Callable[[str], tuple[int, str, bytes]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        # A client that says nothing is not to keep a thread for ever.
         timeout = 10
 
         def do_GET(self) -> None:
@@ -188,6 +192,7 @@ def _handler(answer: Callable[[str], tuple[int, str, bytes]]) -> type[BaseHTTPRe
                 self.wfile.write(body)
 
         def version_string(self) -> str:
+            # In place of the versions of Python and its library.
             return "octopus-auditor"
 
         def log_message(self, format: str, *args: object) -> None:
