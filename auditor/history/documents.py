@@ -55,8 +55,10 @@ def documents(index: Index, text: str, seq: int) -> list[Document]:
     Raises:
         UsageError: there is none, with the nearest names.
     """
+    # What was copied from an answer, as "Web Shop / variables", leads back to it.
     wanted = " ".join(text.replace(" / ", " ").split())
     for find in (_by_id, _by_path, _by_words):
+        # A path is taken as it stands, with all its blanks.
         found = [item for item in find(index, wanted if find is not _by_path else text, seq) if item.path]
         if found:
             return found

@@ -36,6 +36,7 @@ def drift(left: tuple[Git, Index, int, str], right: tuple[Git, Index, int, str])
             change = document_change(old, new)
             if change is not None:
                 changes.append(_owned(change, yours or mine))
+    # Without names of ids, which stand in the bodies already.
     return Told(tuple(changes), Sides())
 
 

@@ -112,6 +112,7 @@ class Index:
             db.close()
             self._say("the index is of another version of this program and is made anew")
         except sqlite3.OperationalError as error:
+            # A file that was just made has none, and is worth no word.
             if "no such table" not in str(error):
                 self._say(f"the index cannot be read ({error}) and is made anew")
         except sqlite3.DatabaseError as error:
@@ -170,6 +171,7 @@ class Index:
                 self._take(reader, commit, touched, last)
                 last = commit.tree
                 count += 1
+                # So that a long way is not gone again from its beginning when it is cut short.
                 if count % BATCH == 0:
                     self._db.commit()
                     progress(count)
@@ -184,6 +186,7 @@ class Index:
         seq = (self._db.execute("SELECT MAX(seq) FROM commits").fetchone()[0] or 0) + 1
         count = 0
         summaries: list[DocumentChange] = []
+        # Of everything in a first commit there is nothing to say but that it is new.
         small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
         names = self.names(seq)
         for changed in reader.documents(touched, last, commit.tree):
@@ -248,6 +251,7 @@ class Index:
         steps = record.path
         end = next((index + 1 for index, step in enumerate(steps) if isinstance(step, Element)), 0)
         name = record.identity.name if record.identity and record.identity.name else ""
+        # In ASCII, since a value may hold half a surrogate, which SQLite does not take.
         body = json.dumps(record.as_json(), ensure_ascii=True)
         cursor = self._db.execute(
             "INSERT INTO records (seq, doc, element, path, op, name, secret, weight, body) "
@@ -264,6 +268,7 @@ class Index:
                 body,
             ),
         )
+        # What it is now stands in the other table; here is what it was.
         text = text_of(record.before) if record.secret is None and not record.order else ""
         if text:
             self._db.execute("INSERT INTO ever (rowid, text) VALUES (?, ?)", (cursor.lastrowid, text))
@@ -323,6 +328,7 @@ def _gather(value: Any, found: list[str]) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    # Another command may be catching up on it.
     db = sqlite3.connect(path, timeout=30)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")

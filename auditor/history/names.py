@@ -45,6 +45,7 @@ class NewNames:
         self._names: dict[str, str | None] = {}
         for changed in changes:
             for identity, name in names_in(changed):
+                # As the index compares ids, blind to case.
                 self._names[identity.lower()] = name
 
     def name(self, document_id: str) -> str | None:
@@ -75,6 +76,7 @@ def _inner_names(changed: Changed, body: Body | None) -> Iterator[tuple[str, str
     if body is None or side is None:
         return
     for rule in side.map.reading.lists:
+        # Variables: no document refers to one by its id, and there are very many.
         if rule.with_ and "Scope" in rule.with_:
             continue
         holders: list[Any] = [body]

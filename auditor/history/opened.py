@@ -43,6 +43,7 @@ class Opened:
         Raises:
             UsageError: it means none on this branch.
         """
+        # The newest of the branch asked for, which need not be the one that git calls HEAD.
         if text.upper() == "HEAD":
             return self.head
         run = questions.commits_of_run(self.index, text)
@@ -72,6 +73,7 @@ def moment_of(text: str, git: Git) -> int | None:
     """
     try:
         read = datetime.fromisoformat(text)
+        # A day means its end: as of a day is after what happened on it.
         return int(read.timestamp()) if read.time() != datetime.min.time() or "T" in text else _end_of(read)
     except ValueError:
         pass

@@ -114,6 +114,7 @@ def commits_of_run(index: Index, run: str) -> list[CommitRow]:
     """
     Return the commits of a run, the oldest first.
     """
+    # A run of several commits numbers them behind its id, as "ID 1/3".
     text = f"SELECT {_COMMIT} FROM commits c WHERE c.run = ? OR c.run LIKE ? ESCAPE '\\' ORDER BY c.seq"  # noqa: S608
     return [_row(found) for found in index.db.execute(text, (run, f"{_like(run)} %"))]
 
@@ -194,6 +195,7 @@ def blame(index: Index, document: Document, elements: Mapping[str, str], seq: in
     last = {
         row[0]: row[1]
         for row in index.db.execute(
+            # A new id and an order without meaning are nobody's change.
             "SELECT element, MAX(seq) FROM records WHERE doc = ? AND seq <= ? AND weight > 0 GROUP BY element",
             (document.doc, seq),
         )
@@ -252,6 +254,7 @@ def _matching(
     db: sqlite3.Connection, table: str, columns: str, text: str, most: int
 ) -> Iterator[tuple[int, int | None, str]]:
     if len(text) >= _SHORTEST_WORD:
+        # As a phrase, so that nothing in it is taken for FTS5's own words.
         where, value = f"{table} MATCH ?", '"' + text.replace('"', '""') + '"'
     else:
         where, value = "text LIKE ? ESCAPE '\\'", f"%{_like(text)}%"

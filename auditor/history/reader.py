@@ -141,6 +141,7 @@ class Blobs:
         """
         Return an object's content (``<id>`` or ``<tree>:<path>``), ``None`` if it is not there or over 256 MB.
         """
+        # cat-file takes one name a line.
         if "\n" in name:
             return None
         if self._process is None:
@@ -188,6 +189,7 @@ class Reader:
         Return the id of the tree without files.
         """
         if self._empty is None:
+            # Not a constant: it depends on the repository's hash.
             self._empty = self._git.run("hash-object", "-t", "tree", "--stdin", stdin=b"")
         return self._empty
 
@@ -204,7 +206,9 @@ class Reader:
         """
         Yield commits from the oldest to the newest, each with what differs from its first parent.
         """
+        # No renames, since documents are paired by their ids and not by likeness.
         words = ["log", "--reverse", "--topo-order", "--raw", "-z", "--no-renames", "--no-abbrev", "--root"]
+        # A reader's own configuration (log.showSignature) must not put lines in between.
         words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={_FORMAT}"]
         words += ["--first-parent"] if first_parent else []
         for piece in self._pieces(*words, "--end-of-options", *range_, "--"):
@@ -282,6 +286,7 @@ class Reader:
     def _with_scripts(self, value: Any, folder: str) -> Any:
         if isinstance(value, dict):
             if len(value) == 1 and isinstance(name := value.get(LINK), str):
+                # A link leads to a file beside its document and nowhere else.
                 content = None if "/" in name else self._blobs.read(f"{folder}{name}")
                 return value if content is None else content.decode("utf-8", "replace")
             return {key: self._with_scripts(item, folder) for key, item in value.items()}
