@@ -21,6 +21,7 @@ from auditor.settings import Settings, load
 from migrator.errors import UsageError
 from migrator.wording import counted
 
+# The database comes before REST, which is compared with the version that it tells.
 PROBES: tuple[tuple[str, Probe], ...] = (
     ("driver", check_database.driver),
     ("database", check_database.database),
@@ -68,6 +69,7 @@ def show(findings: list[Finding], as_json: bool) -> None:
         value = [vars(finding) | {"level": finding.level.value} for finding in findings]
         click.echo(json.dumps({"ok": all(item["level"] != "fail" for item in value), "findings": value}))
         return
+    # Elsewhere than on a terminal rich takes 80 columns and breaks the lines. No markup: a message may hold brackets.
     console = Console(width=None if Console().is_terminal else 140, highlight=False, markup=False)
     table = Table("Server", "Check", "Result", "Found")
     for item in findings:

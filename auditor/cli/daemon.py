@@ -28,6 +28,7 @@ def run(config: Path, poll: float) -> None:
     """
     Run as a daemon until a signal ends it; *poll* is in seconds.
     """
+    # First, so that a hang while starting can be looked into as well.
     dump_stacks_on_signal()
     settings = load(config)
     logs.configure(level=settings.daemon.log_level)
@@ -72,6 +73,7 @@ def release(config: Path, server: str | None) -> int:
         if Journal(folder.journal).read() is None:
             continue
         try:
+            # Only who holds it knows that a window was left: a run at work has its own open.
             with locked(folder.lock, 0):
                 if release_window(name, item, folder, Tools(stop)):
                     click.echo(f"{name}: maintenance mode is as it was before the run that was killed")

@@ -90,6 +90,7 @@ def _wanted(given: Mapping[str, Any], git: Git) -> Filter:
         if text and times[name] is None:
             raise UsageError(f"--{name} {text} is no time; write it as 2026-11-24, 2026-11-24T18:00 or '2 days ago'")
     if times["since"] is not None and given["since"] and re.fullmatch(r"\d{4}-\d\d-\d\d", given["since"]):
+        # A day is read as its end, but since a day means from its beginning.
         times["since"] -= 24 * 3600 - 1
     return Filter(
         given.get("project"),
@@ -111,8 +112,10 @@ def _out(text: str, colour: bool = False) -> None:
     if not sys.stdout.isatty():
         click.echo(text, color=colour or None)
         return
+    # As git sets it: no pager for what fits on the screen, and colours as they are.
     os.environ.setdefault("LESS", "FRX")
     if pager := os.environ.get("GIT_PAGER"):
+        # click knows PAGER only.
         os.environ["PAGER"] = pager
     click.echo_via_pager(f"{text}\n", color=True)
 
@@ -432,6 +435,7 @@ def find(
     with opened(repository, config, server) as source:
         rows = []
         for hit in questions.find(source.index, text, ever):
+            # What is gone stood in the state before the commit that took it away.
             item = documents.document_of(source.index, hit.doc, hit.seq - 1 if hit.seq else source.head.seq)
             until = questions.commit_at(source.index, hit.seq) if hit.seq else None
             if item is not None:

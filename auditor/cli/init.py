@@ -29,6 +29,7 @@ def init(output: Path, yes: bool, **given: str | None) -> int:
     """
     beside = output.with_name(DROP_IN)
     for path in (output, beside):
+        # Before a dozen questions are answered. A link that leads nowhere is in the way too.
         if os.path.lexists(path):
             raise UsageError(f"{path} exists already and is not overwritten; name another with --output")
     answers = _asked(given, yes)
@@ -59,6 +60,7 @@ def _asked(given: dict[str, str | None], yes: bool) -> Answers:
             except click.BadParameter as error:
                 raise UsageError(f"--{name.replace('_', '-')}: {error.message}") from None
         else:
+            # With None click asks on until there is an answer.
             answers[name] = click.prompt(text, default=default or None, value_proc=_CHECKS.get(name, _any))
     return Answers(**answers)
 

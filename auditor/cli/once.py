@@ -33,6 +33,7 @@ def once(
     """
     settings = load(config)
     chosen = settings.chosen(server)
+    # On a terminal the line for people says the same as the log.
     logs.configure(level=settings.daemon.log_level if as_json or not sys.stderr.isatty() else "warning")
     stop = Stop()
     tools = Tools(stop=stop)
@@ -122,5 +123,6 @@ def exit_code(result: AuditResult) -> int:
     """
     Return 1 for a run that did not do all it should.
     """
+    # A warning about the server alone, as of an unknown table, left nothing undone.
     kept = any(warning.document for warning in result.warnings)
     return int(result.outcome in ("failed", "skipped") or result.pushed is False or kept)

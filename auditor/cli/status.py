@@ -76,6 +76,7 @@ def _show(servers: dict[str, dict[str, Any]]) -> None:
             str(item["commits_ahead"]),
             item["window"],
         )
+    # Elsewhere than on a terminal rich takes 80 columns and breaks the lines.
     console = Console(width=None if Console().is_terminal else 140, highlight=False, markup=False)
     console.print(table)
     for name, item in sorted(servers.items()):
