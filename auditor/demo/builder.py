@@ -21,6 +21,7 @@ from typing import Any
 from auditor.demo.schema import insert, table_of
 from migrator.secrets.ciphers import MasterKeyCipher
 
+# Any would do; another one changes every GUID of the sample content, and every tree made of it.
 NAMESPACE = uuid.UUID("0d5c8a5e-2b8f-4d51-9c0e-7f6f1b1f0a77")
 START = datetime(2018, 9, 3, 8, 0, tzinfo=UTC)
 
@@ -114,6 +115,7 @@ def password_hash(plain: str, salt: bytes) -> str:
     Return a password or API key hashed as the server does: iterations, salt, hash.
     """
     digest = hashlib.pbkdf2_hmac("sha1", plain.encode(), salt, 1000, 24)
+    # 3E8 is the number of iterations, 1000, in hex.
     return f"3E8${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 

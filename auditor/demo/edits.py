@@ -216,6 +216,7 @@ EDITS: dict[str, Edit] = {
 
 def _random_set(build: Builder, rng: random.Random, secret: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     ids = [row[0] for row in build.connection.execute("SELECT Id FROM VariableSet WHERE IsFrozen = 0 ORDER BY Id")]
+    # Not every set holds a variable of the kind.
     while True:
         document = read(build.connection, "VariableSet", rng.choice(ids))
         fitting = [

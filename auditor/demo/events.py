@@ -51,6 +51,7 @@ def record(connection: sqlite3.Connection, happening: Happening) -> str:
     ]
     row: dict[str, Any] = {
         "Id": id_,
+        # With a blank at its end, as real rows have it.
         "RelatedDocumentIds": f"|{'|'.join(happening.related)}| " if happening.related else "",
         "ProjectId": project,
         "EnvironmentId": happening.environment,

@@ -206,6 +206,7 @@ def _to_column(value: Any) -> Any:
 
 def _from_column(name: str, value: Any) -> Any:
     if name.endswith("Ids") or name in _LIST_COLUMNS:
+        # Real lists may end in a blank.
         return [item for item in (value or "").split("|") if item.strip()]
     if isinstance(value, int) and (name.startswith(("Is", "Has")) or name in _BIT_COLUMNS):
         return bool(value)
@@ -214,6 +215,7 @@ def _from_column(name: str, value: Any) -> Any:
 
 def _allocate(connection: sqlite3.Connection, table: str, id_: str) -> None:
     tail = id_.rpartition("-")[2]
+    # The ids of sets and processes are made of their owner's and use up no numbers.
     if not tail.isdigit() or table in ("KeyAllocation", "VariableSet", "DeploymentProcess", "RunbookProcess"):
         return
     block = -(-int(tail) // _BLOCK) * _BLOCK

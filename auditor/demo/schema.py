@@ -21,6 +21,7 @@ from auditor.demo.rows import delete, insert, next_id, read, table_of, update
 
 __all__ = ["create_database", "delete", "insert", "next_id", "read", "table_definitions", "table_of", "update"]
 
+# NOCASE, as the collations that SQL Server has by default are blind to case.
 _TYPES = {
     "nvarchar": "TEXT COLLATE NOCASE",
     "varchar": "TEXT COLLATE NOCASE",
@@ -109,6 +110,7 @@ def _with_spaces(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
         if name not in _SYSTEM_LEVEL:
             table["columns"].append(_column("SpaceId", nullable=True))
             for unique in table["unique"]:
+                # Names need be unique within a space only.
                 unique["columns"].append("SpaceId")
     tables["VariableSet"]["columns"] = _mixed_body(tables["VariableSet"]["columns"])
     tables["DeploymentProcess"]["columns"] = _blob_body(tables["DeploymentProcess"]["columns"])
@@ -203,6 +205,7 @@ def _stamp_triggers(name: str) -> list[str]:
     )
     return [
         f'CREATE TRIGGER "{name}_inserted" AFTER INSERT ON "{name}" WHEN NEW.DataVersion = {_ZERO_STAMP} {body}',
+        # The stamp's own update changes it, and so is not stamped again.
         f'CREATE TRIGGER "{name}_updated" AFTER UPDATE ON "{name}" WHEN NEW.DataVersion IS OLD.DataVersion {body}',
     ]
 

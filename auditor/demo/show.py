@@ -135,6 +135,7 @@ def configuration(directory: Path, url: str, mode: str) -> str:
     """
 
     def text(value: str | Path) -> str:
+        # A basic string of TOML has JSON's escapes.
         return json.dumps(str(value), ensure_ascii=False)
 
     gone = (

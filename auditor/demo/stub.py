@@ -249,6 +249,7 @@ Answer = tuple[int, Any]
 
 def _answer(stub: RestStub, method: str, target: str, api_key: str | None, body: str) -> Answer:
     path = urlsplit(target).path.rstrip("/").lower()
+    # As the server does: the version is told without a key.
     if path == "/api" and method == "GET":
         return _root(stub)
     if api_key != stub.options.api_key:
@@ -337,6 +338,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--api-key", default="API-DEMO")
     options = parser.parse_args(arguments)
     with RestStub(options.api_key, options.port, state_file=options.state) as stub:
+        # Whoever started it waits for the address.
         print(stub.url, flush=True)  # noqa: T201
         try:
             stub.wait()
