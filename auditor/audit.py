@@ -288,6 +288,7 @@ def _written(
     run: Run, stream: Stream, changes: FileChanges, repository: Repository, head: str | None, metadata: File
 ) -> str | None:
     sink = FastImport(repository.git, head, run.tools.stop.check)
+    # A first export has nothing that could be gone.
     accepted = head is None or run.options.accept_shrink
     limit = None if accepted else Shrinking(run.settings.export.shrink_limit, changes.before.counts())
     try:

@@ -106,6 +106,7 @@ class Cron:
             ValueError: one sentence that names the field and what is legal in it.
         """
         _zone(timezone)
+        # In one spelling, so that a reload with other blanks is the same schedule.
         expression = " ".join(text.split())
         columns = _columns(expression)
         minutes, hours, days, months, weekdays = (
@@ -188,6 +189,7 @@ class Cron:
         # Wide enough for any offset from UTC; two changes within so few days are not on record since 1970.
         low, high = midnight - 2 * _DAY, midnight + 3 * _DAY
         old, new = _offset(low, zone), _offset(high, zone)
+        # Nearly every day of the year, and a search in its minutes is all that it takes.
         if old == new:
             return self._at_offset(midnight - old, moment)
         turn = _turn(low, high, zone)

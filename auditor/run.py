@@ -92,6 +92,7 @@ class MadeOn:
         tree = self.repository.tree(head) if head else ""
         options, render = self.options, self.options.render
         password = options.password.reveal() if options.password else ""
+        # Without a master key secrets are left out, and the password seals nothing.
         key = self.master.key if self.master else b"none"
         # Bytes of the environment that are no UTF-8 are half surrogates in Python.
         digest = hmac.digest(key, password.encode("utf-8", "surrogatepass"), "sha256")

@@ -22,6 +22,7 @@ from migrator.selection.request import Selection, chosen_spaces, read_choices, t
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
 
 ATTEMPTS = 5
+# Longer before each attempt, since what writes now may go on for a while.
 _PAUSE = 2.0
 Read = TypeVar("Read")
 

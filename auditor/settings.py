@@ -27,6 +27,7 @@ from migrator.settings import LimitsTable
 from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
 from migrator.wording import did_you_mean
 
+# Also fit for the instance of a unit: octopus-auditor@NAME.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Less than git allows: a name that begins with a hyphen would be taken for an option.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
@@ -67,6 +68,7 @@ def check_web_address(url: str) -> str:
 
 
 def _zone(name: str) -> str:
+    # It knows the zones, and says which one is near.
     Cron.parse("@daily", name)
     return name
 

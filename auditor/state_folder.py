@@ -33,6 +33,7 @@ class StateFolder:
         Raises:
             OSError: it cannot be made.
         """
+        # The names of all documents stand in the files that go there.
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property

@@ -82,6 +82,7 @@ def after(status: Status, result: AuditResult, now: str) -> Status:
         status,
         last_run=now,
         last_success=now if good else status.last_success,
+        # A commit that this machine alone has may be lost with it, so such a run is told as failed too.
         last_outcome="failed" if result.pushed is False or not good else result.outcome,
         last_error=result.error,
         last_commit=result.commits[-1] if result.commits else status.last_commit,

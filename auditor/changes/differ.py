@@ -326,6 +326,7 @@ def _longest_run(order: Sequence[int]) -> set[int]:
 
 def _name(item: Any, index: int) -> str:
     if isinstance(item, dict):
+        # In brackets, so that a name of digits is not taken for a place in the list.
         identity = item.get("Id") or item.get("Name")
         return f"[{identity}]" if isinstance(identity, str) else str(index)
     return f"[{item}]" if isinstance(item, str) else str(index)

@@ -76,6 +76,7 @@ def changed_tables(stream: Stream, state: State | None) -> TableChanges:
     owners = _owners(stream)
     hashes = {position: spool.digest(position) for position, _ in tables}
     for position, item in tables:
+        # Its files lie in folders called after owners and spaces, whose rows are in other tables.
         if not _alone(item.table, renderer):
             hashes[position] = hashlib.blake2b(hashes[position] + owners, digest_size=HASH).digest()
     unchanged = {

@@ -156,6 +156,7 @@ class Daemon:
             self._apply(settings)
         except (OperatorError, OSError) as error:
             self._log.error("reload-refused", reason=str(error), kept="the configuration of before")
+            # systemd waits for this after RELOADING, whatever came of it.
             self._manager.ready("the configuration has errors; the one of before is kept")
             # Else the sentence would stand there until something else changes.
             self._said = ""

@@ -204,6 +204,7 @@ class Runner:
     def _supervised(
         self, server: str, settings: ServerSettings, folder: StateFolder, options: RunOptions, slot: Slot
     ) -> AuditResult:
+        # Beyond its limit and the time to end in: what is silent for so long did not listen.
         active = Active(server, settings.run_limit + 2 * self._options.grace)
         tools = Tools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
         done: Future[AuditResult] = Future()

@@ -155,6 +155,7 @@ def _ping_address(ping: PingSettings, event: str, tools: Tools) -> httpx.URL | N
     if ping.url is None:
         return None
     url = address(ping.url, "ping.url", tools)
+    # The path alone grows: a query, which may hold a token, stays where it is.
     return url if event == "success" else url.copy_with(path=f"{url.path.rstrip('/')}/{event}")
 
 

@@ -19,6 +19,7 @@ State = Literal["changed", "unchanged", "failed", "recovered", "window-stuck"]
 # Most runs change nothing, and to be told so each time is noise.
 STATES: tuple[State, ...] = ("changed", "failed", "recovered", "window-stuck")
 LINK_FIELDS = ("commit", "server", "run_id")
+# On the way to the machine itself nobody listens in.
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 

@@ -20,6 +20,7 @@ from migrator.tree.git import Git, GitError, close, end
 INCOMING = "refs/auditor/incoming"
 # Of a commit that nobody keeps: it carries a tree, which the run's own commit takes over.
 _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
+# Large pieces, since each is handed over to another thread.
 _BUFFER = 1 << 19
 _WAITING = 2
 

@@ -173,6 +173,7 @@ class Repository:
         Make a commit object and return its id; no ref moves. *when* is in seconds since the epoch.
         """
         who = self.options.committer
+        # Without the @ git takes a small number for a date of another form.
         date = f"@{int(time.time()) if when is None else when} +0000"
         env = {
             "GIT_AUTHOR_NAME": who.name,

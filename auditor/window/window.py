@@ -122,6 +122,7 @@ class Window:
         self._drain()
 
     def _drain(self) -> None:
+        # Waiting for tasks keeps people out as reading does, so the limit holds for it too.
         deadline = self._tools.clock() + min(self._options.drain, self._options.limit)
         while self._options.drain and (running := self._api.running_tasks()):
             if self._tools.clock() >= deadline:
