@@ -40,6 +40,7 @@ class Bodies:
     def __init__(self, marks: Marks) -> None:
         self.marks = marks
         self._secrets: list[SecretText] = []
+        # Most imports are small and never touch the disk.
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with this object
         self._end = 0
         weakref.finalize(self, self._file.close)
@@ -57,6 +58,7 @@ class Bodies:
         Raises:
             OperatorError: the disk is full.
         """
+        # In the order they have, which is the order in which a new row's JSON has them.
         content = encode_ordered(self._masked(value))
         span = Span(self._end, len(content))
         try:
@@ -88,6 +90,7 @@ class Bodies:
 
     def _masked(self, value: Any) -> Any:
         if isinstance(value, SecretText):
+            # Not sealed yet: under a fresh IV each time, no two plans of one import would be the same.
             self._secrets.append(value)
             return self.marks.secret(len(self._secrets) - 1)
         if isinstance(value, MixedText):
@@ -103,4 +106,5 @@ def _inside(text: str) -> str:
     """
     Return *text* as it stands between the quotes of a JSON text.
     """
+    # A mark stands within a text of JSON, and what takes its place must not end that text.
     return json.dumps(text)[1:-1]

@@ -35,6 +35,7 @@ def check_tree(tree: Tree, target: TargetView, options: ImportOptions) -> Found:
         problems.extend(_check(document, target))
     warnings = [ReportedWarning("", "", text) for text in tree.warnings]
     refusals = list(_versions(tree, target, options, warnings))
+    # Not to be forced: what has no column there would end in the JSON, where that version does not look for it.
     refusals.extend(_older_schema(tree, target))
     return problems, refusals, warnings
 
@@ -43,10 +44,12 @@ def _versions(
     tree: Tree, target: TargetView, options: ImportOptions, warnings: list[ReportedWarning]
 ) -> Iterator[Problem]:
     for origin, version in tree.versions:
+        # A head that was written by hand may have none, and a database no history of installations.
         if not version or not target.version:
             warnings.append(
                 ReportedWarning("", "", "the server's version is not known on both sides and was not compared")
             )
+        # Exactly, as the original tool demands: what a version changed in a document cannot be seen from the document.
         elif version.strip() != target.version.strip():
             message = f"the tree is of version {version}, the target of {target.version}"
             if options.ignore_version_check:
@@ -76,6 +79,7 @@ def _check(document: TreeDocument, target: TargetView) -> Iterator[Problem]:
     for name in key_of(document.map) if _counts(document, target) else ():
         value = document.body.get(name)
         derived = name != "Name" and owner_of(document.map, document.id, document.body)
+        # Not these: EnvironmentId, for one, is empty in a tenant's value for all environments.
         if name not in ("Id", "EnvironmentId", "Version", "Thumbprint") and not derived and value in (None, ""):
             yield Problem(document.file, name, f"the document has no {name}, by which it would be found")
 
@@ -90,6 +94,7 @@ def storable(tree: Tree, target: TargetView) -> Tree:
 def _unstorable(document: TreeDocument, target: TargetView) -> str:
     if not is_storable(document.id):
         return "Id"
+    # What has no column goes into the JSON, which takes anything that JSON can say.
     wrong = (name for name, value in document.body.items() if not is_storable(value))
     return next((name for name in wrong if target.has_column(document.map.type, name)), "")
 
@@ -140,6 +145,7 @@ def _older_schema(tree: Tree, target: TargetView) -> Iterator[Problem]:
             continue
         for name in (*COLUMNS.get(document_map.type, ()), "SpaceId"):
             place = f"{document_map.type}.{name}"
+            # Without a column nothing is lost where there is nothing to be stored.
             if document.body.get(name) in _DEFAULTS or place in absent or target.has_column(document_map.type, name):
                 continue
             if name == "SpaceId" and (document.space is None or document_map.server_wide):

@@ -33,13 +33,16 @@ def comparable(document_map: DocumentMap, body: Body) -> Body:
         for place in places(plain, pattern):
             if isinstance(place.value, list):
                 place.container[place.key] = sorted(place.value, key=repr)
+    # The server leaves an empty scope out, a file may have it.
     for place in places(plain, "Variables/*/Scope"):
         if not place.value:
             place.container.pop(place.key)
     for name, form in document_map.columns.items():
         if form in _SAME and name in plain:
+            # One instant may be written with another offset or another number of digits.
             plain[name] = _SAME[form](plain[name])
     lists = {name for name, form in document_map.columns.items() if form is Column.IDS}
+    # No ids may be NULL, '' or '||' in a column, and in a file an empty list or no property at all.
     return {key: value for key, value in plain.items() if value is not None and not (key in lists and value == [])}
 
 
@@ -57,9 +60,11 @@ def _differ(path: tuple[str, ...], before: Any, after: Any, name: Callable[[str]
         for key in dict.fromkeys((*before, *after)):
             yield from _differ((*path, key), before.get(key), after.get(key), name)
     elif isinstance(before, list) and isinstance(after, list) and any(isinstance(i, dict) for i in (*before, *after)):
+        # By names: after an import the same element may have another id.
         old, new = _by_name(before), _by_name(after)
         for key in dict.fromkeys((*old, *new)):
             yield from _differ((*path, key), old.get(key), new.get(key), name)
+        # The order of steps is the order in which they run.
         if list(old) != list(new) and sorted(old) == sorted(new):
             yield Change(_shown_path(path, name), "in another order", "in this order")
     else:
@@ -90,6 +95,7 @@ def _shown(value: Any, name: Callable[[str], str]) -> str | None:
     if value is None:
         return None
     if isinstance(value, (SecretText, MixedText)):
+        # Nothing of it, not even its length: a preview may be kept in a log.
         return SECRET
     if isinstance(value, str):
         return _short(name(value))
@@ -103,5 +109,6 @@ def _shown(value: Any, name: Callable[[str], str]) -> str | None:
 
 
 def _short(text: str) -> str:
+    # On one line, so that a script cannot break a preview apart.
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

@@ -59,6 +59,7 @@ class Context:
         """
         Return a tag's id on the target; a canonical name is the same on every server.
         """
+        # A name is taken as it is: newer servers store it, and it says the same everywhere.
         if not is_tag_id(source):
             return source
         return self.ids.get(origin, TAG, source)
@@ -116,7 +117,9 @@ class Context:
             values.append(self.resolve(origin, types, value) if types and isinstance(value, str) else value)
         if None in values:
             return None
+        # What the target returns may be more than what was asked for, by its own collation.
         found = [item.id for item in self.target.find(type_, names, [tuple(values)]) if _same(item.key, values)]
+        # Of two with one key nobody can say which was meant.
         return found[0] if len(found) == 1 else None
 
     def _built_in(self, types: Sequence[str], source: str) -> str | None:
@@ -136,6 +139,7 @@ class Context:
         """
         if not self.target.has_column(document.map.type, "SpaceId"):
             return None
+        # Of a tree without spaces everything goes to the target's default one; beside spaces it is the whole server's.
         if document.space is None:
             return None if self.with_spaces else self.default_space
         return self.spaces.get((document.origin, fold(document.space)))

@@ -11,6 +11,7 @@ from migrator.plan.values import MISSING, PROPERTY, Change, Decision, Outcome, P
 from migrator.tree.values import Problem
 
 GROUPS = (
+    # What stays as it is comes last, since there is nothing to look at.
     *(item.value for item in Outcome if item is not Outcome.UNCHANGED),
     PROPERTY,
     MISSING,
@@ -39,6 +40,7 @@ def _counts(plan: Plan) -> Iterator[str]:
 
 def _documents(plan: Plan) -> Iterator[str]:
     for decision in plan.decisions:
+        # Counted above; a line for each would bury what changes.
         if decision.outcome is Outcome.UNCHANGED:
             continue
         yield ""

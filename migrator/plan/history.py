@@ -54,8 +54,10 @@ def match_history(matcher: Matcher, tree: Tree) -> list[Match]:
         if is_index(document_map):
             owner, column = _OWNERS[document_map.type]
             places = [(item, (item.origin, owner, str(item.body.get(column)).lower())) for item in some]
+            # Only with an owner that is new: of others the target has these rows, and would have them twice.
             matches.extend(Match(item, "", False) for item, place in places if place in new)
             continue
+        # In the order in which it happened, so that new ids follow it, too.
         some.sort(key=lambda item: by_number(item.id))
         found = list((_frozen if document_map.snapshot_file else _by_key)(matcher, some))
         for match in (item for item in found if not item.trouble):
@@ -81,6 +83,7 @@ def _frozen(matcher: Matcher, documents: Sequence[TreeDocument]) -> Iterator[Mat
         owner = str(document.body.get(column) or "")
         mapped = context.resolve(document.origin, owners, owner)
         if same is None:
+            # Its random end is as good as unique, so it keeps its id, and what names it stays right.
             yield Match(document, document.id, False, context.space_of(document))
         elif mapped and fold(same.body.get(column)) == fold(mapped):
             yield Match(document, same.id, True, context.space_of(document))
@@ -128,6 +131,7 @@ def _found(
     Return the ids of the target's documents by their key, each with what tells it apart from others of that key.
     """
     target, is_new = matcher.context.target, matcher.context.marks.is_in
+    # What belongs to a document that is still to be made cannot be there, and its mark is no value to ask for.
     known = [key for key in keys if not any(isinstance(part, str) and is_new(part) for part in key)]
     items = target.find(document_map.type, key_of(document_map), known)
     stored = target.documents(document_map.type, [item.id for item in items])
@@ -141,6 +145,7 @@ def _found(
 def _mapped(context: Context, document: TreeDocument, name: str) -> Any:
     value, types = document.body.get(name), document.map.targets_at(name)
     if types and isinstance(value, str) and value:
+        # Not None, which is the key of what never had one.
         return context.resolve(document.origin, types, value) or impossible(types[0])
     return value or None
 
@@ -150,6 +155,7 @@ def tolerated(slot: Slot, new: Sequence[str | None]) -> list[str | None]:
     Return the ids of a place in a document of history: a list loses those that are gone, one id becomes impossible.
     """
     targets = slot.reference.targets
+    # A frozen copy keeps its id over an import, so an id that nobody knows may still be the right one.
     if any(REGISTRY[type_].snapshot_file for type_ in targets):
         return [target or text for text, target in zip(slot.ids, new, strict=True)]
     many = slot.reference.path.endswith(("/*", "/~"))

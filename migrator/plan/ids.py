@@ -85,6 +85,7 @@ def impossible(type_: str) -> str:
     if type_ == TAG:
         return NO_TAG
     found = REGISTRY.find(type_)
+    # The server counts from 1.
     return f"{found.id_prefix}0" if found else IMPOSSIBLE_GUID
 
 
@@ -103,6 +104,7 @@ class IdMap:
         Say what a source's id is on the target.
         """
         self._ids.setdefault((origin, type_), {})[source.lower()] = target
+        # For people: they know an id as their server spells it.
         self._spelled.setdefault((origin, type_), {})[source.lower()] = source
         self.see(type_, target)
 

@@ -60,6 +60,7 @@ class Matcher:
         ordered = sorted(documents, key=_turn)
         matches: list[Match] = []
         for _, group in groupby(ordered, key=lambda item: item.map.type):
+            # A type at a time: keys hold ids of types that come before.
             some = list(self._match_type(list(group)))
             matches.extend(some)
             self._learn(some)
@@ -68,6 +69,7 @@ class Matcher:
     def _learn_spaces(self) -> None:
         self._target_spaces: dict[str, str] = {}
         for identity, (name, _) in self.context.target.spaces().items():
+            # A tree knows a space by its folder, whose name may have been made safe.
             self._target_spaces[fold(safe_name(name, identity))] = identity
             self._target_spaces[fold(name)] = identity
 
@@ -94,6 +96,7 @@ class Matcher:
         else:
             fixed = [d for d in documents if document_map.is_fixed(d.id)]
             found = self.context.target.existing(document_map.type, [d.id for d in fixed])
+            # By id before name: what every server has may have been renamed on one of the two.
             known = [d for d in fixed if d.id.lower() in found]
             for document in known:
                 yield Match(document, found[document.id.lower()], True, self._space(document)[0])
@@ -140,6 +143,7 @@ class Matcher:
         found = self._candidates(document_map, written)
         strangers = _strangers(written, found)
         for place, some in groups.items():
+            # The same name in another space is another document.
             same = found.get((fold(place[0]), *place[1:]), [])
             if strangers and not same and (like := self._like(document_map, place, written[place], strangers)):
                 trouble = f"the target's collation takes it for {like}; rename one of them"
@@ -162,6 +166,7 @@ class Matcher:
                 value = target
             elif typed_by is not None and name == typed_by.template:
                 value = self.context.template(document.origin, str(document.body.get(typed_by.owner)), str(value))
+            # A file and a column may write nothing as an empty text or as NULL.
             parts.append(value if value != "" else None)
         return tuple(parts), ""
 
@@ -213,6 +218,7 @@ class Matcher:
         Yield the matches of documents of one key with those of the target that have it.
         """
         if len(same) > 1 and not may_repeat(document_map):
+            # A collation that minds case may hold both; then the very spelling decides.
             exact = [f for f in same if f.key == tuple(some[0].body.get(name) for name in key_of(document_map))]
             same = exact if len(exact) == 1 else same
         if len(some) == 1 and len(same) <= 1:
@@ -231,6 +237,7 @@ class Matcher:
     def _single(self, document: TreeDocument, same: list[Found], space: str | None) -> Match:
         if same:
             return Match(document, same[0].id, True, space)
+        # Its id is the same on every server, so it gets none from the counter.
         if document.map.is_fixed(document.id):
             return Match(document, document.id, False, space)
         self.new.append(document.map)
@@ -287,6 +294,7 @@ class Matcher:
             context.ids.put(document.origin, document.map.type, document.id, match.target_id)
             name = document.body.get(document.map.name_property)
             if isinstance(name, str) and name:
+                # Also for marks: a preview calls a document by its name before it has an id.
                 context.names[match.target_id.lower()] = name
             if document.map.role is Role.SPACE:
                 below = f"{document.map.folder}/"
@@ -310,6 +318,7 @@ class Matcher:
             known = {
                 fold(p.value.get("Name")): p.value.get("Id") for p in _named(target.body if target else {}, pattern)
             }
+            # The target's own tags keep their numbers.
             taken = {str(value).rpartition("/")[2].lower() for value in known.values()}
             for place in _named(match.document.body, pattern):
                 source, name = str(place.value.get("Id") or ""), place.value.get("Name")
@@ -319,6 +328,7 @@ class Matcher:
                     canonical = f"{match.document.body.get('Name')}/{name}"
                     self.context.ids.put(match.document.origin, TAG, source, identity)
                     self.context.names[identity.lower()] = canonical
+                    # Others mention a tag by either, and by its name too it is one that the tree has.
                     self.context.ids.see(TAG, canonical)
                 elif source:
                     key = f"{match.document.id}/{source}"

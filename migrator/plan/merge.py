@@ -39,10 +39,12 @@ def incoming(document_map: DocumentMap, body: Body) -> Body:
     plain: Body = clone(body)
     frozen = plain.get("IsFrozen") is True
     for rule in document_map.volatile:
+        # A copy is nothing without them: they tell it from the living document.
         if frozen and rule.path in ("IsFrozen", document_map.counter):
             continue
         for place in places(plain, rule.path):
             place.container.pop(place.key, None)
+    # A logo, for one, is a file beside the source's database that no tree carries.
     for name in document_map.own:
         plain.pop(name, None)
     name = _list_of(document_map.variables)
@@ -55,6 +57,7 @@ def created(document_map: DocumentMap, body: Body, document_id: str) -> Body:
     """
     Return the document of a new row; *body* is an ``incoming`` one.
     """
+    # A copy's counter is part of what was frozen.
     fresh: Body = {} if body.get("IsFrozen") is True else clone(dict(document_map.fresh))
     return {"Id": document_id} | {k: v for k, v in body.items() if k != "Id"} | fresh
 
@@ -83,6 +86,7 @@ def counted(document_map: DocumentMap, result: Body, target: Body) -> Body:
     Return a changed document with its save counter one higher than the target's.
     """
     count = target.get(document_map.counter) if document_map.counter else None
+    # An import is a save like others, so the count goes on from the target's.
     return result | {document_map.counter: count + 1} if isinstance(count, int) else result
 
 
@@ -96,6 +100,7 @@ def _keep_own(document_map: DocumentMap, result: Body, target: Body) -> None:
             for part in place.path[:-1]:
                 container = container.get(part) if isinstance(container, dict) else None
             if isinstance(container, dict):
+                # No import brings these, and without this one it would wipe the target's.
                 container.setdefault(place.path[-1], clone(place.value))
     if isinstance(target.get("IsDefault"), bool) and document_map.columns.get("IsDefault") is Column.FLAG:
         # Exactly one is the default; which one that is, is the target's own choice.
@@ -120,6 +125,7 @@ def _keep_items(reference: Reference, change: Rewritten, result: Body, target: B
         if holder.path not in change.narrowed or holder.path not in lists or not isinstance(holder.value, list):
             continue
         place = lists[holder.path]
+        # An import of one project must not take from an account the environments that another import gave it.
         unseen = [item for item in holder.value if _is_unseen(reference, item, is_image) and not is_impossible(item)]
         if unseen:
             kept = [item for item in place.value if not (isinstance(item, str) and is_impossible(item))]
@@ -159,6 +165,7 @@ def _unite(result: Body, target: Body, name: str) -> None:
     if isinstance(target.get(name), list):
         mine = result.get(name) if isinstance(result.get(name), list) else []
         known = {fold(item) for item in mine or []}
+        # Together, so that a built-in role keeps the permissions that only the target's version has.
         result[name] = [*(mine or []), *(item for item in target[name] if fold(item) not in known)]
 
 
@@ -186,6 +193,7 @@ def _merged_variables(change: Rewritten, mine: Any, theirs: Any, is_image: IsIma
         candidates = {at: left[at] for at in named.get(_called(variable), ()) if at in left}
         same = _counterpart(variable, candidates, change, is_image)
         merged.append(variable if same is None else _in_place_of(left.pop(same), variable))
+    # What only the target has stays, behind what the tree brings in its own order.
     return [*merged, *left.values()]
 
 
@@ -198,6 +206,7 @@ def _in_place_of(other: Any, variable: Any) -> Any:
     if not isinstance(variable, dict):
         return variable
     scope = {"Scope": other["Scope"]} if "Scope" in variable and _scope(other) != _scope(variable) else {}
+    # The target's id: a trigger's form values go by it.
     return variable | scope | ({"Id": other["Id"]} if "Id" in other else {})
 
 
@@ -213,6 +222,7 @@ def _counterpart(variable: Any, named: Mapping[int, Any], change: Rewritten, is_
     if exact is not None or not narrowed:
         return exact
     wider = [at for at, other in named.items() if _only_unseen_more(scope, _scope(other), narrowed, is_image)]
+    # Of two that could be meant neither is touched.
     return wider[0] if len(wider) == 1 else None
 
 
@@ -267,6 +277,7 @@ def _without_doubles(variables: list[Any]) -> list[Any]:
         key: Any = number
         if isinstance(variable, dict):
             key = _frozen(_name(variable)), frozenset(_scope(variable).items()), _frozen(variable.get("Value"))
+        # Older servers let the same declaration stand twice, and newer ones refuse it.
         kept.setdefault(key, variable)
     return list(kept.values())
 

@@ -46,8 +46,10 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     context = make_context(tree, target)
     matcher = Matcher(context)
     matches = matcher.match(importable(tree, target, warnings))
+    # Only for what is new: a document that the target has comes with its companions already.
     fresh = [match.document for match in matches if match.target_id and not match.exists]
     matches += matcher.match(companions(tree, fresh, warnings))
+    # Last, since what happened is found by the ids of what it happened to.
     matches += match_history(matcher, tree)
     problems += [Problem(match.document.file, "", match.trouble) for match in matches if match.trouble]
     planner = _Planner(context, options.overwrite, matcher.new, problems, warnings)
@@ -106,6 +108,7 @@ class _Planner:
             for start in range(0, len(some), BATCH):
                 for match, decision in self._decide_batch(some[start : start + BATCH]):
                     decided[id(match)] = decision
+        # Back in the order of an import: decisions are made in another.
         return tuple(decided[id(match)] for match in matches)
 
     def _decide_batch(self, matches: Sequence[Match]) -> Iterator[tuple[Match, Decision]]:
@@ -124,6 +127,7 @@ class _Planner:
             return self._incomplete(match)
         if match.trouble:
             return Decision(document, Outcome.CONFLICT, match.target_id, match.space, reason=match.trouble)
+        # What happened does not change, so a row that is there is not compared, let alone written.
         if stored is not None and is_history(document.map, document.body):
             return Decision(document, Outcome.UNCHANGED, match.target_id, match.space, digest=stored.digest)
         double = self._double(match) if match.twin else None
@@ -150,6 +154,7 @@ class _Planner:
         if context.target.has_column(document.map.type, "SpaceId"):
             body["SpaceId"] = context.space_of(document)
         else:
+            # A server without spaces has no column for it, and its JSON would keep a property that means nothing there.
             body.pop("SpaceId", None)
         if stored is None:
             return created(document.map, body, match.target_id)
@@ -159,6 +164,7 @@ class _Planner:
         document = match.document
         before, after = comparable(document.map, stored.body), comparable(document.map, final)
         decision = Decision(document, Outcome.UNCHANGED, match.target_id, match.space, digest=stored.digest)
+        # A row that does not open may hold anything, so nothing is equal to it.
         if before == after and stored.readable:
             return decision
         decision = replace(decision, outcome=Outcome.SKIP, changes=differences(before, after, self._called))
@@ -168,6 +174,7 @@ class _Planner:
         if reason := _kept_with(document.map, stored):
             return replace(decision, reason=reason)
         outcome = Outcome.MERGE if merges(document.map, stored.id) else Outcome.OVERWRITE
+        # The body goes back into the column that it was in; which one that is, is the server's affair.
         decision = replace(decision, outcome=outcome, blob=stored.blob)
         return self._written(decision, counted(document.map, final, stored.body))
 
@@ -184,9 +191,11 @@ class _Planner:
             body = {key: value for key, value in body.items() if key != "Id"}
         final = with_edges(document_map, body, self._spelled)
         edges = None if final.edges is None else [list(edge) for edge in final.edges]
+        # Put aside at once: the finished rows of a large tree would not fit into memory together.
         return replace(decision, final=self.bodies.add([final.body, edges]))
 
     def _spelled(self, text: str) -> str:
+        # Only the beginning of the id matters here: by it a row's related documents are told apart by type.
         return self.context.marks.settle(text, lambda number: f"{self.new[number].id_prefix}1")
 
     def _one_default(self, match: Match, final: Body) -> Body:
@@ -199,12 +208,14 @@ class _Planner:
         place = document.map.type, space
         if place not in self.defaults:
             is_new = isinstance(space, str) and self.context.marks.is_in(space)
+            # A space that is about to be made has no documents yet, and its mark is no id to ask for.
             self.defaults[place] = None if is_new else target.first_default(document.map.type, space)
         default = self.defaults[place]
         if default is None:
             self.defaults[place] = match.target_id
             return final
         self._warn(document, Note(DEFAULT, f"the target's default ({self._called(default)}) stays the default"))
+        # Two defaults would leave the server to pick one.
         return final | {DEFAULT: False}
 
     def _with_address(self, document: TreeDocument, final: Body, stored: Stored | None) -> Body:
@@ -214,9 +225,11 @@ class _Planner:
         wanted, type_ = final.get(SLUG), document.map.type
         if not isinstance(wanted, str) or not wanted:
             return final
+        # What is new has no id yet; the line end keeps the name of its place from being one.
         own = (stored.id if stored else f"{document.origin}\n{document.id}").lower()
         slug: Any = wanted
         if self.slugs.get((type_, fold(wanted)), set()) - {own}:
+            # The one that it has, before a new one is made up: links to it go on working.
             slug = stored.body.get(SLUG) if stored else None
             number = 1
             while not slug or self.slugs.get((type_, fold(slug)), set()) - {own}:
@@ -241,6 +254,7 @@ class _Planner:
             ids = {str(p.value.get("Id")) for p in places(stored.body, holds[TEMPLATE]) if isinstance(p.value, dict)}
             self.kept_templates[document.origin, document.id.lower()] = ids
         if isinstance(stored.body.get("Version"), int):
+            # Versions above the kept one would be of states that the target's template never had.
             self.kept_versions[stored.id.lower()] = stored.body["Version"]
 
     def _not_wanted(self, document: TreeDocument) -> str:
@@ -331,6 +345,7 @@ def _twins(context: Context, matches: Sequence[Match]) -> dict[tuple[str, str], 
             document = match.document
             place = document.map.type, document.file
             body = comparable(document.map, incoming(document.map, rewritten(context, document).body))
+            # Files of several servers have an id each for what is one document on the target.
             body.pop("Id", None)
             groups.setdefault((document.map.type, match.target_id.lower()), []).append((place, body))
     found: dict[tuple[str, str], str] = {}

@@ -49,11 +49,13 @@ def _related(
     else:
         for slot in slots(document_map, body, Controls()):
             if slot.reference.meaning is not Meaning.OWNER:
+                # Tags have no table to be related to, and what was made impossible no row.
                 ids = [text for text in slot.ids if not is_tag_id(spelled(text)) and not is_impossible(text)]
                 yield from ((identity, slot.reference.targets) for identity in ids)
 
 
 def _table(identity: str, types: Sequence[str]) -> str:
     known = [found for type_ in types if (found := REGISTRY.find(type_))]
+    # A place may lead to several types, and the form of the id tells which.
     named = [found for found in known if identity.lower().startswith(found.id_prefix.lower())]
     return next((found.table for found in (*named, *known)), "")

@@ -54,6 +54,7 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
     def decide(slot: Slot) -> Sequence[str | None]:
         new = [_resolve(context, document, slot, text, project) for text in slot.ids]
         if None in new:
+            # What happened may mention what is gone, and nobody can bring it back: no reason to refuse.
             if is_history(document.map, document.body):
                 result.warnings.extend(_stale(slot, new))
                 return tolerated(slot, new)
@@ -88,9 +89,11 @@ def _resolve(context: Context, document: TreeDocument, slot: Slot, text: str, pr
         return context.action(document.origin, project, text)
     if targets == (TEMPLATE,) and document.map.typed_by is not None:
         return context.template(document.origin, str(document.body.get(document.map.typed_by.owner)), text)
+    # An earlier import limited it to nothing, and that is to stay so.
     if is_impossible(text):
         return text
     found = context.resolve(document.origin, targets, text)
+    # A text that merely equals an id on the source: it may be just a text.
     return text if found is None and slot.reference.form == "known" else found
 
 
@@ -110,12 +113,14 @@ def _without(document: TreeDocument, slot: Slot, new: list[str | None], result: 
     if any(target is not None for target in new):
         result.warnings.append(Note(path, f"{lost} is neither in the tree nor known on the target; it was dropped"))
         return new
+    # Of a variable the whole scope is looked at later, and one warning given for it.
     if reference.meaning is not Meaning.SCOPE:
         result.warnings.append(
             Note(
                 path, f"{lost} is not on the target; so that this does not mean everywhere, it is limited to {nothing}"
             )
         )
+    # Empty would mean no restriction at all, and a step for one channel would run in all.
     return [nothing, *[None for _ in new[1:]]]
 
 
@@ -178,6 +183,7 @@ def _drop_unscoped(result: Rewritten, pattern: str) -> None:
             continue
         name, scope = variable.get("Name"), variable["Scope"]
         empty = [kind for kind, values in scope.items() if _is_nothing(values)]
+        # Not kept with an empty scope, by which its value would hold everywhere.
         if scope and len(empty) == len([kind for kind, values in scope.items() if values]):
             result.warnings.append(
                 Note(

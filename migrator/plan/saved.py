@@ -47,6 +47,7 @@ def _decision(plan: Plan, decision: Decision) -> dict[str, Any]:
         "Name": decision.name,
         "File": decision.document.file,
         "Outcome": decision.outcome.value,
+        # Without the mark's token, which is another for each plan.
         "Target": plan.marks.shown(decision.target_id),
         "Changes": [{"Path": c.path, "Before": c.before, "After": c.after} for c in decision.changes],
     }
@@ -56,7 +57,9 @@ def tree_seal(tree: Tree, master: MasterKeyCipher) -> str:
     """
     Return a keyed digest of all documents of a tree, secrets included.
     """
+    # A plain digest would let whoever has the plan try values of secrets offline.
     mac = hmac.new(master.key, b"octopus import plan: tree", "sha256")
+    # Whatever order a folder or a commit gives its files in.
     for document in sorted(tree.documents, key=lambda item: (item.origin, item.file, item.id)):
         parts = (document.origin, document.file, document.map.type, document.id, document.space or "")
         mac.update(json.dumps(parts).encode() + b"\0" + _bytes(document.body) + b"\0")
