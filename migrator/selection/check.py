@@ -61,6 +61,7 @@ def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None
     Return why a mentioned document is not there, ``""`` if it is there, ``None`` if nothing explains it.
     """
     key = text.lower()
+    # Made by an earlier import, to stand for nothing.
     if is_impossible(text):
         return ""
     if targets == (TAG,):
@@ -68,6 +69,7 @@ def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None
     for type_ in targets:
         if (type_, key) in closure.taken:
             return ""
+    # A place may lead to several types; the reason that helps is that of the type whose ids look so.
     for type_ in sorted(targets, key=lambda type_: not prefix_fits(type_, text)):
         if (type_, key) in closure.left_out:
             return closure.left_out[type_, key].reason

@@ -113,11 +113,13 @@ class Closure:
             self._queue.setdefault(type_, {}).setdefault(key, wanted)
 
     def _take(self, type_: str, wanted: Sequence[Wanted]) -> None:
+        # Step templates are taken out of their turn, so that one may be there already.
         fresh = [w for w in wanted if (type_, w.id.lower()) not in self.taken]
         table = self.reader.schema.find(type_)
         found: dict[str, Row] = {}
         if table is not None and not self.is_ignored(type_):
             column = table.columns[table.id_position]
+            # Releases name frozen copies by their ids.
             for row in self.reader.by_key(table, column, [w.id for w in fresh], live_only=not self.history):
                 found.setdefault(str(row[table.id_position]).lower(), row)
         loaded: list[Loaded] = []
@@ -156,6 +158,7 @@ class Closure:
             body = to_body(table, row, body_text(table, row))
         except UnreadableDocument:
             body = {}  # It is taken as it is; the rendering names it.
+        # A part of another project would bring all of that along.
         stranger = self._owner_elsewhere(table.map, body)
         if stranger:
             natural = {name: body.get(name) for name in table.map.key}
@@ -163,6 +166,7 @@ class Closure:
             self._name(PROJECT, [stranger])
             return
         if table.map.membership.connections and self._cut_connections(table.map, key, body):
+            # The one case in which a part's document is not that of a whole export.
             row = _row_of(table, row, body)
         name = body.get(table.map.name_property)
         self.taken[key] = Taken(kind, identity, name if isinstance(name, str) and name else identity, via)
@@ -204,6 +208,7 @@ class Closure:
         if not loaded:
             return
         self._load_templates(loaded)
+        # For all of them at once: one question for each type, and not for each document.
         self.known.look_up(item.body for item in loaded)
         for item in loaded:
             for listener in self.listeners:
@@ -212,6 +217,7 @@ class Closure:
                 self.mentions.append(Mentioned(item.key, spelled(slot.path), slot.reference.targets, slot.ids))
                 self._follow_slot(item, slot)
             space = item.body.get(SPACE_COLUMN)
+            # Not by a reference in the map, since whatever belongs to a space names it.
             if isinstance(space, str) and space and self.reader.schema.find(_SPACE) is not None:
                 self._want(Wanted(space, Via(item.key, SPACE_COLUMN), (_SPACE,)))
         self._take_parts(loaded)
@@ -266,6 +272,7 @@ class Closure:
     def _want_tag(self, text: str, via: Via) -> None:
         head = text.rpartition("/")[0]
         table = self.reader.schema.find(_TAG_SET)
+        # By id on older servers; newer ones name a tag by its set's name and its own.
         if prefix_fits(_TAG_SET, head) or table is None:
             self._want(Wanted(head or text, via, (_TAG_SET,)))
             return
@@ -314,7 +321,9 @@ class Closure:
                 continue
             by_owner = {item.id.lower(): item for item in owners}
             left = list(owners)
+            # With the flag, by which frozen copies are left out.
             narrowed = narrow(table, (table.columns[table.id_position], column, FROZEN))
+            # By the id that a part usually has, which is the primary key; by its owner only where it has another one.
             if table.map.derived_from:
                 ids = [f"{table.map.id_prefix}{item.id}" for item in owners]
                 for row in self.reader.by_key(narrowed, narrowed.columns[0], ids):

@@ -49,9 +49,11 @@ class KnownIds(dict[str, str]):
 
 def _types_of(text: str) -> list[str]:
     fitting = [item.type for item in CONFIGURATION if item.owner is None and prefix_fits(item.type, text)]
+    # What fits no prefix may be an id made of a name, as accounts and feeds had them before 2019.
     return fitting or sorted(item.type for item in CONFIGURATION if item.slugged)
 
 
+# Where a property of any name may be a reference; elsewhere only declared places count, and the rest is free text.
 _HOLDERS = ("Properties", "Variables", "Packages", "Actions", "Steps", "Parameters", "Templates")
 
 
@@ -67,6 +69,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, str):
+        # GUIDs name parts of documents, are no document's id, and there are very many of them.
         if 3 <= len(value) <= 100 and _ID.fullmatch(value) and not _is_guid(value):
             yield value
     elif isinstance(value, dict):

@@ -158,11 +158,13 @@ class Members:
         if table is None or not self.roles:
             return
         wanted = self._environments()
+        # Roles only ever grow, so that their number tells whether there are new ones.
         if self._asked.get(type_) == (len(self.roles), wanted):
             return
         self._asked[type_] = (len(self.roles), wanted)
         for identity, environments, space in self._all(table, of_environments, of_roles):
             where, roles = environments
+            # The same role in another space is other machines' role.
             if space is not None and space not in self.spaces:
                 continue
             role = next((fold(role) for role in roles if fold(role) in self.roles), None)
@@ -198,6 +200,7 @@ class Members:
         known: dict[Any, list[str]] = {}
         for batch in self.closure.reader.batches(narrowed):
             for row in batch:
+                # Thousands of rows have the same few lists, so each is taken apart and kept once.
                 lists = [
                     known.setdefault(text, _listed(text)) for text in (row[p] if p is not None else "" for p in at)
                 ]

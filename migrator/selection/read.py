@@ -112,7 +112,9 @@ def read_selected(
         OperatorError: a document mentions what is neither there nor left out on purpose.
     """
     still = reads_one_state(server)
+    # Rows that are read by key have no count to be checked by; the signs of their tables tell whether one moved.
     before = {} if still else probe(server)
+    # The closure meets rows in no order of tables, and the spool takes one table after the other.
     with RowStore(spool.directory) as store:
         with reader_of(server) as reader:
             facts = read_facts(reader)
@@ -152,6 +154,7 @@ def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: 
         closure.run()
         members.add()
         take_deployments(closure, releases)
+    # With all of them there is nothing that could be missing.
     if not selection.all_environments:
         closure.notes.extend(members.without_phases())
     return closure
@@ -178,6 +181,7 @@ def _clashing(reader: Reader, table: Table, names: list[str]) -> set[str]:
     document_map = table.map
     others = [part for part in document_map.key if part != document_map.name_property]
     narrowed = narrow(table, (document_map.name_property, document_map.owner or "", SPACE_COLUMN, *others))
+    # Whether the collation minds case is found out by asking it for a name in the other case.
     sample = next((name for name in names if name.isascii() and name.swapcase() != name), None)
     blind = (
         sample is not None and next(reader.by_key(narrowed, narrowed.columns[0], [sample.swapcase()]), None) is not None

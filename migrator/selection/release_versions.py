@@ -18,6 +18,7 @@ from migrator.maps.natural_keys import fold
 _SEMANTIC = re.compile(r"v?(\d+(?:\.\d+){0,3})(?:-([0-9a-z.-]+))?(?:\+[0-9a-z.-]*)?", re.IGNORECASE)
 _LONGEST = 1000
 """No version is as long; more digits than some thousand are none that ``int`` takes."""
+# In a range each side has a dot, else the hyphen of 1.0.0-2 could be the range's.
 _DOTTED = re.compile(r"v?\d+(\.\d+){1,3}(-[0-9a-z][0-9a-z.-]*)?(\+[0-9a-z.-]+)?", re.IGNORECASE)
 
 

@@ -103,6 +103,7 @@ def narrow(table: Table, names: Iterable[str]) -> Table:
     Return a table with only those of *names* that it has: reading it reads no bodies.
     """
     at = [position for name in dict.fromkeys(names) if (position := table.position(name)) is not None]
+    # With what all columns are declared as: an id that is a number is asked for as one.
     return Table(table.name, tuple(table.columns[position] for position in at), table.map, table.declared)
 
 
