@@ -76,6 +76,7 @@ class OctopusMetadata:
             value = decode(content.decode("utf-8-sig"))
             hello = value[HELLO]
             name = value.get("Name") or value.get("Id") or ""
+            # The class's namespace is another since 2020; its name is not.
             if not isinstance(hello, str) or ".ServerMetadata," not in value[TYPE]:
                 raise TypeError(HELLO)
             return cls(str(name), str(value.get("Created") or ""), str(value.get("DatabaseVersion") or ""), hello)
@@ -138,6 +139,7 @@ def octopus_metadata(name: str, version: str, cipher: InterchangeCipher, created
     """
     Return the head of a tree that is written now; *created* is with an offset.
     """
+    # .NET writes seven digits of a second.
     stamp = f"{created:%Y-%m-%dT%H:%M:%S}.{created.microsecond:06d}0{_offset(created)}"
     return OctopusMetadata(name, stamp, version, cipher.seal(HELLO))
 
@@ -183,6 +185,7 @@ def write_document(document_map: DocumentMap, body: Body, cipher: InterchangeCip
 
     def written(value: Any, path: tuple[str, ...]) -> Any:
         if isinstance(value, SecretText):
+            # The original tool has hashes and the like in clear; what the server failed to encrypt is sealed.
             return value.plain if not value.encrypted and path in as_they_stand else sealed(value, path)
         if isinstance(value, MixedText):
             return "".join(part if isinstance(part, str) else sealed(part, path) for part in value.parts)
@@ -199,6 +202,7 @@ def _without_defaults(document_map: DocumentMap, body: Body) -> Body:
     lists = {name for name, form in document_map.columns.items() if form is Column.IDS}
     omitted = OMITTED.get(document_map.type, {})
     kept = {
+        # It writes a list also where the column is NULL.
         key: [] if value is None and key in lists else value
         for key, value in body.items()
         if not (key in omitted and (value is None or value == omitted[key]))
@@ -216,6 +220,7 @@ def _without_empty(element: Any, name: str) -> Any:
 
 
 def _ordered(document_map: DocumentMap, body: Body) -> Body:
+    # What was stored wins, since class names of newer types are guesses.
     name = body.get(TYPE) or class_name(document_map, body)
     leading = LEADING.get(document_map.type, "" if document_map.type in TRAILING else "Id Name").split()
     trailing = TRAILING.get(document_map.type, "").split()
@@ -280,6 +285,7 @@ class _Opener:
                 return SecretText(self.cipher.open(text))
             except SecretError:
                 self.wrong.append((spelled(path), "the sealed value does not open under this export's password"))
+        # Before what is declared secret: in this form it stands as it is.
         elif text and path in self.confidential:
             return SecretText(text, encrypted=False)
         elif text and path in self.declared:
