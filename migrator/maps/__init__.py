@@ -51,6 +51,7 @@ class Registry:
         """
         Return the map of a known type, or of an unknown one the default.
         """
+        # Not ``find``: a table of a newer server is exported all the same.
         return self.find(table) or replace(default_map(table), volatile=VOLATILE_EVERYWHERE)
 
     def is_excluded(self, table: str) -> bool:

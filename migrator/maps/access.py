@@ -38,6 +38,7 @@ ACCESS_MAPS = (
         sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
         fixed_ids=("userroles-*",),
         columns={},
+        # What a newer version grants to a built-in role must not be lost to a tree of an older one.
         merge=Merge(("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"), fixed_only=True),
         import_order=20,
         plural="user roles",
@@ -49,6 +50,7 @@ ACCESS_MAPS = (
         key=("Username",),
         name_property="Username",
         columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID},
+        # One-way, but whoever has it can try passwords offline.
         confidential=("PasswordHashed",),
         fixed_ids=(SYSTEM_USER,),
         volatile=(
@@ -90,6 +92,7 @@ ACCESS_MAPS = (
             "TenantTags",
         ),
         fixed_ids=("teams-administrators", "teams-everyone", "teams-managers", "teams-spacemanagers-*"),
+        # As in the original tool: members that only the target knows stay.
         merge=Merge(united=("MemberUserIds",)),
         server_wide=True,
         import_order=300,
@@ -114,6 +117,7 @@ ACCESS_MAPS = (
         sets=("ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds"),
         match_key=("TeamId", "UserRoleId"),
         repeats=True,
+        # The server relies on them: with other ones it may fail to start.
         kept_with={"TeamId": "the roles of a built-in team are the target's own"},
         told_apart_by=("ProjectIds/*", "ProjectGroupIds/*", "EnvironmentIds/*", "TenantIds/*"),
         import_order=310,
@@ -128,6 +132,7 @@ ACCESS_MAPS = (
         columns={"Created": INSTANT},
         references=(Reference("UserId", "User"),),
         confidential=("ApiKeyHashed",),
+        # Its id is made of the key itself, so it is the same on every server, and the key works there, too.
         fixed_ids=("apikeys-*",),
         plural="API keys",
     ),
@@ -161,6 +166,7 @@ ACCESS_MAPS = (
             "eventretention": _STORAGE,
             "archivelimits": _STORAGE,
         },
+        # A row for each subject, with the same id on every server.
         fixed_ids=("*",),
         never_imported={
             SERVER_CERTIFICATE: "the server's own X.509 identity",

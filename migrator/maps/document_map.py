@@ -391,6 +391,7 @@ def default_map(table: str) -> DocumentMap:
         file=f"{table}/{{name}}",
         id_prefix=f"{table}s-",
         key=("Id",),
+        # Whether its names are unique is not known.
         unique_name=False,
         scripts=("Steps/*/Actions/*/Properties", "Properties"),
         known=False,

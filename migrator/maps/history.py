@@ -125,6 +125,7 @@ HISTORY_MAPS = (
         membership=Membership(ignored_with=_OF_DEPLOYMENTS),
         match_key=("Description", "ProjectId", "EnvironmentId"),
         repeats=True,
+        # Two tasks may say the same of the same place, and differ in nothing else.
         told_apart_by=("QueueTime", "StartTime", "CompletedTime"),
         import_order=350,
         taken=True,

@@ -59,6 +59,7 @@ INFRASTRUCTURE_MAPS = (
     ),
     DocumentMap(
         table="MachinePolicy",
+        # The original tool's plural, so that a repository of its exports can be gone on with.
         file="MachinePolicys/{name}",
         id_prefix="MachinePolicies-",
         columns={"IsDefault": FLAG},
@@ -87,6 +88,7 @@ INFRASTRUCTURE_MAPS = (
         file="Accounts/{name}",
         id_prefix="Accounts-",
         columns=RESTRICTION_COLUMNS,
+        # Not TenantId and ClientId: in an Azure account these are Azure's own GUIDs.
         references=RESTRICTIONS,
         sensitive=tuple(
             Sensitive(name)

@@ -42,6 +42,7 @@ LIBRARY_MAPS = (
         table="LibraryVariableSet",
         file="LibraryVariableSets/{name}",
         id_prefix="LibraryVariableSets-",
+        # A set of the name X-VariableSet would take the file of X's variables.
         reserved_endings=("-variableset",),
         references=(Reference("VariableSetId", "VariableSet", Meaning.LINK, quiet=True),),
         sensitive=(Sensitive("Templates/*/DefaultValue/SensitiveValue"),),
@@ -75,6 +76,7 @@ LIBRARY_MAPS = (
         table="ActionTemplateVersion",
         file="ActionTemplateVersions/{name}/{version}",
         id_prefix="ActionTemplateVersions-",
+        # Not by its name, which its template may have changed since.
         key=("LatestActionTemplateId", "Version"),
         references=(
             Reference("LatestActionTemplateId", "ActionTemplate", Meaning.OWNER),
@@ -95,6 +97,7 @@ LIBRARY_MAPS = (
         table="CommunityActionTemplate",
         file="CommunityActionTemplates/{name}",
         id_prefix="CommunityActionTemplates-",
+        # The community library's own id: the same on every server, whatever the name.
         key=("ExternalId",),
         columns={"ExternalId": GUID},
         catalogue="a synchronised catalogue, not the user's configuration",
@@ -117,6 +120,7 @@ LIBRARY_MAPS = (
         id_prefix="Tenants-",
         columns={"ProjectIds": IDS, "TenantTags": IDS},
         references=(
+            # Not restrictions: a tenant that loses a connection is connected to less, not to everything.
             Reference("ProjectIds/*", "Project", Meaning.LINK),
             Reference("ProjectEnvironments/~", "Project", Meaning.LINK),
             Reference("ProjectEnvironments/*/*", "DeploymentEnvironment", Meaning.LINK),
@@ -126,6 +130,7 @@ LIBRARY_MAPS = (
         sets=("ProjectIds", "TenantTags", "ProjectEnvironments/*"),
         owner_rank=3,
         membership=Membership(ignored_with="tenants", connections=("ProjectIds", "ProjectEnvironments")),
+        # A tree of one project does not know to which others of the target its tenant is connected.
         merge=Merge(unseen=("ProjectEnvironments/~", "ProjectIds/*")),
         own=LOGO,
         import_order=180,
@@ -176,6 +181,7 @@ LIBRARY_MAPS = (
         ),
         sets=("PackageAcquisitionLocationOptions", "OidcAuthentication/SubjectKeys"),
         fixed_ids=("feeds-builtin", "feeds-builtin-*"),
+        # The built-in feed comes without one, and an import over the target's must not empty it.
         kept_where_empty=("FeedUri",),
         import_order=90,
         slugged=True,
@@ -185,6 +191,7 @@ LIBRARY_MAPS = (
         table="Certificate",
         file="Certificates/{name}",
         id_prefix="Certificates-",
+        # A certificate that was replaced is kept, archived, under the name of the new one.
         key=("Name", "Thumbprint"),
         unique_name=False,
         columns={**RESTRICTION_COLUMNS, **dict.fromkeys(("NotAfter", "Archived", "Created"), INSTANT)},

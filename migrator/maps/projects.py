@@ -137,6 +137,7 @@ PROJECT_MAPS = (
             Sensitive("PersistenceSettings/Credentials/Password/SensitiveValue"),
         ),
         sets=(
+            # Not IncludedLibraryVariableSetIds, whose order means something.
             "ProjectTags",
             "ProjectConnectivityPolicy/TargetRoles",
             "PersistenceSettings/ProtectedBranchNamePatterns",
@@ -203,6 +204,7 @@ PROJECT_MAPS = (
         references=(
             Reference("ProjectId", "Project", _OWNER),
             Reference("RunbookProcessId", "RunbookProcess", Meaning.LINK),
+            # Snapshots are history, which an import leaves behind, so that a runbook arrives unpublished.
             Reference("PublishedRunbookSnapshotId", "RunbookSnapshot", Meaning.LINK),
             Reference("Environments/*", "DeploymentEnvironment", Meaning.RESTRICTION),
             Reference("RunbookTags/*", "Tag", Meaning.LINK),
@@ -232,7 +234,9 @@ PROJECT_MAPS = (
             Reference("OwnerId", "Project|LibraryVariableSet", _OWNER),
             *(Reference(f"Variables/*/Scope/{scope}/*", target, Meaning.SCOPE) for scope, target in VARIABLE_SCOPES),
         ),
+        # The flag is that of 3.8 and older, the type that of newer servers.
         sensitive=(Sensitive("Variables/*/Value", (("Type", "Sensitive"), ("IsSensitive", True))),),
+        # Not the variables themselves, which keep the order that people gave them.
         sets=("Variables/*/Scope/*",),
         volatile=(
             Volatile("Version", _COUNTER),
@@ -267,6 +271,7 @@ PROJECT_MAPS = (
         sets=("TenantTags", "GitReferenceRules"),
         membership=Membership(lifecycle="LifecycleId"),
         inner=(
+            # Up to 2018.8 a rule names actions, later actions with their packages.
             Reference("Rules/*/Actions/*", ACTION, Meaning.RESTRICTION),
             Reference("Rules/*/ActionPackages/*/DeploymentAction", ACTION),
         ),
@@ -295,6 +300,7 @@ PROJECT_MAPS = (
             Reference("Action/RunbookTags/*", "Tag", Meaning.RESTRICTION),
         ),
         sensitive=(Sensitive("Filter/Secret"), Sensitive("Filter/Secret/SensitiveValue")),
+        # What people are asked for at a deployment may be a secret, and nothing here says whether it is.
         confidential=("Action/FormValues/*", "Action/Variables"),
         sets=(
             "Filter/EnvironmentIds",

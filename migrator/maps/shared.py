@@ -69,6 +69,7 @@ def action_references(at: str) -> tuple[Reference, ...]:
     return (
         *property_references(f"{at}Properties"),
         Reference(f"{at}Packages/*/FeedId", "Feed"),
+        # A project in a step that deploys a release; in others the name of a package.
         Reference(f"{at}Packages/*/PackageId", "Project", form="known"),
         Reference(f"{at}Container/FeedId", "Feed"),
         Reference(f"{at}GitDependencies/*/GitCredentialId", "GitCredential"),
@@ -78,6 +79,7 @@ def action_references(at: str) -> tuple[Reference, ...]:
 
 PROCESS_REFERENCES = (
     Reference("Steps/*/Actions/*/Environments/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+    # No restriction: what is excluded and does not exist cannot be deployed to anyway.
     Reference("Steps/*/Actions/*/ExcludedEnvironments/*", "DeploymentEnvironment", Meaning.LINK),
     Reference("Steps/*/Actions/*/Channels/*", "Channel", Meaning.RESTRICTION),
     Reference("Steps/*/Actions/*/TenantTags/*", "Tag", Meaning.RESTRICTION),
