@@ -27,6 +27,8 @@ _MARSHAL = 2
 _IN_MEMORY = 16 << 20
 # Handed to the writing thread at once: each hand-over makes both threads wait for the interpreter.
 _CHUNK = 4 << 20
+_PIECES = 512
+"""Linux refuses more than 1024 pieces in one call; a batch adds four at most."""
 _WHOLE, _TEXT, _BYTES, _OTHER = 0, 1, 2, 3
 _KINDS: dict[type, int] = {type(None): _WHOLE, str: _TEXT, bytes: _BYTES}
 _DIGEST = 16
@@ -148,7 +150,7 @@ class Spool:
         current.frames.append(_Frame(len(rows), len(pieces[0]), size))
         self._pieces += pieces
         self._pending += size
-        if self._pending >= _CHUNK:
+        if self._pending >= _CHUNK or len(self._pieces) >= _PIECES:
             self._hand_over()
 
     def _hand_over(self) -> None:
