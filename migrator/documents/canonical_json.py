@@ -162,3 +162,14 @@ def _refuse(text: str) -> Any:
 
 # parse_int is set only for the sake of integers longer than Python converts; see `decode`.
 _decoder = json.JSONDecoder(parse_float=Number, parse_constant=_refuse, parse_int=_integer)
+
+
+def is_utf8(text: str) -> bool:
+    """
+    Return whether a text has a UTF-8 form, which half a character (a lone surrogate) has not.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

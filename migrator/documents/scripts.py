@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from migrator.documents.canonical_json import is_utf8
 from migrator.documents.document import Body, Place, holders, places
 from migrator.documents.layout import bounded_segment
 from migrator.maps.document_map import DocumentMap
@@ -105,7 +106,7 @@ def _scripts_of(body: Body, holder: Place, owner: str, taken: set[str]) -> Itera
     for key in sorted(properties):
         text, kind = properties[key], _kind(key, properties)
         # Half a character cannot be written as UTF-8; such a script stays in its document alone.
-        if kind is None or not isinstance(text, str) or not text or not _is_utf8(text):
+        if kind is None or not isinstance(text, str) or not text or not is_utf8(text):
             continue
         file = bounded_segment([owner, *names, kind[0]], identity, f".{kind[1]}")
         number = 0
@@ -146,14 +147,6 @@ def _step_names(body: Body, path: tuple[str, ...]) -> list[str]:
 
 def _own_id(value: Any) -> Any:
     return value.get("Id") if isinstance(value, dict) else None
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def script_owner(file: str) -> str:

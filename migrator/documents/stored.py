@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from migrator.documents.canonical_json import is_utf8
 from migrator.documents.document import Body
 
 
@@ -43,15 +44,7 @@ def is_storable(value: Any) -> bool:
     """
     if isinstance(value, str):
         # Nearly every text is ASCII, which Python knows without looking.
-        return value.isascii() or _is_whole(value)
+        return value.isascii() or is_utf8(value)
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return all(is_storable(item) for item in value) if isinstance(value, list) else True
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

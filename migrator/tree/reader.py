@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from migrator.credentials import Secret
-from migrator.documents.canonical_json import decode
+from migrator.documents.canonical_json import decode, is_utf8
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.maps.document_map import DocumentMap, Kind
@@ -40,7 +40,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
     """
     found = list(files.paths())
     # No document has such a name, and no message could show it.
-    paths = [path for path in found if _is_utf8(path)]
+    paths = [path for path in found if is_utf8(path)]
     types = Types()
     heads = read_heads(files, paths, password, types.folders)
     reading = _Reading(files, types, frozenset(paths))
@@ -52,7 +52,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         reading.read_export(head, mine)
     reading.strays.update(left)
     warnings = [*(files.warnings if isinstance(files, Noticing) else ()), *reading.all_warnings()]
-    warnings += [f"{path!a} is a name that is not UTF-8, ignored" for path in found if not _is_utf8(path)]
+    warnings += [f"{path!a} is a name that is not UTF-8, ignored" for path in found if not is_utf8(path)]
     forms = {head.form for head in heads}
     return Tree(
         tuple(sorted(reading.documents, key=lambda item: (item.origin, item.file))),
@@ -190,14 +190,6 @@ class _Reading:
         if self.frozen:
             found.append(f"{counted(self.frozen, 'file')} with snapshots of releases, ignored: they are history")
         return found
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _identity(body: Body, types: Types, folder: str) -> str:
