@@ -204,7 +204,7 @@ class Target:
         Return those of *ids* that exist, by lower-case id, as the database spells them.
         """
         table = self.table(type_)
-        wanted = [identity for identity in dict.fromkeys(ids) if is_storable(identity)]
+        wanted = list(dict.fromkeys(ids))
         found: dict[str, str] = {}
         for start in range(0, len(wanted) if table else 0, BATCH):
             assert table is not None
@@ -230,7 +230,7 @@ class Target:
         table = self.table(type_)
         if table is None:
             return {}
-        wanted = [identity for identity in dict.fromkeys(ids) if is_storable(identity)]
+        wanted = list(dict.fromkeys(ids))
         rows = self.reader.by_key(table, _exact(table, "Id"), wanted, live_only=False)
         return {stored.id.lower(): stored for row in rows if (stored := self._stored(table, row))}
 
