@@ -32,7 +32,7 @@ from auditor.repository.repository import (
 )
 from auditor.result import AuditResult, FileCounts
 from auditor.run import MadeOn, Run, RunOptions
-from auditor.scope import in_scope, read_scope, read_until_still
+from auditor.scope import ATTEMPTS, IN_WINDOW, in_scope, read_scope, read_until_still
 from auditor.settings import ServerSettings
 from auditor.state_folder import StateFolder
 from auditor.status import after, read_status, write_status
@@ -149,7 +149,7 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
     """
     # Before the rows are read: what moves after it differs from it at the next run, and is not lost between two.
     with run.phase("probe"):
-        run.probe = probe(server)
+        run.probe = probe(server, thorough=run.settings.maintenance.mode == "when-changed")
     last = run.status.last_full
     due = last is None or run.started - datetime.fromisoformat(last) >= timedelta(
         seconds=run.settings.maintenance.full_run_every
@@ -248,10 +248,17 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
             spool = stack.enter_context(Spool(run.folder.path))
             return spool, read_scope(server, spool, run.settings.export, progress)
 
-        if run.settings.opens_window or reads_one_state(server):
+        if reads_one_state(server):
             return read()
-        # Neither a window nor a snapshot keeps the rows still, so a read counts only if nothing moved during it.
-        return read_until_still(read, lambda: probe(server), lambda seconds: run.tools.sleep(seconds))
+        # A window keeps people out, but not an administrator, nor the server itself.
+        patient = not run.settings.opens_window
+        found, run.moved = read_until_still(
+            read,
+            lambda: probe(server, thorough=True),
+            ATTEMPTS if patient else IN_WINDOW,
+            lambda seconds: run.tools.sleep(seconds if patient else 0),
+        )
+        return found
 
 
 @contextmanager
@@ -314,6 +321,8 @@ def _committed(
         trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
     if run.went_back is not None:
         trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
+    if run.moved:
+        trailers.append(("Changed-During-Read", ", ".join(run.moved)))
     text = message(changes, trailers, first=head is None)
     # An upgrade comes first in the subject, since it explains why so much differs.
     text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
@@ -383,6 +392,15 @@ def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tup
                 f"the database went back from audit event {before} to {newest}, as after a restore from a backup",
             )
         ]
+    if run.moved:
+        back.append(
+            ReportedWarning(
+                "",
+                "",
+                f"the database was changed during each read ({', '.join(run.moved)}), so what was read may mix two "
+                "states; allow snapshot isolation on it (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON)",
+            )
+        )
     left = [
         ReportedWarning(
             f"{item.identity.type} {item.identity.id}", item.path, f"{item.message}; its previous files were kept"

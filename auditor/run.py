@@ -55,6 +55,7 @@ class Run:
     probe: dict[str, str] = field(default_factory=dict)
     full: bool = False
     went_back: tuple[str, str] | None = None
+    moved: tuple[str, ...] = ()
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
 

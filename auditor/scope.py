@@ -2,7 +2,7 @@
 The scope of an audit: which projects, spaces and types of document of a server it reads, by the table ``export``.
 
 What chosen projects need is found by the migrator's own selection, so that an audit's tree and a partial export are the
-same. A database that nothing keeps still is read again until it did not move. Not here: what is done with the rows.
+same. A database that shows no frozen state is read again until it did not move. Not here: what is done with the rows.
 """
 
 from __future__ import annotations
@@ -12,16 +12,19 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from auditor.settings import ExportTable
-from migrator.errors import DatabaseError
+from migrator.errors import ChangedMeanwhile
 from migrator.export.read import Content, Progress, Server, read_rows, reader_of
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Role
 from migrator.maps.natural_keys import fold
+from migrator.maps.system import EVENTS
 from migrator.selection.read import read_selected, without
 from migrator.selection.request import Selection, chosen_spaces, read_choices, type_names
 from migrator.sql.rows import SPACE_COLUMN, Row, Table
 
 ATTEMPTS = 5
+IN_WINDOW = 3
+"""Attempts while people wait for the window to close; there is no pause between them either."""
 # Longer before each attempt, since what writes now may go on for a while.
 _PAUSE = 2.0
 Read = TypeVar("Read")
@@ -52,11 +55,12 @@ def read_scope(server: Server, spool: Spool, table: ExportTable, progress: Progr
 
     Raises:
         UsageError: a project, group or space does not exist.
-        DatabaseError: the connection was lost, or the database was changed during the read.
+        ChangedMeanwhile: rows came or went during the read.
+        DatabaseError: the connection was lost.
     """
     selection = selection_of(table)
     if selection.projects or selection.groups:
-        selected = read_selected(server, spool, selection, noise=table.noise_level, progress=progress)
+        selected = read_selected(server, spool, selection, noise=table.noise_level, progress=progress, watched=True)
         return Content(selected.facts, selected.clashes, selected.head(selection))
     if not selection.spaces:
         return read_rows(server, spool, progress)
@@ -77,30 +81,35 @@ def _of_spaces(table: Table, inside: frozenset[str]) -> Callable[[Row], bool] | 
 
 
 def read_until_still(
-    read: Callable[[], Read], probe: Callable[[], Mapping[str, str]], sleep: Callable[[float], Any]
-) -> Read:
+    read: Callable[[], Read],
+    probe: Callable[[], Mapping[str, str]],
+    attempts: int = ATTEMPTS,
+    sleep: Callable[[float], Any] = lambda seconds: None,
+) -> tuple[Read, tuple[str, ...]]:
     """
-    Return what *read* returns for the first time that *probe* says the same before and after it.
+    Return what *read* returns for the first time that *probe* says the same of each table before and after it.
+
+    After *attempts* reads the last one is returned all the same, with the names of the tables that moved.
 
     Raises:
-        DatabaseError: it moved during each of five reads.
+        ChangedMeanwhile: rows came or went during the last read.
     """
-    before = probe()
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         if attempt:
             sleep(_PAUSE * attempt)
-            # Again, or what moved during the pause would count against the new read.
-            before = probe()
+        # Each time anew, or what moved during the pause would count against the new read.
+        before = probe()
         try:
             result = read()
-        except DatabaseError:
-            # Rows that came or went are told by the read itself; anything else fails again and is told then.
-            if attempt == ATTEMPTS - 1:
+        except ChangedMeanwhile:
+            if attempt == attempts - 1:
                 raise
             continue
-        if probe() == before:
-            return result
-    raise DatabaseError(
-        f"the database was changed during each of {ATTEMPTS} reads; allow snapshot isolation on it "
-        "(ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON), or let a maintenance window keep it still"
-    )
+        after = probe()
+        # A name of a table is the database's own, and may hold what has no place in a line.
+        moved = tuple(
+            " ".join(name.split()) for name in sorted(before) if name != EVENTS and before[name] != after.get(name)
+        )
+        if not moved:
+            break
+    return result, moved

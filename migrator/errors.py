@@ -39,6 +39,12 @@ class DatabaseError(OperatorError):
     """
 
 
+class ChangedMeanwhile(DatabaseError):
+    """
+    Rows came, went or moved during a read; another one may succeed.
+    """
+
+
 class SecretError(OperatorError):
     """
     A key or a password does not fit, or a secret does not open.

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from auditor.checks.check import Finding, Subject, clock_finding, failed, passed, warned
 from auditor.wiring import database_address, export_options
 from migrator.errors import SecretError
-from migrator.export.read import Server, look_at, reader_of, reads_one_state
+from migrator.export.read import Server, look_at, reader_of
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Kind
 from migrator.maps.system import CORE_TABLES, EVENTS, INSTALLATIONS
 from migrator.sql.address import parse_address
 from migrator.sql.drivers import DRIVER_HELP, choose, odbc_drivers
 from migrator.sql.engine import open_engine
-from migrator.sql.rights import Rights, database_time, read_rights
+from migrator.sql.rights import Isolation, Rights, database_time, read_isolation, read_rights
 from migrator.sql.server_facts import read_facts
 
 _SHOWN = 8
@@ -59,7 +59,7 @@ def database(subject: Subject) -> Iterator[Finding]:
     try:
         yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
         yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
-        yield from _isolation(subject, server)
+        yield from _isolation(server)
         yield from _facts(subject, server)
         theirs = database_time(server.engine)
         if theirs is not None:
@@ -96,17 +96,30 @@ def rights_findings(rights: Rights) -> Iterator[Finding]:
         )
 
 
-def _isolation(subject: Subject, server: Server) -> Iterator[Finding]:
-    if reads_one_state(server):
-        yield passed("isolation", "a read sees one frozen state of the database")
+def _isolation(server: Server) -> Iterator[Finding]:
+    found = read_isolation(server.engine)
+    yield from isolation_findings(found, server.engine.url.database or "Octopus")
+
+
+def isolation_findings(found: Isolation, name: str) -> Iterator[Finding]:
+    """
+    Yield what the settings of a database guarantee to a run, and what is done where they do not.
+    """
+    if found.snapshot:
+        yield passed("isolation", "snapshot isolation is on: a read sees one frozen state and waits for no writer")
         return
-    name = server.engine.url.database or "Octopus"
-    remedy = f"ALTER DATABASE [{name.replace(']', ']]')}] SET ALLOW_SNAPSHOT_ISOLATION ON;"
-    window = subject.settings.opens_window
-    message = "snapshot isolation is off" + (
-        "" if window else ", so a read is repeated until nothing moves, up to five times"
+    state = "off" if found.snapshot is False else "being switched, and counts as off until that is done"
+    committed = (
+        "read committed snapshot is on, so each statement sees one state, but not all of them the same"
+        if found.committed
+        else "read committed snapshot is off too, so a read waits for writers, up to limits.lock"
     )
-    yield warned("isolation", message, remedy)
+    yield warned(
+        "isolation",
+        f"snapshot isolation is {state}; {committed}. Tables are looked at before and after a read, which is repeated "
+        "if one moved; what moves each time is named in the commit (Changed-During-Read)",
+        f"ALTER DATABASE [{name.replace(']', ']]')}] SET ALLOW_SNAPSHOT_ISOLATION ON;",
+    )
 
 
 def _facts(subject: Subject, server: Server) -> Iterator[Finding]:

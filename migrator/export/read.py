@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from migrator.errors import DatabaseError
+from migrator.errors import ChangedMeanwhile
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Kind, Noise
 from migrator.report import ReportedWarning
@@ -126,7 +126,8 @@ def read_rows(
     rows are kept (``None``: all).
 
     Raises:
-        DatabaseError: the connection was lost, or rows came or went during the read.
+        ChangedMeanwhile: rows came or went during the read.
+        DatabaseError: the connection was lost.
         OSError: the spool's disk is full.
     """
     clashes: set[tuple[str, str]] = set()
@@ -157,21 +158,21 @@ def _check(reader: Reader, came: list[tuple[Table, int]], frozen: bool) -> None:
     counts = reader.counts([table for table, _ in came], live_only=not frozen)
     for (table, rows), expected in zip(came, counts, strict=True):
         if rows != expected:
-            raise DatabaseError(
+            raise ChangedMeanwhile(
                 f"the table {table.name} was changed during the read ({rows} rows came of {expected})"
                 "; try again, or allow snapshot isolation on the database"
             )
 
 
-def probe(server: Server) -> dict[str, str]:
+def probe(server: Server, *, thorough: bool = False) -> dict[str, str]:
     """
-    Return a cheap sign of each table's state, to see whether anything moved since.
+    Return a sign of each table's state, to see whether anything moved since; cheap ones unless *thorough*.
 
     Raises:
         DatabaseError: the database cannot be reached.
     """
     with reader_of(server) as reader:
-        return reader.probe()
+        return reader.probe(thorough=thorough)
 
 
 def reads_one_state(server: Server) -> bool:

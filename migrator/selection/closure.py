@@ -14,7 +14,7 @@ from typing import Any
 
 from migrator.documents.document import Body, places, spelled
 from migrator.documents.references import Controls, Slot, is_impossible, slots
-from migrator.errors import DatabaseError, UnreadableDocument
+from migrator.errors import ChangedMeanwhile, UnreadableDocument
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, ANY, TAG, TEMPLATE, DocumentMap, Meaning, Noise, Role
 from migrator.maps.membership import Part
@@ -98,7 +98,7 @@ class Closure:
         Follow everything that is wanted until nothing new comes.
 
         Raises:
-            DatabaseError: a row vanished during the read.
+            ChangedMeanwhile: a row vanished during the read.
         """
         while self._queue:
             wave, self._queue = self._queue, {}
@@ -133,7 +133,7 @@ class Closure:
 
     def _absent(self, type_: str, item: Wanted) -> None:
         if item.certain:
-            raise DatabaseError(
+            raise ChangedMeanwhile(
                 f"the {REGISTRY[type_].words} {item.id} vanished during the read; try again, or allow snapshot "
                 "isolation on the database"
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from migrator.errors import DatabaseError
+from migrator.errors import ChangedMeanwhile
 from migrator.export.read import Content, Progress, Server, look_at, probe, reader_of, reads_one_state
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Noise
@@ -102,18 +102,22 @@ def read_selected(
     *,
     noise: Noise = Noise.NORMAL,
     progress: Progress = lambda table, rows: None,
+    watched: bool = False,
 ) -> Selected:
     """
     Copy the rows that *selection* needs to *spool*, in one read transaction, and check that nothing dangles.
 
+    Where the database has no snapshots it must stand still meanwhile, unless it is *watched* by the caller.
+
     Raises:
         UsageError: a name that does not exist or is not unique.
-        DatabaseError: the connection was lost, rows vanished, or the database was changed during the read.
+        ChangedMeanwhile: rows vanished, or the database was changed during the read.
+        DatabaseError: the connection was lost.
         OperatorError: a document mentions what is neither there nor left out on purpose.
     """
-    still = reads_one_state(server)
+    still = watched or reads_one_state(server)
     # Rows that are read by key have no count to be checked by; the signs of their tables tell whether one moved.
-    before = {} if still else probe(server)
+    before = {} if still else probe(server, thorough=True)
     # The closure meets rows in no order of tables, and the spool takes one table after the other.
     with RowStore(spool.directory) as store:
         with reader_of(server) as reader:
@@ -121,8 +125,8 @@ def read_selected(
             roots = chosen_projects(read_choices(reader), selection)
             closure = close(reader, store, roots, selection, noise)
             clashes = _clashes(reader, closure)
-        if not still and probe(server) != before:
-            raise DatabaseError(
+        if not still and probe(server, thorough=True) != before:
+            raise ChangedMeanwhile(
                 "the database was changed during the read; try again, or allow snapshot isolation on the database"
             )
         for table in server.schema.tables:
@@ -142,7 +146,7 @@ def close(reader: Reader, store: RowStore, roots: tuple[Named, ...], selection: 
 
     Raises:
         UsageError: no such release.
-        DatabaseError: a row vanished during the read.
+        ChangedMeanwhile: a row vanished during the read.
     """
     by_id = {item.id.lower(): item for item in roots}
     closure = Closure(reader, store, by_id, selection.ignored, selection.history, noise)

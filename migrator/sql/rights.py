@@ -3,7 +3,8 @@ What a database login may do, and what a SQL Server says of itself: for checks b
 
 T-SQL as constants with parameters; only ``grant``, which is shown and never run, is put together from text.
 
-Sources: the vendor's reference of HAS_PERMS_BY_NAME, fn_my_permissions, IS_ROLEMEMBER, SYSDATETIMEOFFSET.
+Sources: the vendor's reference of HAS_PERMS_BY_NAME, fn_my_permissions, IS_ROLEMEMBER, SYSDATETIMEOFFSET,
+sys.databases.
 """
 
 from __future__ import annotations
@@ -33,8 +34,23 @@ TABLES = text(
     " FROM sys.tables AS t WHERE SCHEMA_NAME(t.schema_id) = :schema ORDER BY t.name"
 )
 OF_DATABASE = text("SELECT permission_name FROM fn_my_permissions(NULL, 'DATABASE') ORDER BY permission_name")
+ISOLATION = text(
+    "SELECT d.snapshot_isolation_state, d.is_read_committed_snapshot_on"
+    " FROM sys.databases AS d WHERE d.database_id = DB_ID()"
+)
 NOW = text("SELECT CONVERT(nvarchar(40), SYSDATETIMEOFFSET(), 121)")
 SCHEMA = "dbo"
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """
+    What a database's settings guarantee to who reads. ``snapshot``: a transaction sees one frozen state (``None``: it
+    is being switched); ``committed``: a statement sees the state it began with, and waits for no writer.
+    """
+
+    snapshot: bool | None
+    committed: bool
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,20 @@ def read_rights(engine: Engine, needed: frozenset[str]) -> Rights:
         tuple(sorted(name for name in needed if name.lower() not in visible)),
         of_database,
     )
+
+
+def read_isolation(engine: Engine) -> Isolation:
+    """
+    Return a database's settings; a transaction on a SQLite file always sees one state.
+
+    Raises:
+        DatabaseError: it cannot be reached.
+    """
+    if engine.dialect.name == "sqlite":
+        return Isolation(snapshot=True, committed=True)
+    with read_connection(engine) as connection:
+        snapshot, committed = connection.execute(ISOLATION).one()
+    return Isolation({0: False, 1: True}.get(int(snapshot)), bool(committed))
 
 
 def database_time(engine: Engine) -> datetime | None:

@@ -1,5 +1,5 @@
 """
-Rows to documents and back. Pure.
+Rows to documents and back, and a digest by which it is seen whether any document of some rows changed. Pure.
 
 A document is its row's columns merged with the row's JSON; a property that has a column is not repeated in the JSON
 (Nevermore). The body may be text, GZip of UTF-16LE, or absent. Columns nobody knows pass through. Instants and GUIDs
@@ -9,26 +9,29 @@ have one form, whichever database and driver they came through.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from migrator.documents.canonical_json import Number, decode
-from migrator.documents.document import Body
+from migrator.documents.canonical_json import Number, decode, encode
+from migrator.documents.document import Body, holders
 from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
-from migrator.maps.document_map import Column, DocumentMap
+from migrator.maps.document_map import Column, DocumentMap, Noise
 
 _HALVES = re.compile("[\ud800-\udfff]")
 JSON_COLUMN = "json"
 BLOB_COLUMN = "jsonblob"
 SPACE_COLUMN = "SpaceId"
 Row = tuple[Any, ...]
+_DIGEST = 16
+"""Bytes of a digest of rows."""
 
 
 class Declared(Enum):
@@ -267,3 +270,38 @@ def _pieces(value: Any) -> Sequence[str]:
         parts = [(",", *_pieces(item)) for item in value]
         return ("[", *[piece for item in parts for piece in item][1:], "]")
     return (json.dumps(value, ensure_ascii=False),)
+
+
+def digest(table: Table, batches: Iterable[Sequence[Row]]) -> str:
+    """
+    Return a digest of a table's rows, in whatever order they come.
+
+    What changes by itself is no part of it, nor is what an export leaves out: a maintenance window writes there.
+    """
+    paths = [rule.path for rule in table.map.volatile if rule.level is Noise.NORMAL]
+    total = 0
+    for batch in batches:
+        for row in batch:
+            if table.map.exclusion(str(row[table.id_position])) is None:
+                found = hashlib.blake2b(_content(table, row, paths), digest_size=_DIGEST).digest()
+                # A sum, since of equal rows an exclusive or would leave nothing.
+                total += int.from_bytes(found, "big")
+    return f"{total % (1 << 8 * _DIGEST):0{2 * _DIGEST}x}"
+
+
+def _content(table: Table, row: Row, paths: Sequence[str]) -> bytes:
+    try:
+        text = body_text(table, row)
+        if not any(table.position(path) is not None or path.rpartition("/")[2] in text for path in paths):
+            return _bytes((*(row[at] for at, _, _ in table.plain_columns), text))
+        body = to_body(table, row, text)
+    except UnreadableDocument:
+        return _bytes(row)
+    for path in paths:
+        for container, name in holders(body, path):
+            container.pop(name, None)
+    return encode(body)
+
+
+def _bytes(values: Sequence[Any]) -> bytes:
+    return repr(values).encode("utf-8", "surrogatepass")

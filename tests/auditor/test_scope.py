@@ -4,6 +4,10 @@ One repository for one team: projects, spaces and types in a server's table ``ex
 
 from __future__ import annotations
 
+import pytest
+
+from auditor.scope import ATTEMPTS, read_until_still
+from migrator.errors import ChangedMeanwhile, DatabaseError
 from migrator.exporter import partial_export
 from migrator.selection.request import Selection
 from tests.support.audits import Audited
@@ -56,3 +60,58 @@ def test_an_unknown_project_fails_with_the_nearest(fresh: Audited) -> None:
     result = fresh.run()
     assert result.error is not None
     assert "did you mean Ledger" in result.error
+
+
+@pytest.mark.parametrize("moves", range(ATTEMPTS + 1))
+def test_a_read_counts_if_nothing_moved(moves: int) -> None:
+    """
+    A read during which something moved is thrown away, up to five times; the last one comes with what moved.
+    """
+    reads: list[int] = []
+    pauses: list[float] = []
+    state = iter([n for read in range(ATTEMPTS) for n in ((read, read + 1) if read < moves else (read, read))])
+
+    def read() -> int:
+        reads.append(len(reads))
+        return len(reads)
+
+    def probe() -> dict[str, str]:
+        return {"User\nRole": str(next(state)), "Lifecycle": ""}
+
+    found, moved = read_until_still(read, probe, sleep=pauses.append)
+    assert found == min(moves + 1, ATTEMPTS)
+    assert moved == (("User Role",) if moves == ATTEMPTS else ())
+    assert len(pauses) == found - 1
+
+
+def test_what_happens_beside_the_configuration_is_no_movement() -> None:
+    """
+    Somebody logs in: an audit event, and nothing that was read.
+    """
+    number = iter(range(10))
+    assert read_until_still(lambda: "all", lambda: {"Event": str(next(number))}) == ("all", ())
+
+
+def test_rows_that_came_and_went_are_read_again() -> None:
+    """
+    The read's own complaint counts as movement; one that stays is told, and any other error at once.
+    """
+    failing = [ChangedMeanwhile("rows came"), None]
+
+    def read() -> str:
+        if failing and (error := failing.pop(0)):
+            raise error
+        return "all"
+
+    assert read_until_still(read, dict) == ("all", ())
+    tried: list[type[DatabaseError]] = []
+
+    def never(kind: type[DatabaseError]) -> str:
+        tried.append(kind)
+        raise kind("it was so")
+
+    for kind, attempts in ((ChangedMeanwhile, 3), (DatabaseError, 1)):
+        tried.clear()
+        with pytest.raises(kind, match="it was so"):
+            read_until_still(lambda kind=kind: never(kind), dict, 3)  # type: ignore[misc]
+        assert len(tried) == attempts

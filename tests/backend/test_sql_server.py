@@ -20,7 +20,7 @@ from sqlalchemy import event, make_url, text
 
 from migrator.credentials import Secret
 from migrator.errors import DatabaseError
-from migrator.export.read import look_at, read_rows
+from migrator.export.read import look_at, probe, read_rows
 from migrator.export.spool import Spool
 from migrator.exporter import ExportOptions, export
 from migrator.importer import ImportOptions, import_tree
@@ -32,6 +32,7 @@ from migrator.sql.drivers import choose, odbc_drivers
 from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
 from migrator.sql.locks import RESOURCE, AlreadyLocked, LockLost, application_lock
 from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.rights import read_isolation
 from migrator.sql.rows import Declared, to_body
 from migrator.sql.target import open_target
 from migrator.tree.files import FolderFiles
@@ -262,6 +263,26 @@ def test_a_lock_that_went_is_noticed(address: str, broken: bool) -> None:
             lock.connection.execute(release, {"resource": RESOURCE})
         with pytest.raises(LockLost):
             lock.check()
+
+
+def test_signs_of_a_server_that_stands_still(address: str) -> None:
+    """
+    Two looks at tables in which nothing moves are alike, the thorough ones too; no sum of rowversions is too large.
+    """
+    server = look_at(address)
+    with closing(server):
+        one, two = probe(server, thorough=True), probe(server, thorough=True)
+    kept = [item.name for item in server.schema.tables]
+    assert {name: one[name] for name in kept} == {name: two[name] for name in kept}
+    assert all(len(one[name].split()) >= 2 for name in kept if int(one[name].split()[0]))
+
+
+def test_the_settings_of_the_database_are_read(address: str) -> None:
+    """
+    What `check` says of snapshot isolation is what a run goes by.
+    """
+    engine = open_engine(address)
+    assert (read_isolation(engine).snapshot is True) is reflect(engine).catalogue.one_state
 
 
 def test_the_driver_is_named(address: str) -> None:

@@ -355,7 +355,7 @@ def test_a_change_without_a_snapshot_stops_the_export(shop: Shop, monkeypatch: p
 
     moved: list[int] = []
     signs = iter([{"Project": "1"}, {"Project": "2"}])
-    monkeypatch.setattr("migrator.selection.read.probe", lambda server: next(signs))
+    monkeypatch.setattr("migrator.selection.read.probe", lambda server, **how: next(signs))
     monkeypatch.setattr(Closure, "run", moving)
     with pytest.raises(DatabaseError, match="changed during the read"):
         shop.export()
