@@ -21,6 +21,7 @@ from migrator.plan.plan import plan_import
 from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import MasterKeyCipher
+from migrator.sql.backup import last_backup, make_backup
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 from migrator.sql.errors import TryAgain, write_errors
 from migrator.sql.target import Held, Target, begin_import, hold_target
@@ -34,6 +35,7 @@ __all__ = [
     "Gate",
     "ImportOptions",
     "ImportRefused",
+    "Precautions",
     "Surroundings",
     "apply_import",
     "describe",
@@ -77,6 +79,17 @@ Gate = Callable[[Plan, Tree], None]
 """Looks at a plan before it is applied, and raises to refuse it."""
 
 
+@dataclass(frozen=True)
+class Precautions:
+    """
+    What is done before an import, so that it can be taken back: *tell* gets a sentence about the target's last backup,
+    ``backup`` is where to make one.
+    """
+
+    tell: Callable[[str], None] = lambda sentence: None
+    backup: str | None = None
+
+
 def import_tree(
     address: str,
     files: TreeFiles,
@@ -85,6 +98,7 @@ def import_tree(
     gate: Gate = lambda plan, tree: None,
     world: Surroundings | None = None,
     limits: Limits = NO_LIMITS_GIVEN,
+    precautions: Precautions = Precautions(),
 ) -> Report:
     """
     Import the tree of *files* into the database at *address*: all of it, or nothing.
@@ -102,6 +116,10 @@ def import_tree(
     if options.projects:
         tree = restrict(tree, options.projects)
     with hold_target(address, limits) as held:
+        precautions.tell(last_backup(held.engine))
+        if precautions.backup is not None:
+            # Under the lock, so that no other import comes between; outside the transaction, where none can be made.
+            make_backup(held.engine, precautions.backup)
         for attempt in range(1, options.attempts + 1):
             try:
                 return _once(held, tree, options, master, (gate, world or Surroundings()))

@@ -14,7 +14,7 @@ from migrator.cli.options import Values
 from migrator.cli.output import check_report_path, show_warnings, write_report
 from migrator.cli.server import choose_server
 from migrator.errors import OperatorError, UsageError
-from migrator.importer import import_tree, master_cipher
+from migrator.importer import Precautions, import_tree, master_cipher
 from migrator.plan.describe import GROUPS, describe
 from migrator.plan.saved import check_saved, saved
 from migrator.plan.values import ImportOptions, Plan
@@ -34,6 +34,8 @@ def run_import(values: Values) -> int:
     check_report_path(report_path)
     if values.find("plan") is not None and values.find("apply") is not None:
         raise UsageError("--plan writes a plan and --apply uses one; give one of them")
+    if values.has("backup") and (values.has("dry-run") or values.has("plan")):
+        raise UsageError("--backup is made before an import; leave it out with --dry-run and --plan")
     server = choose_server(values)
     options = ImportOptions(
         password=server.password,
@@ -47,12 +49,22 @@ def run_import(values: Values) -> int:
     )
     look = _Look(values, options)
     with _files(values) as files:
-        report = import_tree(server.address, files, options, gate=look, limits=server.limits)
+        report = import_tree(
+            server.address, files, options, gate=look, limits=server.limits, precautions=_precautions(values)
+        )
     write_report(report, report_path)
     show_warnings(report)
     if not values.has("quiet") and not options.dry_run:
         sys.stdout.write(_summary(report))
     return 0
+
+
+def _precautions(values: Values) -> Precautions:
+    def tell(sentence: str) -> None:
+        if not values.has("quiet"):
+            sys.stdout.write(f"{sentence[:1].upper()}{sentence[1:]}.\n")
+
+    return Precautions(tell, values.find("backup"))
 
 
 @contextmanager

@@ -170,6 +170,7 @@ COMMANDS = (
             switch("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
             option("plan", "FILE", "Write what would be done to this file and change nothing."),
             option("apply", "FILE", "Do what a saved plan says; refused when tree or target have changed since."),
+            option("backup", "PATH", "Back the database up to this file first; the path is the database server's own."),
             *RESULT,
         ),
     ),

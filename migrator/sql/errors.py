@@ -51,6 +51,12 @@ MEANINGS: dict[int, str] = {
     1105: "its disk or filegroup is full; make room, and try again",
     3906: "it is read-only; use the primary's address, or switch the database to READ_WRITE",
     596: "an administrator or the server itself ended the session; try again",
+    3201: "the server's own account cannot open the file; the path is one of the database server's machine, and its "
+    "folder must be there and open to that account",
+    3202: "the server could not write the backup; look for room and errors on its disk",
+    3241: "what is in that file is no backup; name another file",
+    262: "the login may not make backups and verify them; add it to db_backupoperator in the database and grant "
+    "CREATE ANY DATABASE, or make the backup as an administrator",
     229: f"the login lacks a right{{on}}; grant SELECT on the schema dbo, as an administrator: {LOGIN}",
     208: "the table{name} is not there, or the login cannot see it; if the server was upgraded meanwhile, try again, "
     "else run `auditor check`",

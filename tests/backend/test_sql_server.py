@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import event, make_url, text
 
 from migrator.credentials import Secret
-from migrator.errors import DatabaseError
+from migrator.errors import DatabaseError, OperatorError
 from migrator.export.read import look_at, probe, read_rows
 from migrator.export.spool import Spool
 from migrator.exporter import ExportOptions, export
@@ -27,6 +27,7 @@ from migrator.importer import ImportOptions, import_tree
 from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold
 from migrator.sql.address import parse_address
+from migrator.sql.backup import last_backup, make_backup
 from migrator.sql.cancel import Canceller
 from migrator.sql.drivers import choose, odbc_drivers
 from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
@@ -283,6 +284,35 @@ def test_the_settings_of_the_database_are_read(address: str) -> None:
     """
     engine = open_engine(address)
     assert (read_isolation(engine).snapshot is True) is reflect(engine).catalogue.one_state
+
+
+def test_the_last_backup_is_told(address: str) -> None:
+    """
+    With its time, or that it is unknown or that there is none: a sentence in any case.
+    """
+    assert re.search("last backed up|no backup of the target|is unknown", last_backup(open_engine(address)))
+
+
+def test_a_backup_is_made_and_verified(address: str) -> None:
+    """
+    Needs a folder of the server's machine in OCTOPUS_TEST_BACKUPS. A second one is never added to the first.
+    """
+    if "OCTOPUS_TEST_BACKUPS" not in os.environ:
+        pytest.skip("no folder of the server's machine is named in OCTOPUS_TEST_BACKUPS")
+    folder = os.environ["OCTOPUS_TEST_BACKUPS"]
+    path = f"{folder}{chr(92) if chr(92) in folder else '/'}{uuid.uuid4()}.bak"
+    make_backup(open_engine(address), path)
+    assert "0 hours ago" in last_backup(open_engine(address)) or "unknown" in last_backup(open_engine(address))
+    with pytest.raises(OperatorError, match="holds a backup already"):
+        make_backup(open_engine(address), path)
+
+
+def test_a_backup_that_cannot_be_made(address: str) -> None:
+    """
+    A path that the server cannot write to is one sentence with what to do.
+    """
+    with pytest.raises(OperatorError, match="nothing was imported"):
+        make_backup(open_engine(address), "/no/such/folder/octopus.bak")
 
 
 def test_the_driver_is_named(address: str) -> None:

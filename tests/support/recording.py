@@ -26,7 +26,7 @@ from auditor.demo.schema import table_definitions
 
 ADDRESS = "mssql+pyodbc://reader:hunter2@sql01/Octopus?driver=ODBC+Driver+18+for+SQL+Server"
 SQL_NAMES = {12: "VARCHAR", 1: "CHAR", -1: "LONGVARCHAR", -9: "WVARCHAR", -10: "WLONGVARCHAR", -3: "VARBINARY"}
-_SPEAKS = ("connect", "commit", "rollback", "close", "fetch", "cancel", "timeout")
+_SPEAKS = ("connect", "commit", "rollback", "close", "fetch", "cancel", "timeout", "nextset")
 
 
 class Error(Exception):
@@ -369,6 +369,9 @@ class Cursor:
         return some
 
     def nextset(self) -> bool:
+        module, number = self.connection.module, self.connection.number
+        module.trip("nextset")
+        module.events.append((number, "nextset"))
         return False
 
     def cancel(self) -> None:
@@ -437,6 +440,8 @@ def _set(module: Recording, sent: Sent) -> list[tuple[Any, ...]]:
 _ANSWERS: list[tuple[str, Any]] = [
     (r"sp_getapplock", _lock),
     (r"APPLOCK_MODE", _mode),
+    (r"msdb\.dbo\.backupset", lambda module, sent: [("2026-01-03 22:00", 14)]),
+    (r"(BACKUP DATABASE|RESTORE VERIFYONLY)", lambda module, sent: []),
     (r"sys\.dm_tran_locks", lambda module, sent: [("build7", 4711, "DOMAIN\\importer")][: len(module.locks)]),
     (r"^SET (?!NOCOUNT)", _set),
     (r"fn_listextendedproperty", lambda module, sent: []),
