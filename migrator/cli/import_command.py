@@ -5,22 +5,23 @@ The command ``import``: options to an ``ImportOptions``, the plan and the report
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from migrator.cli.options import Values
 from migrator.cli.output import check_report_path, show_warnings, write_report
-from migrator.cli.server import choose_server
+from migrator.cli.server import ServerChoice, choose_server
 from migrator.errors import OperatorError, UsageError
-from migrator.importer import Precautions, import_tree, master_cipher
+from migrator.importer import Precautions, import_tree, master_cipher, undo_import
 from migrator.plan.describe import GROUPS, describe
 from migrator.plan.saved import check_saved, saved
 from migrator.plan.values import ImportOptions, Plan
 from migrator.report import Report
 from migrator.tree.files import FolderFiles, RevisionFiles
 from migrator.tree.values import Tree, TreeFiles
+from migrator.undo import DELETED, RESTORED, is_undo
 
 
 def run_import(values: Values) -> int:
@@ -34,8 +35,6 @@ def run_import(values: Values) -> int:
     check_report_path(report_path)
     if values.find("plan") is not None and values.find("apply") is not None:
         raise UsageError("--plan writes a plan and --apply uses one; give one of them")
-    if values.has("backup") and (values.has("dry-run") or values.has("plan")):
-        raise UsageError("--backup is made before an import; leave it out with --dry-run and --plan")
     server = choose_server(values)
     options = ImportOptions(
         password=server.password,
@@ -47,15 +46,19 @@ def run_import(values: Values) -> int:
         dry_run=values.has("dry-run") or values.find("plan") is not None,
         projects=tuple(values.all("project")),
     )
+    precautions = _precautions(values)
+    precautions.check(options)
+    given = values.find("apply")
+    undo = _read(Path(given)) if given is not None else b""
+    if is_undo(undo):
+        return _take_back(values, server, options, undo)
     look = _Look(values, options)
     with _files(values) as files:
-        report = import_tree(
-            server.address, files, options, gate=look, limits=server.limits, precautions=_precautions(values)
-        )
+        report = import_tree(server.address, files, options, gate=look, limits=server.limits, precautions=precautions)
     write_report(report, report_path)
     show_warnings(report)
     if not values.has("quiet") and not options.dry_run:
-        sys.stdout.write(_summary(report))
+        sys.stdout.write(_summary(report, f"Imported in {report.seconds:.1f} s:", GROUPS))
     return 0
 
 
@@ -64,7 +67,23 @@ def _precautions(values: Values) -> Precautions:
         if not values.has("quiet"):
             sys.stdout.write(f"{sentence[:1].upper()}{sentence[1:]}.\n")
 
-    return Precautions(tell, values.find("backup"))
+    undo = values.find("undo")
+    return Precautions(tell, values.find("backup"), Path(undo) if undo is not None else None)
+
+
+def _take_back(values: Values, server: ServerChoice, options: ImportOptions, content: bytes) -> int:
+    useless = [
+        name for name in ("directory", "repository", "revision", "project", "undo", "overwrite") if values.has(name)
+    ]
+    if useless:
+        raise UsageError(f"an undo file takes a whole import back, of which it knows all; leave out --{useless[0]}")
+    report = undo_import(server.address, content, options, limits=server.limits, precautions=_precautions(values))
+    path = values.find("report")
+    write_report(report, Path(path) if path is not None else None)
+    if not values.has("quiet"):
+        head = "Would be taken back:" if options.dry_run else f"Taken back in {report.seconds:.1f} s:"
+        sys.stdout.write(_summary(report, head, (DELETED, RESTORED)))
+    return 0
 
 
 @contextmanager
@@ -115,7 +134,7 @@ def _read(path: Path) -> bytes:
         raise OperatorError(f"the plan {path} cannot be read: {error.strerror}") from None
 
 
-def _summary(report: Report) -> str:
-    total = {word: sum(kinds.get(word, 0) for kinds in report.counts.values()) for word in GROUPS}
+def _summary(report: Report, head: str, words: Sequence[str]) -> str:
+    total = {word: sum(kinds.get(word, 0) for kinds in report.counts.values()) for word in words}
     lines = [f"  {count:>6} {word}" for word, count in total.items() if count]
-    return "\n".join([f"Imported in {report.seconds:.1f} s:", *lines]) + "\n"
+    return "\n".join([head, *lines]) + "\n"

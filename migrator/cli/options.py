@@ -169,8 +169,15 @@ COMMANDS = (
             # The original tool's import has it, and scripts that were written for that tool give it.
             switch("include-tasklogs", "Accepted for the sake of old scripts; task logs are not imported."),
             option("plan", "FILE", "Write what would be done to this file and change nothing."),
-            option("apply", "FILE", "Do what a saved plan says; refused when tree or target have changed since."),
+            option(
+                "apply",
+                "FILE",
+                "Do what a saved plan says; refused when tree or target have changed since. Or take back an --undo.",
+            ),
             option("backup", "PATH", "Back the database up to this file first; the path is the database server's own."),
+            option(
+                "undo", "FILE", "Keep what the import writes over in this file; --apply FILE takes the import back."
+            ),
             *RESULT,
         ),
     ),

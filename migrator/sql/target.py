@@ -21,6 +21,7 @@ from migrator.errors import UnreadableDocument
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Role
 from migrator.maps.natural_keys import fold
+from migrator.maps.system import RELATED
 from migrator.secrets.ciphers import MasterKeyCipher
 from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.catalogue import Column
@@ -269,6 +270,42 @@ class Target:
             statement = statement.where(_column(table, SPACE_COLUMN) == space)
         value = self.connection.execute(statement).scalar()
         return None if value is None else str(value)
+
+    def rows(self, type_: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """
+        Return rows as they stand, by id as the database spells it: each column's value by the column's name.
+        """
+        table = self.table(type_)
+        if table is None:
+            return {}
+        found = self.reader.by_key(table, _exact(table, "Id"), list(dict.fromkeys(ids)), live_only=False)
+        return {str(row[table.id_position]): dict(zip(table.columns, row, strict=True)) for row in found}
+
+    def edges(self, ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+        """
+        Return for each of some documents what it is related to: ids with their tables, sorted.
+        """
+        found: dict[str, list[tuple[str, str]]] = {}
+        for identity, related, kind in self._related("Id", ids):
+            found.setdefault(identity, []).append((related, kind))
+        return {identity: sorted(some) for identity, some in found.items()}
+
+    def users(self, ids: Iterable[str]) -> set[str]:
+        """
+        Return the ids of the documents that are related to one of some documents.
+        """
+        return {identity for identity, _, _ in self._related("RelatedDocumentId", ids)}
+
+    def _related(self, name: str, ids: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+        if not self.columns(RELATED):
+            return
+        wanted = list(dict.fromkeys(ids))
+        columns = [key(item) for item in ("Id", "RelatedDocumentId", "RelatedDocumentTable")]
+        statement = select(*columns).select_from(named(RELATED))
+        for start in range(0, len(wanted), BATCH):
+            some = among(key(name), wanted[start : start + BATCH])
+            for row in self.connection.execute(statement.where(some)):
+                yield str(row[0]), str(row[1]), str(row[2])
 
     def commit(self) -> None:
         """

@@ -118,6 +118,26 @@ class Writer:
         into = table(quoted_name(source.name, True), *values)
         self.target.connection.execute(update(into).where(key("Id") == item.id).values(values))
 
+    def restore(self, type_: str, identity: str, columns: Mapping[str, Any]) -> None:
+        """
+        Put values back into some columns of a row, as they were read from it.
+        """
+        source = self._table(type_)
+        row = dict(columns)
+        if self._must_stamp(type_):
+            row[self._rowversion_name(type_)] = self._next_stamp()
+        values = {value(name, source.kind(name)): null() if old is None else old for name, old in row.items()}
+        into = table(quoted_name(source.name, True), *values)
+        self.target.connection.execute(update(into).where(key("Id") == identity).values(values))
+
+    def remove(self, type_: str, ids: Sequence[str]) -> None:
+        """
+        Delete documents.
+        """
+        source = named(self._table(type_).name)
+        for start in range(0, len(ids), ROWS):
+            self.target.connection.execute(delete(source).where(key("Id").in_(ids[start : start + ROWS])))
+
     def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]], changed: Iterable[str]) -> None:
         """
         Rewrite the edges of documents: for each id the related ids with their tables; *changed* had edges before.

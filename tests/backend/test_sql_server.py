@@ -1,5 +1,6 @@
 """
-Against a real SQL Server with an Octopus database, whose address is in MIGRATOR_TEST_DATABASE. Nothing is written.
+Against a real SQL Server with an Octopus database, whose address is in MIGRATOR_TEST_DATABASE, where nothing
+is written.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from migrator.errors import DatabaseError, OperatorError
 from migrator.export.read import look_at, probe, read_rows
 from migrator.export.spool import Spool
 from migrator.exporter import ExportOptions, export
-from migrator.importer import ImportOptions, import_tree
+from migrator.importer import ImportOptions, Precautions, import_tree, undo_import
 from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold
 from migrator.sql.address import parse_address
@@ -37,6 +38,7 @@ from migrator.sql.rights import read_isolation
 from migrator.sql.rows import Declared, to_body
 from migrator.sql.target import open_target
 from migrator.tree.files import FolderFiles
+from tests.support.servers import contents
 
 pytestmark = pytest.mark.backend
 
@@ -313,6 +315,30 @@ def test_a_backup_that_cannot_be_made(address: str) -> None:
     """
     with pytest.raises(OperatorError, match="nothing was imported"):
         make_backup(open_engine(address), "/no/such/folder/octopus.bak")
+
+
+def test_an_import_is_taken_back(address: str, tmp_path: Path) -> None:
+    """
+    The only test that writes: into a database of its own, named in OCTOPUS_TEST_SCRATCH, whose master key is in
+    OCTOPUS_TEST_MASTER_KEY. A tree of it is edited, imported and taken back, and its export is that of before.
+    """
+    if not {"OCTOPUS_TEST_SCRATCH", "OCTOPUS_TEST_MASTER_KEY"} <= set(os.environ):
+        pytest.skip("OCTOPUS_TEST_SCRATCH names no database that may be written, or its master key is not there")
+    scratch, key = os.environ["OCTOPUS_TEST_SCRATCH"], Secret(os.environ["OCTOPUS_TEST_MASTER_KEY"])
+    password, undo = Secret("of this test"), tmp_path / "undo.json"
+    for name in ("before", "edited"):
+        export(scratch, tmp_path / name, ExportOptions(password=password, master_key=key))
+    edited = 0
+    for path in (tmp_path / "edited" / "Lifecycles").rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub('"Description": (null|".*?")', '"Description": "edited"', text), encoding="utf-8")
+        edited += path.read_text(encoding="utf-8") != text
+    assert edited
+    options = ImportOptions(password=password, master_key=key, overwrite=True, force=True)
+    import_tree(scratch, FolderFiles(tmp_path / "edited"), options, precautions=Precautions(undo=undo))
+    undo_import(scratch, undo.read_bytes(), options)
+    export(scratch, tmp_path / "after", ExportOptions(password=password, master_key=key))
+    assert contents(tmp_path / "before") == contents(tmp_path / "after")
 
 
 def test_the_driver_is_named(address: str) -> None:

@@ -103,7 +103,10 @@ def test_passwords_on_the_command_line_are_warned_of(server: SampleServer, tmp_p
         (["export", "--directory=x", "--database=sqlite:///x", "--master-key-file=/nowhere"], "cannot be read"),
         (["export", "--directory=x", "--database=sqlite:///x", "--report=/nowhere/r.json"], "--report"),
         (["export", "--directory=x", "--config=/nowhere"], "cannot be read"),
-        (["import", "--directory=x", "--database=sqlite:///x", "--backup=y", "--dry-run"], "--backup is made before"),
+        (
+            ["import", "--directory=x", "--database=sqlite:///x", "--backup=y", "--dry-run"],
+            "--backup and --undo come before",
+        ),
         (["help", "exprt"], "did you mean export"),
     ],
 )

@@ -103,7 +103,7 @@ def test_again_is_nothing(
     assert run(database, history / "tree", "--project", "Web Shop", monkeypatch=monkeypatch) == 0
     capsys.readouterr()
     assert run(database, history / "tree", "--project", "Web Shop", monkeypatch=monkeypatch) == 0
-    words = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    words = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert [line[1] for line in words] == ["Unchanged"]
 
 
