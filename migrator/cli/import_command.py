@@ -35,12 +35,15 @@ def run_import(values: Values) -> int:
     check_report_path(report_path)
     if values.find("plan") is not None and values.find("apply") is not None:
         raise UsageError("--plan writes a plan and --apply uses one; give one of them")
+    if values.has("strict") and values.has("force"):
+        raise UsageError("--strict refuses what --force ignores; give one of them")
     server = choose_server(values)
     options = ImportOptions(
         password=server.password,
         master_key=server.master_key,
         overwrite=values.has("overwrite"),
         force=values.has("force"),
+        strict=values.has("strict"),
         ignore_version_check=values.has("ignore-version-check"),
         # A plan is made by doing everything and undoing it; otherwise it would not know what the database refuses.
         dry_run=values.has("dry-run") or values.find("plan") is not None,

@@ -164,6 +164,7 @@ COMMANDS = (
             option("project", "NAME", "Only the project of this name and what it needs.", multiple=True),
             switch("dry-run", "Do everything and undo it; print what would change."),
             switch("overwrite", "Replace documents whose name exists; without it they are skipped."),
+            switch("strict", "Refuse the whole tree where a document lacks something or is of an unknown type."),
             switch("force", "Import despite what is wrong with the tree; can damage the database."),
             switch("ignore-version-check", "Accept a tree of another version of the server."),
             # The original tool's import has it, and scripts that were written for that tool give it.

@@ -245,7 +245,7 @@ class DocumentMap:
     fixed_ids: tuple[str, ...] = ()
     """Ids of documents that every server has: matched by id, never created twice. ``*`` at the end: a beginning."""
     never_imported: Mapping[str, str] = field(default_factory=dict)
-    """Ids of documents that belong to one server alone, each with the reason."""
+    """Ids of documents that belong to one server alone, each with the reason; ``*``: all of the type."""
     catalogue: str = ""
     """The reason why the whole type is left out at the strict level; empty: it is not."""
     plural: str = ""
@@ -373,6 +373,19 @@ class DocumentMap:
             lowered.startswith(fixed[:-1].lower()) if fixed.endswith("*") else lowered == fixed.lower()
             for fixed in self.fixed_ids
         )
+
+    def stays_behind(self, document_id: str) -> str:
+        """
+        Return why an import never takes a document, ``""`` if it may.
+        """
+        own = self.never_imported
+        return own.get(document_id.lower()) or own.get("*") or self.exclusion(document_id) or ""
+
+    def passing(self, body: Mapping[str, object]) -> str:
+        """
+        Return why a document is a state that comes and goes by itself, ``""`` if it is not.
+        """
+        return next((reason for name, value, reason in self.state_of if body.get(name) == value), "")
 
     def exclusion(self, document_id: str) -> str | None:
         """

@@ -18,7 +18,7 @@ from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, TEMPLATE, Column, DocumentMap
 from migrator.maps.natural_keys import fold, rank
 from migrator.plan.bodies import Bodies
-from migrator.plan.checks import check_tree, companions, importable, storable
+from migrator.plan.checks import check_tree, companions, importable, storable, without_gone_spaces
 from migrator.plan.compare import comparable, differences
 from migrator.plan.context import Context, is_history, make_context
 from migrator.plan.history import is_index, match_history
@@ -42,29 +42,52 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     What stands in the way is in the plan's ``problems`` and ``refusals``, all of it; nothing is raised for it.
     """
     problems, refusals, warnings = check_tree(tree, target, options)
-    tree = storable(tree, target)
-    context = make_context(tree, target)
+    tree = storable(without_gone_spaces(tree, warnings), target)
+    context = make_context(tree, target, strict=options.strict)
     matcher = Matcher(context)
     matches = matcher.match(importable(tree, target, warnings))
     # Only for what is new: a document that the target has comes with its companions already.
     fresh = [match.document for match in matches if match.target_id and not match.exists]
-    matches += matcher.match(companions(tree, fresh, warnings))
+    made: list[ReportedWarning] = []
+    matches += matcher.match(companions(tree, fresh, made))
     # Last, since what happened is found by the ids of what it happened to.
     matches += match_history(matcher, tree)
     problems += [Problem(match.document.file, "", match.trouble) for match in matches if match.trouble]
-    planner = _Planner(context, options.overwrite, matcher.new, problems, warnings)
-    decisions = planner.decide(matches)
+    planner, decisions = _decided(context, matches, options, matcher.new)
     return Plan(
         options.overwrite,
         decisions,
-        tuple(problems),
+        (*problems, *planner.problems),
         tuple(refusals),
-        tuple(warnings),
+        (*warnings, *_of_written(made, decisions), *planner.warnings),
         tuple(planner.missing),
         context.ids,
         _new_ids(context, decisions, matcher.new),
         planner.bodies,
     )
+
+
+def _of_written(made: Sequence[ReportedWarning], decisions: Sequence[Decision]) -> Iterator[ReportedWarning]:
+    left_out = {decision.document.id for decision in decisions if decision.outcome is Outcome.INCOMPLETE}
+    return (item for item in made if item.document not in left_out)
+
+
+def _decided(
+    context: Context, matches: Sequence[Match], options: ImportOptions, new: Sequence[DocumentMap]
+) -> tuple[_Planner, tuple[Decision, ...]]:
+    """
+    Decide about everything, and again as long as a new document that lacks something takes others with it: what needs
+    it, and the owner that it is a part of.
+    """
+    while True:
+        planner = _Planner(context, options, new)
+        decisions = planner.decide(matches)
+        incomplete = [item.target_id for item in decisions if item.outcome is Outcome.INCOMPLETE]
+        lost = set().union(*(context.marks.numbers(target) for target in incomplete)) - context.lost
+        if not lost or options.force:
+            return planner, decisions
+        planner.bodies.close()
+        context.lost |= lost
 
 
 def _new_ids(context: Context, decisions: Sequence[Decision], new: Sequence[DocumentMap]) -> Mapping[int, DocumentMap]:
@@ -79,10 +102,10 @@ class _Planner:
     """
 
     context: Context
-    overwrite: bool
+    options: ImportOptions
     new: Sequence[DocumentMap]
-    problems: list[Problem]
-    warnings: list[ReportedWarning]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[ReportedWarning] = field(default_factory=list)
     missing: list[TreeDocument] = field(default_factory=list)
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By type and file, for files that are one document: the file that stands for all, "" where they differ."""
@@ -138,19 +161,31 @@ class _Planner:
             self._warn(document, Note("", reason))
             return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
         change = rewritten(self.context, document)
+        if change.left_over:
+            return self._left_over(match, change.left_over)
         for note in change.warnings:
             self._warn(document, note)
+        # What is left out for another's sake is told of only where nothing of its own is.
+        missing = change.missing or change.lacking
+        if missing:
+            self._report_missing(document, missing)
+        elif self.context.is_lost(match.target_id):
+            missing = [Note("", "a part of it lacks something")]
+            self._tell(document, missing[0])
+        if missing and not self.options.force:
+            return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=missing[0].message)
         final = self._with_address(document, self._final(match, change, stored), stored)
         if stored is None:
             final = self._one_default(match, final)
-        self._report_missing(document, change)
         if stored is None:
             return self._written(Decision(document, Outcome.CREATE, match.target_id, match.space), final)
         return self._compared(match, stored, final)
 
     def _final(self, match: Match, change: Rewritten, stored: Stored | None) -> Body:
         context, document = self.context, match.document
+        computed = context.target.computed(document.map.type)
         body = incoming(document.map, change.body)
+        body = {name: value for name, value in body.items() if name.lower() not in computed} if computed else body
         if context.target.has_column(document.map.type, "SpaceId"):
             body["SpaceId"] = context.space_of(document)
         else:
@@ -168,7 +203,7 @@ class _Planner:
         if before == after and stored.readable:
             return decision
         decision = replace(decision, outcome=Outcome.SKIP, changes=differences(before, after, self._called))
-        if not self.overwrite:
+        if not self.options.overwrite:
             self._keep(document, stored)
             return decision
         if reason := _kept_with(document.map, stored):
@@ -295,16 +330,32 @@ class _Planner:
         return replace(decision, outcome=Outcome.CONFLICT, reason=trouble)
 
     def _incomplete(self, match: Match) -> Decision:
-        document, message = match.document, f"missing dependency {match.missing}: its file is not in the tree"
+        document = match.document
+        if self.context.dangles(document.origin, match.missing):
+            return self._left_over(match, match.missing)
+        message = f"missing dependency {match.missing}: its file is not in the tree"
         self.missing.append(document)
-        self.problems.append(Problem(document.file, "", message))
+        self._tell(document, Note("", message))
         return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=message)
 
-    def _report_missing(self, document: TreeDocument, change: Rewritten) -> None:
-        if change.missing:
-            self.missing.append(document)
-        for note in change.missing:
+    def _left_over(self, match: Match, owner: str) -> Decision:
+        reason = f"left over from {owner}, which the source has deleted"
+        self._warn(match.document, Note("", f"{reason}; it was left out"))
+        return Decision(match.document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
+
+    def _report_missing(self, document: TreeDocument, missing: Sequence[Note]) -> None:
+        self.missing.append(document)
+        for note in missing:
+            self._tell(document, note)
+
+    def _tell(self, document: TreeDocument, note: Note) -> None:
+        """
+        Tell of what keeps a document from being imported: a warning, unless it is to refuse, or to be ignored.
+        """
+        if self.options.strict or self.options.force:
             self.problems.append(Problem(document.file, note.path, note.message))
+        else:
+            self._warn(document, Note(note.path, f"{note.message}; the document was left out"))
 
     def _warn(self, document: TreeDocument, note: Note) -> None:
         self.warnings.append(ReportedWarning(document.id, note.path, note.message))

@@ -22,6 +22,13 @@ class TargetView(Protocol):
         """
         ...
 
+    @property
+    def server(self) -> str:
+        """
+        Return the server's name, as the heads of its own exports have it.
+        """
+        ...
+
     def has(self, type_: str) -> bool:
         """
         Return whether the server has this type.
@@ -31,6 +38,12 @@ class TargetView(Protocol):
     def has_column(self, type_: str, name: str) -> bool:
         """
         Return whether the type's table has a column.
+        """
+        ...
+
+    def computed(self, type_: str) -> frozenset[str]:
+        """
+        Return the columns of the type's table (lower case) whose values the database makes by itself.
         """
         ...
 

@@ -37,7 +37,8 @@ ROWVERSION_NAME = "dataversion"
 @dataclass(frozen=True)
 class Column:
     """
-    One column; ``counted``: the database numbers its rows by itself.
+    One column; ``counted``: the database numbers its rows by itself; ``computed``: it makes the value by itself, and
+    refuses to be given one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     nullable: bool = True
     default: bool = False
     counted: bool = False
+    computed: bool = False
 
     @property
     def is_rowversion(self) -> bool:
@@ -87,6 +89,7 @@ def kind_of(type_name: str) -> Declared:
 # The login's own schema goes before dbo, as the server itself resolves a name without one.
 _COLUMNS = text(
     "SELECT t.name, c.name, y.name, c.is_nullable, c.is_identity, c.default_object_id,"
+    " c.is_computed,"
     " (SELECT d.snapshot_isolation_state FROM sys.databases AS d WHERE d.database_id = DB_ID())"
     " FROM sys.tables AS t JOIN sys.columns AS c ON c.object_id = t.object_id"
     # By the id of the user's type: that of the system's is shared, and would give a column of nvarchar twice.
@@ -104,8 +107,8 @@ def read_catalogue(connection: Connection) -> Catalogue:
         return Catalogue(_inspected(inspect(connection)), True)
     tables: dict[str, dict[str, Column]] = {}
     state = 0
-    for table, name, type_name, nullable, counted, default, state in connection.execute(_COLUMNS):  # noqa: B007
-        column = Column(str(name), kind_of(type_name), bool(nullable), bool(default), bool(counted))
+    for table, name, type_name, nullable, counted, default, computed, state in connection.execute(_COLUMNS):  # noqa: B007
+        column = Column(str(name), kind_of(type_name), bool(nullable), bool(default), bool(counted), bool(computed))
         tables.setdefault(str(table), {}).setdefault(column.name, column)
     # 2 and 3 stand for a switch that is still under way.
     return Catalogue({name: tuple(columns.values()) for name, columns in tables.items()}, state == 1)
@@ -116,7 +119,8 @@ def _inspected(inspector: Any) -> dict[str, tuple[Column, ...]]:
         kind = kind_of(str(found["type"]))
         # Whatever a file calls its columns: instants, GUIDs and the like stand in it as text.
         kind = kind if kind in _OF_FILES else Declared.TEXT
-        return Column(found["name"], kind, bool(found["nullable"]), found.get("default") is not None)
+        has_default, computed = found.get("default") is not None, "computed" in found
+        return Column(found["name"], kind, bool(found["nullable"]), has_default, computed=computed)
 
     names = inspector.get_table_names()
     columns = inspector.get_multi_columns(filter_names=names)

@@ -126,6 +126,13 @@ class Target:
         """
         return self.facts.version
 
+    @property
+    def server(self) -> str:
+        """
+        Return the server's name, as the heads of its own exports have it.
+        """
+        return self.facts.name
+
     def table(self, type_: str) -> Table | None:
         """
         Return a type's table, ``None`` where this server has none.
@@ -150,6 +157,12 @@ class Target:
         """
         table = self.table(type_)
         return table is not None and table.position(name) is not None
+
+    def computed(self, type_: str) -> frozenset[str]:
+        """
+        Return the columns of the type's table (lower case) whose values the database makes by itself.
+        """
+        return frozenset(name for name, column in self.columns(type_).items() if column.computed)
 
     def spaces(self) -> dict[str, tuple[str, bool]]:
         """

@@ -94,7 +94,7 @@ class Writer:
         source = self._table(type_)
         groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for item in rows:
-            row = self._complete(type_, from_body(source, item.body, blob=item.blob))
+            row = self._complete(type_, self._row(source, item))
             # Drivers cannot tell the type of a NULL parameter, so a column without a value is not named.
             filled = {name: item for name, item in row.items() if item is not None}
             groups.setdefault(tuple(filled), []).append(filled)
@@ -109,7 +109,7 @@ class Writer:
         Replace a document's row; columns it does not name stay as they are.
         """
         source = self._table(type_)
-        row = from_body(source, item.body, blob=item.blob)
+        row = self._row(source, item)
         row.pop("Id", None)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
@@ -123,7 +123,7 @@ class Writer:
         Put values back into some columns of a row, as they were read from it.
         """
         source = self._table(type_)
-        row = dict(columns)
+        row = self._writable(source, columns)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
         values = {value(name, source.kind(name)): null() if old is None else old for name, old in row.items()}
@@ -137,6 +137,13 @@ class Writer:
         source = named(self._table(type_).name)
         for start in range(0, len(ids), ROWS):
             self.target.connection.execute(delete(source).where(key("Id").in_(ids[start : start + ROWS])))
+
+    def _row(self, source: Table, item: Written) -> dict[str, Any]:
+        return self._writable(source, from_body(source, item.body, blob=item.blob))
+
+    def _writable(self, source: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        computed = self.target.computed(source.name)
+        return {name: new for name, new in row.items() if name.lower() not in computed}
 
     def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]], changed: Iterable[str]) -> None:
         """
@@ -199,7 +206,7 @@ class Writer:
             if column.is_rowversion:
                 if self._must_stamp(type_):
                     row[column.name] = self._next_stamp()
-            elif not column.nullable and not column.default and not column.counted:
+            elif not (column.nullable or column.default or column.counted or column.computed):
                 row[column.name] = self._sound(name, column)
         return row
 

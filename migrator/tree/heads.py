@@ -38,6 +38,8 @@ class Head:
     version: str
     open: Opener
     left_out: LeftOut = field(default_factory=dict)
+    server: str = ""
+    """The name of the server that it is a whole export of, ``""`` where it is a part or does not say."""
 
     @property
     def root(self) -> str:
@@ -100,7 +102,8 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
         except UnreadableDocument as error:
             return body, [*wrong, (error.path, error.message)]
 
-    return Head(origin, NATIVE, metadata.database_version, opened, left_out_of(metadata))
+    server = metadata.server if metadata.partial is None else ""
+    return Head(origin, NATIVE, metadata.database_version, opened, left_out_of(metadata), server)
 
 
 def left_out_of(metadata: Metadata) -> LeftOut:

@@ -77,3 +77,10 @@ class Tree:
     format: str = "native"
     left_out: tuple[tuple[str, LeftOut], ...] = ()
     """Of partial exports, by origin: what their documents mention and a target has to find for itself."""
+    whole: tuple[tuple[str, str], ...] = ()
+    """
+    The origins that are exports of a whole server, each with the server's name: what is not in them, their server did
+    not have either.
+    """
+    gone_spaces: frozenset[tuple[str, str]] = frozenset()
+    """Origin and folder of spaces that their server has deleted, though it kept documents of theirs."""

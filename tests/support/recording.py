@@ -495,7 +495,7 @@ def _catalogue(db: sqlite3.Connection, module: Recording) -> None:
         "CREATE TABLE sys.types (user_type_id, name); CREATE TABLE sys.system_views (name);"
         "CREATE TABLE sys.tables (object_id, name, schema_id, is_ms_shipped DEFAULT 0);"
         "CREATE TABLE sys.columns (object_id, column_id, name, user_type_id, max_length, is_nullable, is_identity,"
-        " default_object_id);"
+        " default_object_id, is_computed DEFAULT 0);"
         "CREATE TABLE sys.databases (database_id, name, snapshot_isolation_state, is_read_committed_snapshot_on);"
         "CREATE TABLE sys.dm_exec_sessions (session_id, transaction_isolation_level);"
         "INSERT INTO sys.system_views VALUES ('dm_exec_sessions'); INSERT INTO sys.dm_exec_sessions VALUES (1, 2);"
@@ -522,4 +522,4 @@ def _catalogue(db: sqlite3.Connection, module: Recording) -> None:
                 counted,
                 default is not None,
             )
-            db.execute("INSERT INTO sys.columns VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO sys.columns VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", row)
