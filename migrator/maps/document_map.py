@@ -321,6 +321,15 @@ class DocumentMap:
     """The type whose id it has for its own."""
     told_apart_by: tuple[str, ...] = ()
     """What tells documents of one key apart, where several may have it."""
+    always_apart: bool = False
+    """What tells them apart is a part of the key: one that differs in it is another one, also where it is alone."""
+    server_made: tuple[str, tuple[object, ...]] | None = None
+    """
+    A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
+    them by it, whatever they are called. No values: all of the type are.
+    """
+    slug_within: str = ""
+    """The column within whose document slugs are unique; empty: within the space."""
     server_wide: bool = False
     """It may belong to the whole server although it names a space."""
 
@@ -380,6 +389,15 @@ class DocumentMap:
         """
         own = self.never_imported
         return own.get(document_id.lower()) or own.get("*") or self.exclusion(document_id) or ""
+
+    def is_server_made(self, body: Mapping[str, object]) -> bool:
+        """
+        Return whether a document is one that each server makes by itself.
+        """
+        if self.server_made is None:
+            return False
+        name, values = self.server_made
+        return body.get(name) in values if values else name in body
 
     def passing(self, body: Mapping[str, object]) -> str:
         """

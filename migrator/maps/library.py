@@ -155,6 +155,10 @@ LIBRARY_MAPS = (
         sets=("Scope/EnvironmentIds",),
         membership=Membership(ignored_with="tenants", with_both=("TenantId", "OwnerId")),
         inner=(Reference("VariableTemplateId", TEMPLATE),),
+        # Since 2025.1 one template may have several values for a tenant, each for other environments.
+        repeats=True,
+        told_apart_by=("Scope/EnvironmentIds/*",),
+        always_apart=True,
         typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),
         import_order=290,
         plural="tenant variables",
@@ -181,6 +185,8 @@ LIBRARY_MAPS = (
         ),
         sets=("PackageAcquisitionLocationOptions", "OidcAuthentication/SubjectKeys"),
         fixed_ids=("feeds-builtin", "feeds-builtin-*"),
+        # feeds-builtin is the first space's alone; others have numbered ones.
+        server_made=("FeedType", ("BuiltIn", "OctopusProject")),
         # The built-in feed comes without one, and an import over the target's must not empty it.
         kept_where_empty=("FeedUri",),
         import_order=90,
@@ -342,6 +348,7 @@ LIBRARY_MAPS = (
         id_prefix="RetentionPolicies-",
         key=("RetentionType",),
         name_property="RetentionType",
+        server_made=("RetentionType", ()),
         plural="default retention policies",
     ),
 )

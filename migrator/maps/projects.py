@@ -197,6 +197,7 @@ PROJECT_MAPS = (
     ),
     DocumentMap(
         table="Runbook",
+        slug_within="ProjectId",
         file="Runbooks/{owner}/{name}/{name}",
         id_prefix="Runbooks-",
         key=("ProjectId", "Name"),
@@ -257,6 +258,7 @@ PROJECT_MAPS = (
     ),
     DocumentMap(
         table="Channel",
+        slug_within="ProjectId",
         file="Channels/{owner}/{name}",
         id_prefix="Channels-",
         key=("ProjectId", "Name"),

@@ -109,8 +109,8 @@ class _Planner:
     missing: list[TreeDocument] = field(default_factory=list)
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By type and file, for files that are one document: the file that stands for all, "" where they differ."""
-    slugs: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    """By type and folded slug: who has it on the target, or is to have it."""
+    slugs: dict[tuple[str, object, str], set[str]] = field(default_factory=dict)
+    """By type, space or owner, and folded slug: who has it on the target, or is to have it."""
     defaults: dict[tuple[str, str | None], str | None] = field(default_factory=dict)
     """By type and space: the document that is the default there, or is to be."""
     kept_versions: dict[str, int] = field(default_factory=dict)
@@ -139,8 +139,10 @@ class _Planner:
         known = target.documents(type_, [m.target_id for m in matches if m.exists and m.target_id])
         if target.has_column(type_, SLUG):
             wanted = [slug for m in matches if isinstance(slug := m.document.body.get(SLUG), str) and slug]
-            for identity, slug in target.taken(type_, SLUG, wanted):
-                self.slugs.setdefault((type_, fold(slug)), set()).add(identity.lower())
+            within = matches[0].document.map.slug_within
+            for item in target.taken(type_, [SLUG, within] if within else [SLUG], wanted):
+                place = item.key[1] if within else item.space
+                self.slugs.setdefault((type_, fold(place), fold(item.key[0])), set()).add(item.id.lower())
         for match in matches:
             yield match, self._decide(match, known.get(match.target_id.lower()) if match.exists else None)
 
@@ -262,17 +264,18 @@ class _Planner:
             return final
         # What is new has no id yet; the line end keeps the name of its place from being one.
         own = (stored.id if stored else f"{document.origin}\n{document.id}").lower()
+        place = fold(final.get(document.map.slug_within or "SpaceId"))
         slug: Any = wanted
-        if self.slugs.get((type_, fold(wanted)), set()) - {own}:
+        if self.slugs.get((type_, place, fold(wanted)), set()) - {own}:
             # The one that it has, before a new one is made up: links to it go on working.
             slug = stored.body.get(SLUG) if stored else None
             number = 1
-            while not slug or self.slugs.get((type_, fold(slug)), set()) - {own}:
+            while not slug or self.slugs.get((type_, place, fold(slug)), set()) - {own}:
                 number += 1
                 slug = f"{wanted}-{number}"
             message = f"the address {wanted} is another document's on the target; it is {slug} there"
             self._warn(document, Note(SLUG, message))
-        self.slugs.setdefault((type_, fold(slug)), set()).add(own)
+        self.slugs.setdefault((type_, place, fold(slug)), set()).add(own)
         return final | {SLUG: slug}
 
     def _keep(self, document: TreeDocument, stored: Stored) -> None:

@@ -65,9 +65,9 @@ class TargetView(Protocol):
         """
         ...
 
-    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    def taken(self, type_: str, names: Sequence[str], values: Iterable[str]) -> list[Found]:
         """
-        Return (id, value) of the documents whose column *name* has one of *values*.
+        Return the documents whose first column of *names* has one of *values*, with all of them as their key.
         """
         ...
 

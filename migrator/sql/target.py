@@ -229,13 +229,13 @@ class Target:
             found.update((str(value).lower(), str(value)) for (value,) in self.connection.execute(statement))
         return found
 
-    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    def taken(self, type_: str, names: Sequence[str], values: Iterable[str]) -> list[Found]:
         """
-        Return (id, value) of the documents whose column *name* has one of *values*.
+        Return the documents whose first column of *names* has one of *values*, with all of them as their key.
         """
-        if not self.has_column(type_, name):
+        if not all(self.has_column(type_, name) for name in names):
             return []
-        return [(item.id, str(item.key[0] or "")) for item in self.find(type_, (name,), [(v,) for v in values])]
+        return self.find(type_, names, [(value, *[None for _ in names[1:]]) for value in values])
 
     def documents(self, type_: str, ids: Iterable[str]) -> dict[str, Stored]:
         """
