@@ -28,6 +28,7 @@ from migrator.export.render import Renderer, RenderOptions
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream
 from migrator.export.task_logs import copy_task_logs, is_task_log
+from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.octopus_format.form import OctopusLayout, as_stored, octopus_metadata, write_document
 from migrator.report import Report, ReportedWarning
@@ -395,6 +396,9 @@ def metadata_of(options: ExportOptions, content: Content, cipher: PasswordCipher
 def _report(stream: Stream, server: Server, content: Content, strangers: int, seconds: float) -> Report:
     counts = {name: {"Exported": count} for name, count in sorted(stream.counts.items())}
     warnings = [*content.warnings, *(ReportedWarning("", "", text) for text in server.schema.warnings)]
+    for (type_, reason), count in sorted(stream.passing.items()):
+        message = f"{count} {REGISTRY[type_].called(count)} left out: {reason}; --noise raw takes them"
+        warnings.append(ReportedWarning("", "", message))
     for item in stream.unreadable:
         kinds = counts.setdefault(item.identity.type, {})
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1

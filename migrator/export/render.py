@@ -60,6 +60,12 @@ class RenderOptions:
         """
         return bool(document_map.catalogue) and self.noise is Noise.STRICT
 
+    def looks_for_states(self, document_map: DocumentMap) -> bool:
+        """
+        Return whether single documents of a type may be left out as states that come and go by themselves.
+        """
+        return bool(document_map.state_of) and self.noise is not Noise.RAW
+
 
 @dataclass(frozen=True)
 class Signs:
@@ -115,6 +121,15 @@ class Renderer:
     seal: Sealer
     write: Callable[[DocumentMap, Body], bytes] | None = field(default=None, repr=False)
     """Makes the file of an opened document in a foreign form, secrets and all; ``None``: the native form."""
+
+    def passing(self, table: Table, row: Row) -> str:
+        """
+        Return why a row is left out as a state that comes and goes by itself, ``""`` if it is not.
+        """
+        try:
+            return table.map.passing(to_body(table, row, body_text(table, row)))
+        except UnreadableDocument:
+            return ""
 
     def learn(self, table: Table, head: Head) -> None:
         """

@@ -64,6 +64,8 @@ class Stream:
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Documents of each type that were rendered."""
+    passing: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many documents were left out as states that come and go by themselves, by type and reason."""
     _chosen: dict[int, _Chosen] = field(default_factory=dict)
     _learned: int = 0
     """Up to which table owners are known."""
@@ -97,6 +99,7 @@ class Stream:
         table, signs = item.table, Signs.of(item.table)
         excluded = table.map.exclusion if table.map.excluded_ids else None
         learns, places = REGISTRY.owns(table.map.table), self.history
+        states = self.renderer.options.looks_for_states(table.map)
         chosen, documents = _Chosen(bytearray(item.count)), item.count
         for index, head, packed in self.spool.rows(position):
             if learns:
@@ -105,6 +108,10 @@ class Stream:
                 places.learn(table, head, packed)
             # After it was learned: what is not exported may own what is.
             if excluded is not None and excluded(str(head[0])) is not None:
+                documents -= 1
+                continue
+            if states and (reason := self.renderer.passing(table, Spool.unpack(packed))):
+                self.passing[table.map.type, reason] = self.passing.get((table.map.type, reason), 0) + 1
                 documents -= 1
                 continue
             if judge is not None:

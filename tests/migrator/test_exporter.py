@@ -363,3 +363,24 @@ def test_options_do_not_show_secrets(server: SampleServer) -> None:
     assert "correct horse" not in shown
     assert "AAECAw" not in shown
     assert isinstance(server.options(), ExportOptions)
+
+
+def test_a_state_that_comes_and_goes_is_left_out_and_told(filled_spaces: Path, tmp_path: Path) -> None:
+    """
+    Environments that releases make and remove are no configuration: the report counts them, and raw takes them.
+    """
+    path = tmp_path / "copy.db"
+    path.write_bytes(filled_spaces.read_bytes())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        body = {"Name": "pr-17", "SortOrder": 9, "Type": "Ephemeral", "SpaceId": "Spaces-1"}
+        insert(connection, "DeploymentEnvironment", {"Id": "Environments-917"} | body)
+    server = SampleServer(path)
+
+    report = exported(server, tmp_path / "normal")
+    exported(server, tmp_path / "raw", render=RenderOptions(noise=Noise.RAW))
+
+    assert not list((tmp_path / "normal").rglob("pr-17.json"))
+    assert [w.message for w in report.warnings if "left out" in w.message] == [
+        "1 deployment environment left out: made and removed by releases and runbooks; --noise raw takes them"
+    ]
+    assert len(list((tmp_path / "raw").rglob("pr-17.json"))) == 1

@@ -21,7 +21,9 @@ def target(tmp_path: Path) -> Server:
 def newer(tmp_path: Path) -> Server:
     server = empty_server(tmp_path, spaces=True)
     for number, name in ((1, "First"), (2, "Second")):
-        server.add("Space", f"Spaces-{number}", Name=name, Slug=name.lower(), IsDefault=number == 1, TaskQueueStopped=False)
+        server.add(
+            "Space", f"Spaces-{number}", Name=name, Slug=name.lower(), IsDefault=number == 1, TaskQueueStopped=False
+        )
     return server
 
 
