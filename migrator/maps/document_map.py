@@ -328,6 +328,8 @@ class DocumentMap:
     A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
     them by it, whatever they are called. No values: all of the type are.
     """
+    edged: bool = False
+    """The server keeps in its table of edges what its documents refer to, though their rows do not list it."""
     slug_within: str = ""
     """The column within whose document slugs are unique; empty: within the space."""
     server_wide: bool = False

@@ -109,6 +109,7 @@ INFRASTRUCTURE_MAPS = (
     ),
     DocumentMap(
         table="Machine",
+        edged=True,  # Since 2018.7: it asks these before an account may be deleted.
         file="Machines/{name}",
         id_prefix="Machines-",
         columns={**RESTRICTION_COLUMNS, "Roles": IDS, "IsDisabled": FLAG},
@@ -125,6 +126,7 @@ INFRASTRUCTURE_MAPS = (
     ),
     DocumentMap(
         table="Worker",
+        edged=True,
         file="Workers/{name}",
         id_prefix="Workers-",
         columns={"WorkerPoolIds": IDS, "IsDisabled": FLAG},

@@ -226,7 +226,7 @@ class _Planner:
         if is_index(document_map):
             # Their rows are numbered by the database, or have no id at all.
             body = {key: value for key, value in body.items() if key != "Id"}
-        final = with_edges(document_map, body, self._spelled)
+        final = with_edges(document_map, body, self._spelled, self.context.target.edged)
         edges = None if final.edges is None else [list(edge) for edge in final.edges]
         # Put aside at once: the finished rows of a large tree would not fit into memory together.
         return replace(decision, final=self.bodies.add([final.body, edges]))

@@ -47,6 +47,12 @@ class TargetView(Protocol):
         """
         ...
 
+    def edged(self) -> frozenset[str]:
+        """
+        Return the tables (lower case) whose rows have edges: their server keeps what these refer to.
+        """
+        ...
+
     def spaces(self) -> Mapping[str, tuple[str, bool]]:
         """
         Return id -> (name, default) of each space.

@@ -105,6 +105,7 @@ class Target:
     rows_read: int = 0
     lock: Lock = field(default_factory=Lock)
     _spaces: dict[str, tuple[str, bool]] | None = None
+    _edged: frozenset[str] | None = None
 
     def begin(self) -> None:
         """
@@ -163,6 +164,18 @@ class Target:
         Return the columns of the type's table (lower case) whose values the database makes by itself.
         """
         return frozenset(name for name, column in self.columns(type_).items() if column.computed)
+
+    def edged(self) -> frozenset[str]:
+        """
+        Return the tables (lower case) whose rows have edges: their server keeps what these refer to.
+        """
+        if self._edged is None:
+            found: set[str] = set()
+            if self.columns(RELATED):
+                statement = select(key("Table")).select_from(named(self.schema.catalogue.spelled[RELATED.lower()]))
+                found = {str(value).lower() for value in self.connection.execute(statement.distinct()).scalars()}
+            self._edged = frozenset(found)
+        return self._edged
 
     def spaces(self) -> dict[str, tuple[str, bool]]:
         """
