@@ -203,6 +203,18 @@ COMMANDS = (
         (*HISTORY, AS_JSON, switch("ever", "Also what stood there once."), click.Argument(["text"])),
     ),
     Command(
+        "noise",
+        "auditor.cli.noise:noise",
+        "What changes in most runs, each with the rule that would silence it.",
+        (
+            *HISTORY,
+            AS_JSON,
+            option("runs", "N", "Over how many runs that committed something.", type=click.IntRange(1), default=100),
+            option("share", "PERCENT", "From which share of them on.", type=click.IntRange(0, 100), default=20),
+            click.Argument(["name"], required=False, metavar="[SERVER]"),
+        ),
+    ),
+    Command(
         "index",
         "auditor.cli.history:make_index",
         "Make the index over the history anew, from git alone.",
