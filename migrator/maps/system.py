@@ -69,6 +69,7 @@ EXCLUDED_TABLES = {
             "SampleProject",
             "UserOnboarding",
             "UserSession",
+            "WorkerLease",
             "UserFavouriteProject",
             "GitHubAppToken",
             "GitHubAppConnectionsCache",
