@@ -399,6 +399,9 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
     for (type_, reason), count in sorted(stream.passing.items()):
         message = f"{count} {REGISTRY[type_].called(count)} left out: {reason}; --noise raw takes them"
         warnings.append(ReportedWarning("", "", message))
+    for identity, place in sorted(stream.in_git, key=lambda item: item[0].id):
+        text = f"{place}, not in this export; rows of them in the database are left from before, and are not what runs"
+        warnings.append(ReportedWarning(identity.id, REGISTRY[identity.type].in_git_settings, text))
     for item in stream.unreadable:
         kinds = counts.setdefault(item.identity.type, {})
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1

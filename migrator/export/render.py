@@ -20,6 +20,7 @@ from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script
 from migrator.errors import UnreadableDocument
 from migrator.export.spool import Head, Packed
 from migrator.maps.document_map import DocumentMap, Noise
+from migrator.maps.in_git import GitPlace, place_in_git
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
 from migrator.sql.rows import Row, Table, body_text, to_body
@@ -43,6 +44,8 @@ class Rendered:
     owner_name: str | None
     files: tuple[File, ...]
     row_hash: bytes = b""
+    in_git: GitPlace | None = None
+    """Where parts of it live that are not in the tree."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ class Renderer:
         place = self.layout.owner_place(owner)
         files = self._files(table.map, identity, opened, path, with_secrets=thorough or opened is not body)
         document = DocumentId(table.map.type, identity)
-        return Rendered(document, name, owner, place.title if place else None, files, row_hash)
+        in_git = place_in_git(table.map.in_git, opened)
+        return Rendered(document, name, owner, place.title if place else None, files, row_hash, in_git)
 
     def _files(
         self, document_map: DocumentMap, identity: str, body: Body, path: str, *, with_secrets: bool

@@ -18,6 +18,7 @@ from migrator.export.history_layout import HistoryPlaces
 from migrator.export.render import Rendered, Renderer, Signs
 from migrator.export.spool import Head, Packed, RawHead, Spool, SpooledTable
 from migrator.maps import REGISTRY
+from migrator.maps.in_git import GitPlace
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.sql.rows import Table
 from migrator.sql.server_facts import WRONG_KEY
@@ -64,6 +65,8 @@ class Stream:
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Documents of each type that were rendered."""
+    in_git: list[tuple[DocumentId, GitPlace]] = field(default_factory=list)
+    """Rendered documents of which parts live in git."""
     passing: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many documents were left out as states that come and go by themselves, by type and reason."""
     _chosen: dict[int, _Chosen] = field(default_factory=dict)
@@ -167,6 +170,8 @@ class Stream:
             if guard is not None:
                 _search(rendered, guard)
             self.counts[type_] = self.counts.get(type_, 0) + 1
+            if rendered.in_git is not None:
+                self.in_git.append((rendered.identity, rendered.in_git))
             yield rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:

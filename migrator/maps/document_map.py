@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from migrator.maps.in_git import InGit
 from migrator.maps.membership import Membership, Part, Snapshot, TypedBy
 from migrator.wording import plural
 
@@ -328,6 +329,8 @@ class DocumentMap:
     A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
     them by it, whatever they are called. No values: all of the type are.
     """
+    in_git: InGit | None = None
+    """What of a document may live in a git repository."""
     edged: bool = False
     """The server keeps in its table of edges what its documents refer to, though their rows do not list it."""
     slug_within: str = ""
@@ -341,6 +344,13 @@ class DocumentMap:
         Return the type's name.
         """
         return self.table
+
+    @property
+    def in_git_settings(self) -> str:
+        """
+        Return the property that says what of a document lives in git, ``""`` where its type has none.
+        """
+        return self.in_git.settings if self.in_git is not None else ""
 
     @property
     def folder(self) -> str:

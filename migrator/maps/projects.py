@@ -14,6 +14,7 @@ from migrator.maps.document_map import (
     Sensitive,
     Volatile,
 )
+from migrator.maps.in_git import InGit
 from migrator.maps.membership import Membership, Part
 from migrator.maps.shared import (
     CLONED,
@@ -105,6 +106,15 @@ PROJECT_MAPS = (
     ),
     DocumentMap(
         table="Project",
+        in_git=InGit(
+            "PersistenceSettings",
+            ("Type", "VersionControlled"),
+            ("deployment process", "deployment settings"),
+            (
+                ("variables without secrets", "ConversionState/VariablesAreInGit"),
+                ("runbooks", "ConversionState/RunbooksAreInGit"),
+            ),
+        ),
         file="Projects/{name}/{name}",
         id_prefix="Projects-",
         columns={

@@ -44,6 +44,8 @@ class Context:
     """Origin and lower-case id of whatever is in the tree."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """By origin: the name of the server that it is a whole export of."""
+    servers: Mapping[str, str] = field(default_factory=dict)
+    """By origin: the name of the server that it is an export of."""
     lost: set[int] = field(default_factory=set)
     """The numbers of new documents that are not going to be, since they lack something."""
     _named: set[tuple[str, str, str]] = field(default_factory=set)
@@ -207,8 +209,12 @@ def make_context(tree: Tree, target: TargetView, *, strict: bool = False) -> Con
     """
     Return the knowledge that the tree alone gives, and the target's spaces; *strict*: no id may lead nowhere.
     """
-    context = Context(target, whole={} if strict else dict(tree.whole))
+    context = Context(target, whole={} if strict else dict(tree.whole), servers=dict(tree.servers))
     for document in tree.documents:
+        if document.map.known and (document.map.stays_behind(document.id) or document.map.passing(document.body)):
+            # What no import takes is what the target has of that name, if it has any.
+            found_by = {name: document.body.get(name) for name in key_of(document.map)}
+            context.left_out[document.origin, document.map.type, document.id.lower()] = found_by
         context.held.add((document.origin, document.id.lower()))
         if isinstance(name := document.body.get(document.map.name_property), str):
             context.add_name(document, name)

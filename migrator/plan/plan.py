@@ -16,6 +16,7 @@ from migrator.documents.document import Body, places
 from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, TEMPLATE, Column, DocumentMap
+from migrator.maps.in_git import place_in_git
 from migrator.maps.natural_keys import fold, rank
 from migrator.plan.bodies import Bodies
 from migrator.plan.checks import check_tree, companions, importable, storable, without_gone_spaces
@@ -176,6 +177,7 @@ class _Planner:
             self._tell(document, missing[0])
         if missing and not self.options.force:
             return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=missing[0].message)
+        self._tell_of_git(document)
         final = self._with_address(document, self._final(match, change, stored), stored)
         if stored is None:
             final = self._one_default(match, final)
@@ -214,6 +216,15 @@ class _Planner:
         # The body goes back into the column that it was in; which one that is, is the server's affair.
         decision = replace(decision, outcome=outcome, blob=stored.blob)
         return self._written(decision, counted(document.map, final, stored.body))
+
+    def _tell_of_git(self, document: TreeDocument) -> None:
+        """
+        Warn where a document's parts live in git and another server than the tree's is going to write them, too.
+        """
+        place = place_in_git(document.map.in_git, document.body)
+        if place is not None and self.context.servers.get(document.origin) != self.context.target.server:
+            text = f"{place} and are not imported; two servers would write that one folder: give it another one here"
+            self._warn(document, Note(document.map.in_git_settings, text))
 
     def _called(self, text: str) -> str:
         return self.context.names.get(text.lower()) or self.context.marks.shown(text)

@@ -172,8 +172,8 @@ def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewr
     A partial export left it out on purpose and the target has none of its name: limited to nothing, never widened.
     """
     result.narrowed.add(slot.path)
-    meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets)
-    message = f"{', '.join(absent)} was left out of the export, and the target has no document of its name"
+    meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets, absent[0])
+    message = f"{', '.join(absent)} was left out, and the target has no document of its name"
     if not slot.reference.quiet:
         result.warnings.append(Note(spelled(slot.path), message))
     if meaning is Meaning.LINK or (meaning is not Meaning.REQUIRED and any(target is not None for target in new)):
@@ -190,10 +190,10 @@ def _stale(slot: Slot, new: Sequence[str | None]) -> list[Note]:
     return [Note(spelled(slot.path), f"{lost} is history that is gone; tolerated")]
 
 
-def _nothing(targets: Sequence[str]) -> str:
+def _nothing(targets: Sequence[str], text: str = "") -> str:
     if targets == (ACTION,):
         return IMPOSSIBLE_GUID
-    return impossible(targets[0])
+    return impossible(next((type_ for type_ in targets if prefix_fits(type_, text)), targets[0]))
 
 
 def _rename_parts(context: Context, document: TreeDocument, body: Body) -> None:

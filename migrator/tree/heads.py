@@ -39,7 +39,9 @@ class Head:
     open: Opener
     left_out: LeftOut = field(default_factory=dict)
     server: str = ""
-    """The name of the server that it is a whole export of, ``""`` where it is a part or does not say."""
+    """The name of the server that it is an export of, ``""`` where it does not say."""
+    whole: bool = False
+    """It is an export of a whole server."""
 
     @property
     def root(self) -> str:
@@ -102,8 +104,8 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
         except UnreadableDocument as error:
             return body, [*wrong, (error.path, error.message)]
 
-    server = metadata.server if metadata.partial is None else ""
-    return Head(origin, NATIVE, metadata.database_version, opened, left_out_of(metadata), server)
+    left_out, whole = left_out_of(metadata), metadata.partial is None
+    return Head(origin, NATIVE, metadata.database_version, opened, left_out, metadata.server, whole)
 
 
 def left_out_of(metadata: Metadata) -> LeftOut:

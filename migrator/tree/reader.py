@@ -63,8 +63,9 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         tuple((head.origin, head.version) for head in heads),
         forms.pop() if len(forms) == 1 else MIXED,
         tuple((head.origin, head.left_out) for head in heads if head.left_out),
+        tuple((head.origin, head.server) for head in heads if head.whole),
         tuple((head.origin, head.server) for head in heads if head.server),
-        frozenset(_gone_spaces(reading.documents, {head.origin for head in heads if head.server})),
+        frozenset(_gone_spaces(reading.documents, {head.origin for head in heads if head.whole})),
     )
 
 

@@ -82,5 +82,7 @@ class Tree:
     The origins that are exports of a whole server, each with the server's name: what is not in them, their server did
     not have either.
     """
+    servers: tuple[tuple[str, str], ...] = ()
+    """The name of the server that each origin is an export of, where it says so."""
     gone_spaces: frozenset[tuple[str, str]] = frozenset()
     """Origin and folder of spaces that their server has deleted, though it kept documents of theirs."""

@@ -384,3 +384,23 @@ def test_a_state_that_comes_and_goes_is_left_out_and_told(filled_spaces: Path, t
         "1 deployment environment left out: made and removed by releases and runbooks; --noise raw takes them"
     ]
     assert len(list((tmp_path / "raw").rglob("pr-17.json"))) == 1
+
+
+def test_what_lives_in_git_is_told(filled: Path, tmp_path: Path) -> None:
+    """
+    Of a project under version control the report says what is not in the export, and where it is instead.
+    """
+    path = tmp_path / "copy.db"
+    path.write_bytes(filled.read_bytes())
+    settings = {"Type": "VersionControlled", "Url": "https://x:pw@git.example.com/s", "BasePath": "o"}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE Project SET JSON = json_set(JSON, '$.PersistenceSettings', json(?)) WHERE Id = 'Projects-1'",
+            [json.dumps(settings)],
+        )
+
+    report = exported(SampleServer(path), tmp_path / "out")
+
+    (told,) = [item for item in report.warnings if item.path == "PersistenceSettings"]
+    assert told.document == "Projects-1" and "not what runs" in told.message
+    assert "https://git.example.com/s, branch unknown, folder o" in told.message

@@ -190,3 +190,38 @@ def test_a_computed_column_is_not_written(target: Server) -> None:
     assert target.run("SELECT Name, SortOrder, Loud FROM DeploymentEnvironment") == [("Dev", 2, "DEV")]
     assert outcomes(target.preview(dev(2))) == {"Unchanged": 1}
     assert "stale" not in str(target.run("SELECT JSON FROM DeploymentEnvironment"))
+
+
+def _in_git(**more: object) -> list[TreeDocument]:
+    own = {"Type": "VersionControlled", "Url": "https://x:pw@git.example.com/s.git", "BasePath": ".octopus"}
+    return project(PersistenceSettings=own | {"DefaultBranch": "main"} | more)
+
+
+def test_another_server_that_would_write_the_same_folder_is_told(target: Server) -> None:
+    """
+    A project under version control brings its repository along: on another server two would write one folder.
+    """
+    with open_target(target.address, None) as opened:
+        own = opened.server
+    some = tree(*_in_git())
+
+    foreign = target.preview(replace(some, servers=(("", "another"),))).warnings
+    same = target.preview(replace(some, servers=(("", own),))).warnings
+
+    (told,) = [item for item in foreign if item.path == "PersistenceSettings"]
+    assert "two servers would write that one folder" in told.message and "pw" not in told.message
+    assert not [item for item in same if item.path == "PersistenceSettings"]
+
+
+def test_a_connection_that_no_import_takes_is_the_targets_of_its_name(target: Server) -> None:
+    """
+    A project that names a GitHub connection gets the target's own of the same account, or none; it comes either way.
+    """
+    target.run("CREATE TABLE GitHubAppConnection (Id TEXT PRIMARY KEY, AccountLogin TEXT, JSON TEXT)")
+    target.run("INSERT INTO GitHubAppConnection VALUES ('GitHubAppConnections-9', 'acme', '{}')")
+    for number, login in ((1, "acme"), (2, "nobody")):
+        connection = doc("GitHubAppConnection", f"GitHubAppConnections-{number}", AccountLogin=login)
+        credentials = {"Type": "GitHub", "Id": f"GitHubAppConnections-{number}"}
+        target.take(tree(connection, *_in_git(Credentials=credentials)), overwrite=True)
+        found = target.named("Project", "Shop")["PersistenceSettings"]["Credentials"]["Id"]
+        assert found == {"acme": "GitHubAppConnections-9", "nobody": "GitHubAppConnections-0"}[login]
