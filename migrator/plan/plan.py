@@ -53,6 +53,8 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     matches += matcher.match(companions(tree, fresh, made))
     # Last, since what happened is found by the ids of what it happened to.
     matches += match_history(matcher, tree)
+    # Matched, since others name them; what the target has lost of them meanwhile is brought back.
+    matches = [match for match in matches if not match.exists or match.document.file not in tree.settled]
     problems += [Problem(match.document.file, "", match.trouble) for match in matches if match.trouble]
     planner, decisions = _decided(context, matches, options, matcher.new)
     return Plan(

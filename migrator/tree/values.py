@@ -84,5 +84,7 @@ class Tree:
     """
     servers: tuple[tuple[str, str], ...] = ()
     """The name of the server that each origin is an export of, where it says so."""
+    settled: frozenset[str] = frozenset()
+    """Files of documents that were imported before and have not changed since."""
     gone_spaces: frozenset[tuple[str, str]] = frozenset()
     """Origin and folder of spaces that their server has deleted, though it kept documents of theirs."""
