@@ -21,7 +21,7 @@ from migrator.export.read import Content
 from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
 from migrator.secrets.ciphers import MasterKeyCipher
-from migrator.sql.cancel import Canceller
+from migrator.sql.engine import Canceller
 from migrator.sql.locks import Lock
 
 

@@ -29,9 +29,8 @@ from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold
 from migrator.sql.address import parse_address
 from migrator.sql.backup import last_backup, make_backup
-from migrator.sql.cancel import Canceller
 from migrator.sql.drivers import choose, odbc_drivers
-from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
+from migrator.sql.engine import Canceller, Limits, database_errors, open_engine, read_connection, transaction
 from migrator.sql.locks import RESOURCE, AlreadyLocked, LockLost, application_lock
 from migrator.sql.reader import Reader, Schema, reflect
 from migrator.sql.rights import read_isolation
