@@ -51,7 +51,16 @@ from auditor.world import Tools
 from migrator.documents.document import number
 from migrator.documents.file import File
 from migrator.errors import OperatorError, folder_errors
-from migrator.export.read import Content, Server, look_at, probe, reads_one_state
+from migrator.export.read import (
+    Content,
+    Server,
+    kept_tables,
+    look_at,
+    probe,
+    reads_one_state,
+    table_warnings,
+    tables_read,
+)
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream, Unreadable
 from migrator.exporter import metadata_of, renderer_of
@@ -194,12 +203,13 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         known = state if trusted else None
         stream = Stream(spool, renderer_of(options, content, secrets, cipher))
         with run.phase("compare"):
-            tables = changed_tables(stream, known)
+            tables = changed_tables(stream, known, kept_tables(server, content))
             if tables.any:
                 key.start(derivation)
             rows = changed_rows(stream, tables, known, run.tools.stop.check)
         changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
         total = changes.before.files()
+        changes.before.keep_tables(kept_tables(server, content))
         tree = None
         if not trusted or rows.differ:
             with run.phase("render"):
@@ -221,7 +231,8 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             changes=counts(changes.changes) if commit else {},
             commits=(commit,) if commit else (),
             subject=_subject(run, changes.changes, facts, head) if commit else "",
-            warnings=_warnings(run, stream.unreadable, server),
+            warnings=_warnings(run, stream.unreadable, server, content),
+            tables=tables_read(server, content) if content.partial is None else None,
         )
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
@@ -381,7 +392,9 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tuple[ReportedWarning, ...]:
+def _warnings(
+    run: Run, unreadable: Sequence[Unreadable], server: Server, content: Content
+) -> tuple[ReportedWarning, ...]:
     back = []
     if run.went_back is not None:
         before, newest = run.went_back
@@ -407,7 +420,10 @@ def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tup
         )
         for item in unreadable
     ]
-    return (*back, *left, *(ReportedWarning("", "", text) for text in server.schema.warnings))
+    schema = [ReportedWarning("", "", text) for text in server.schema.warnings]
+    # What was there at the last run was told then, and needs no word each time.
+    tables = table_warnings(server, content, run.status.probe) if content.partial is None else []
+    return (*back, *left, *schema, *tables)
 
 
 def _open_repository(run: Run, stack: ExitStack) -> Repository:

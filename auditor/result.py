@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from migrator.report import ReportedWarning
+from migrator.report import ReportedWarning, TablesRead
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class AuditResult:
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
     warnings: tuple[ReportedWarning, ...] = ()
+    tables: TablesRead | None = None
     error: str | None = None
 
     @property
@@ -76,4 +77,5 @@ class AuditResult:
         value = asdict(self)
         value["commits"] = list(self.commits)
         value["warnings"] = [asdict(item) for item in self.warnings]
+        value["tables"] = None if self.tables is None else self.tables.as_json()
         return value

@@ -23,13 +23,13 @@ from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.export.history_layout import HistoryPlaces
-from migrator.export.read import Content, Progress, Server, Whole
+from migrator.export.read import Content, Progress, Server, Whole, kept_tables, table_warnings, tables_read
 from migrator.export.render import Renderer, RenderOptions
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream
 from migrator.export.task_logs import copy_task_logs, is_task_log
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Noise
+from migrator.maps.document_map import UNMAPPED, DocumentMap, Noise
 from migrator.octopus_format.form import OctopusLayout, as_stored, octopus_metadata, write_document
 from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import InterchangeCipher, KeyDerivation, MasterKeyCipher, PasswordCipher
@@ -300,7 +300,7 @@ def partial_export(
     """
     sink = FolderSink(directory, clean=clean)
     report, content = _export(Chosen(address, selection, options.limits), form(options), sink, options, progress)
-    return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, content.chains)
+    return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, chains=content.chains)
 
 
 def _export(
@@ -331,7 +331,7 @@ def _export(
         for document in stream.documents():
             for file in document.files:
                 sink.add(file)
-        keep = _keeper(stream, options)
+        keep = _keeper(stream, options, kept_tables(server, content))
         strangers = sink.finish(tree.head(sink, keep), keep)
     if options.task_logs is not None:
         # After the tree stands: what fails here costs nothing of it.
@@ -339,16 +339,21 @@ def _export(
     return _report(stream, server, content, strangers, time.monotonic() - started), content
 
 
-def _keeper(stream: Stream, options: ExportOptions) -> Callable[[str], bool]:
+def _keeper(stream: Stream, options: ExportOptions, unread: frozenset[str]) -> Callable[[str], bool]:
     """
     Return what tells whether a file that this run did not write belongs to the tree all the same.
     """
     mains = frozenset(item.files for item in stream.unreadable)
     # What its scripts are called now cannot be read, so whatever is named after the document stays with it.
     scripts = tuple(main.removesuffix(".json") + " - " for main in mains)
+    tables = tuple(f"{UNMAPPED}/{name}/" for name in unread)
 
     def keep(path: str) -> bool:
-        return path in mains or path.startswith(scripts) or (options.task_logs is not None and is_task_log(path))
+        return (
+            path in mains
+            or path.startswith((*scripts, *tables))
+            or (options.task_logs is not None and is_task_log(path))
+        )
 
     return keep
 
@@ -402,6 +407,9 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
     for identity, place in sorted(stream.in_git, key=lambda item: item[0].id):
         text = f"{place}, not in this export; rows of them in the database are left from before, and are not what runs"
         warnings.append(ReportedWarning(identity.id, REGISTRY[identity.type].in_git_settings, text))
+    if content.partial is None:
+        # What chosen projects need is never in a table that nobody has facts about.
+        warnings += table_warnings(server, content)
     for item in stream.unreadable:
         kinds = counts.setdefault(item.identity.type, {})
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1
@@ -412,4 +420,5 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
                 "", "", f"{strangers} files in the directory are no part of this export; --clean removes them"
             )
         )
-    return Report(counts, tuple(warnings), {}, seconds, incomplete=bool(stream.unreadable))
+    tables = tables_read(server, content) if content.partial is None else None
+    return Report(counts, tuple(warnings), {}, seconds, bool(stream.unreadable), tables)

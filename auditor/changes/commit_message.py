@@ -13,6 +13,7 @@ from enum import Enum
 
 from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import UNMAPPED
 from migrator.wording import counted
 
 SUBJECT = 120
@@ -143,6 +144,8 @@ def group_of(path: str) -> str:
     # In a space's folder everything stands as on a server without spaces; the space's own file is nearer to the root.
     if parts[0] == SPACES and len(parts) > 3:
         parts = parts[2:]
+    if parts[0] == UNMAPPED and len(parts) > 2:
+        return parts[1]
     file = parts[-1].removesuffix(".json")
     for ending, table in _COMPANIONS.items():
         fixed, differs, _ = ending.partition("{")

@@ -177,7 +177,8 @@ class Renderer:
         """
         text = body_text(table, row)
         body = to_body(table, row, text)
-        identity = str(body.get("Id") or row[table.id_position])
+        known = body.get("Id") if table.map.known else None
+        identity = str(known or row[table.id_position])
         thorough = may_hold_secret(text) or may_hold_secret(
             "\n".join([v for v in row if isinstance(v, str) and v is not text])
         )

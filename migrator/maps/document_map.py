@@ -183,6 +183,8 @@ class Merge:
     fixed_only: bool = False
 
 
+UNMAPPED = "Tables"
+"""The folder of tables that nobody has facts about, each a folder in it."""
 LAST = 1000
 """The turn of types that an import takes in no particular order."""
 
@@ -427,11 +429,11 @@ class DocumentMap:
 
 def default_map(table: str) -> DocumentMap:
     """
-    Return the map for a table of a newer server: its fields pass through as they are.
+    Return the map for a table that nobody has facts about, by a name that may stand in a path: it passes as it is.
     """
     return DocumentMap(
         table=table,
-        file=f"{table}/{{name}}",
+        file=f"{UNMAPPED}/{table}/{{id}}",
         id_prefix=f"{table}s-",
         key=("Id",),
         # Whether its names are unique is not known.

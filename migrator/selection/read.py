@@ -24,9 +24,10 @@ from migrator.selection.request import Named, Selection, chosen_projects, narrow
 from migrator.selection.row_store import RowStore
 from migrator.selection.values import Key
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
-from migrator.sql.reader import Reader, Schema
+from migrator.sql.reader import Reader
 from migrator.sql.rows import SPACE_COLUMN, Table
 from migrator.sql.server_facts import read_facts
+from migrator.sql.tables import Schema
 
 
 @dataclass(frozen=True)

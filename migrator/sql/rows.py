@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +47,16 @@ class Declared(Enum):
     DECIMAL = "decimal"
     INSTANT = "instant"
     DATE = "date"
+    TIME = "time"
     GUID = "guid"
     BINARY = "binary"
     ROWVERSION = "rowversion"
+    MARKUP = "markup"
+    """What has a text of its own form: XML and the like."""
+    OBJECT = "object"
+    """What a library of the server gives a meaning to: a place on a map, a position in a tree."""
+    VARIANT = "variant"
+    """Any kind of value; each says which."""
 
 
 _FORMS = {Declared.FLAG: Column.FLAG, Declared.INSTANT: Column.INSTANT, Declared.GUID: Column.GUID}
@@ -60,12 +68,24 @@ class Table:
     A table as this server has it: its exact name, its columns in order (rowversions left out), its map.
 
     ``declared`` says what the server declares of a column, by lower-case name; what it does not name is text.
+    ``schema`` is empty where the bare name finds it; ``primary`` are the columns of its primary key. Where its rows
+    have no Id, ``made_of`` are the columns that one is made of, and it stands first of all columns.
     """
 
     name: str
     columns: tuple[str, ...]
     map: DocumentMap
     declared: Mapping[str, Declared] = field(default_factory=dict)
+    schema: str = ""
+    primary: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """
+        Return the columns that the database has.
+        """
+        return self.columns[1:] if self.made_of else self.columns
 
     def kind(self, column: str) -> Declared:
         """
@@ -88,7 +108,7 @@ class Table:
         """
         Return where the primary key stands.
         """
-        found = self.position("Id")
+        found = 0 if self.made_of else self.position("Id")
         return found if found is not None else (self.position(self.map.key[0]) or 0)
 
     @cached_property
@@ -138,6 +158,8 @@ def body_text(table: Table, row: Row) -> str:
             ) from None
     text = row[text_at] if text_at is not None else None
     if text is not None and not isinstance(text, str):
+        if not table.map.known:
+            return compact(_plain(text))
         raise UnreadableDocument(str(row[table.id_position]), "JSON", "text was expected")
     return text or ""
 
@@ -155,12 +177,18 @@ def to_body(table: Table, row: Row, text: str) -> Body:
         try:
             value = decode(text)
         except ValueError:
-            raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
-        if not isinstance(value, dict):
+            if table.map.known:
+                raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
+            # Who knows what its column JSON is: it may be any text.
+            value = None
+        if isinstance(value, dict):
+            # The columns come after and win: the server does not repeat in the JSON what has a column.
+            body = value
+        elif table.map.known:
             kind = "a list" if isinstance(value, list) else "a single value"
             raise UnreadableDocument(identity, "JSON", f"an object was expected, but it holds {kind}")
-        # The columns come after and win: the server does not repeat in the JSON what has a column.
-        body = value
+        else:
+            body = {table.columns[table.position(JSON_COLUMN) or 0]: text}
     for position, name, form in table.plain_columns:
         column = row[position]
         simple = form is None and (column is None or isinstance(column, (str, int)))
@@ -186,7 +214,7 @@ def from_column(value: Any, form: Column | None) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         # The shortest text that means this number; JSON's own writer might choose another.
-        return Number(repr(value))
+        return Number(repr(value)) if math.isfinite(value) else repr(value)
     if isinstance(value, bytes):
         return value.hex()
     return value

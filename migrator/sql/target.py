@@ -27,10 +27,11 @@ from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.catalogue import Column
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, transaction
 from migrator.sql.locks import Lock, application_lock
-from migrator.sql.reader import FROZEN, Reader, Schema, reflect
+from migrator.sql.reader import FROZEN, Reader
 from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Declared, Row, Table, body_text, to_body
 from migrator.sql.server_facts import ServerFacts, read_facts
 from migrator.sql.statements import among, key, named
+from migrator.sql.tables import Schema, reflect
 
 BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""

@@ -16,7 +16,7 @@ from migrator.documents.canonical_json import decode, is_utf8
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Kind, Role
+from migrator.maps.document_map import UNMAPPED, DocumentMap, Kind, Role
 from migrator.tree.files import Noticing
 from migrator.tree.heads import MIXED, OCTOPUS, Head, read_heads
 from migrator.tree.metadata import NAME
@@ -94,6 +94,7 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     strays: set[str] = field(default_factory=set)
     unknown: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
     frozen: int = 0
     _known: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
@@ -124,6 +125,9 @@ class _Reading:
         place = place_of(path.removeprefix(head.root))
         if not place.folder:
             self.strays.add(path)
+            return
+        if place.folder.startswith(f"{UNMAPPED}/"):
+            self.unmapped[head.root + place.folder] += 1
             return
         body = self._parse(path, place.folder)
         if body is None:
@@ -199,6 +203,10 @@ class _Reading:
         found = [
             f"{folder}: {counted(count, 'file')} of no known type, ignored"
             for folder, count in sorted(self.unknown.items())
+        ]
+        found += [
+            f"{folder}: {counted(count, 'file')} of a table that this program has no facts about, not imported"
+            for folder, count in sorted(self.unmapped.items())
         ]
         strays = sorted(self.strays)
         found += [f"{path} is not part of an export, ignored" for path in strays[:SHOWN]]

@@ -224,7 +224,7 @@ def test_parts_stand_beside_their_owner(tree_with_spaces: Path) -> None:
 
 def test_unknown_columns_and_tables_pass_through(empty_server: SampleServer, tmp_path: Path) -> None:
     """
-    A newer server's column is exported; its unknown table with an Id and JSON too, with a warning; others are not.
+    A newer server's column is exported; its unknown tables too, with a warning each, whether they have JSON or not.
     """
     with empty_server.connection() as connection:
         connection.execute('ALTER TABLE "Lifecycle" ADD COLUMN "Slug" TEXT')
@@ -235,11 +235,14 @@ def test_unknown_columns_and_tables_pass_through(empty_server: SampleServer, tmp
         connection.execute("INSERT INTO \"Counter\" VALUES ('x', 1)")
     report = exported(empty_server, tmp_path / "out", **OMIT)
     assert document(tmp_path / "out", "Lifecycles/Default.json")["Slug"] == "default"
-    gadget = (tmp_path / "out/Gadget/One [Gadgets-1].json").read_text()
+    gadget = (tmp_path / "out/Tables/Gadget/Gadgets-1.json").read_text()
     assert json.loads(gadget) == {"Id": "Gadgets-1", "Kind": "new", "Name": "One", "Rate": 1.5, "Size": 5}
     assert '"Rate": 1.50' in gadget
-    assert [item.message for item in report.warnings if "Gadget" in item.message]
-    assert not any("Counter" in path for path in contents(tmp_path / "out"))
+    assert document(tmp_path / "out", "Tables/Counter/x.json") == {"Id": "x", "Value": 1}
+    warned = [item.message for item in report.warnings]
+    assert all(any(name in message for message in warned) for name in ("Gadget", "Counter"))
+    assert report.tables is not None
+    assert report.as_json()["tables"]["as_they_are"] == ["Counter", "Gadget"]
 
 
 def test_null_empty_and_missing_are_three_things(empty_server: SampleServer, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def _rights(address: str, server: SampleServer, target: Server, tmp_path: Path) 
         (_export, "connect"),
         (_export, "schema_name"),
         (_export, "ISOLATION LEVEL"),
-        (_export, "sys.tables"),
+        (_export, "sys.objects"),
         (_export, r"\[Installed\]"),
         (_export, r"FROM \[Project\]"),
         (_export, "fetch"),
