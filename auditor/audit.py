@@ -138,7 +138,10 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
                 repository = _open_repository(run, stack)
             with run.phase("look"):
                 looked = look_at(
-                    database_address(run.settings), limits=run.settings.limits.limits, opened=run.canceller.watch
+                    database_address(run.settings),
+                    limits=run.settings.limits.limits,
+                    opened=run.canceller.watch,
+                    rules=run.settings.export.rules,
                 )
                 server = in_scope(looked, run.settings.export)
             stack.callback(server.close)

@@ -105,6 +105,8 @@ class MadeOn:
             options.secrets.value,
             digest.hex(),
         ]
+        if options.rules.volatile:
+            words.append(repr(options.rules.volatile))
         if content is not None:
             # metadata.json holds these three, so it differs with them although no row does.
             words += [content.facts.name, content.facts.version, repr(content.partial)]

@@ -24,6 +24,7 @@ from migrator.maps.document_map import Noise
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import type_names
 from migrator.settings import LimitsTable
+from migrator.sql.tables import ROW_LIMIT, TableRules
 from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
 from migrator.wording import did_you_mean
 
@@ -81,6 +82,25 @@ def _types(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _excluded(names: tuple[str, ...]) -> tuple[str, ...]:
+    _rules(names, ())
+    return names
+
+
+def _volatile(places: tuple[VolatileTable, ...]) -> tuple[VolatileTable, ...]:
+    _rules((), places)
+    return places
+
+
+def _rules(names: tuple[str, ...], places: tuple[VolatileTable, ...], limit: int = ROW_LIMIT) -> TableRules:
+    rules = TableRules(names, tuple((item.type, item.path) for item in places), limit)
+    try:
+        rules.check()
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return rules
+
+
 def _inline(text: str) -> str:
     return InlineScripts.parse(text).value
 
@@ -111,6 +131,15 @@ def _identity(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
+class VolatileTable(Table):
+    """
+    A place of a type that changes by itself and is left out.
+    """
+
+    type: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+
+
 class ExportTable(Table):
     """
     What of the server goes into the tree.
@@ -125,6 +154,16 @@ class ExportTable(Table):
     project_groups: tuple[str, ...] = ()
     spaces: tuple[str, ...] = ()
     leave_out: Annotated[tuple[str, ...], AfterValidator(_types)] = ()
+    exclude_tables: Annotated[tuple[str, ...], AfterValidator(_excluded)] = ()
+    volatile: Annotated[tuple[VolatileTable, ...], AfterValidator(_volatile)] = ()
+    table_rows: Annotated[int, Field(ge=0, le=10_000_000)] = ROW_LIMIT
+
+    @property
+    def rules(self) -> TableRules:
+        """
+        Return what is said of tables as the migrator knows it.
+        """
+        return _rules(self.exclude_tables, self.volatile, self.table_rows)
 
     @property
     def noise_level(self) -> Noise:

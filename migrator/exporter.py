@@ -39,6 +39,7 @@ from migrator.selection.read import Chosen
 from migrator.selection.request import Selection
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 from migrator.sql.server_facts import ServerFacts
+from migrator.sql.tables import NO_RULES, TableRules
 from migrator.tree.folder import FolderSink, check_same, mixed
 from migrator.tree.metadata import NAME, Metadata
 
@@ -48,6 +49,7 @@ class ExportOptions:
     """
     How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's);
     ``task_logs`` is the server's folder of task logs, if they are to be copied too. ``limits``: of waiting for it.
+    ``rules``: what is said of its tables beside the maps.
     """
 
     password: Secret | None = None
@@ -58,6 +60,7 @@ class ExportOptions:
     spool_directory: Path | None = None
     task_logs: Path | None = None
     limits: Limits = NO_LIMITS_GIVEN
+    rules: TableRules = NO_RULES
 
     def master_cipher(self) -> MasterKeyCipher | None:
         """
@@ -276,7 +279,9 @@ def export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    return _export(Whole(address, options.history, options.limits), form(options), sink, options, progress)[0]
+    return _export(
+        Whole(address, options.history, options.limits, options.rules), form(options), sink, options, progress
+    )[0]
 
 
 def partial_export(
@@ -299,7 +304,9 @@ def partial_export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    report, content = _export(Chosen(address, selection, options.limits), form(options), sink, options, progress)
+    report, content = _export(
+        Chosen(address, selection, options.limits, options.rules), form(options), sink, options, progress
+    )
     return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, chains=content.chains)
 
 

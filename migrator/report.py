@@ -35,6 +35,10 @@ class TablesRead:
     unmapped: tuple[str, ...] = ()
     excluded: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    exclude_tables: tuple[str, ...] = ()
+    volatile: tuple[tuple[str, str], ...] = ()
+    """Types and places of the user's own."""
+    row_limit: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """
@@ -47,6 +51,11 @@ class TablesRead:
             "unreadable": len(self.unreadable),
             "as_they_are": list(self.unmapped),
             "left_out": dict(sorted({**self.excluded, **self.unreadable}.items())),
+            "rules": {
+                "exclude_tables": list(self.exclude_tables),
+                "volatile": [{"type": type_, "path": path} for type_, path in self.volatile],
+                "table_rows": self.row_limit,
+            },
         }
 
 

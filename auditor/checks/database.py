@@ -56,7 +56,7 @@ def database(subject: Subject) -> Iterator[Finding]:
     # First: where a right is missing, what follows fails in words that do not say so.
     if parse_address(address).get_backend_name() != "sqlite":
         yield from _rights_of(subject, address)
-    server = look_at(address, limits=subject.settings.limits.limits)
+    server = look_at(address, limits=subject.settings.limits.limits, rules=subject.settings.export.rules)
     try:
         yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
         yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
@@ -80,7 +80,8 @@ def _tables(server: Server) -> Iterator[Finding]:
             "tables",
             f"nobody has facts about the table {full_name(item)}; its rows go below {UNMAPPED}/{item.map.type} as they "
             "are, and an import leaves them out",
-            "look at it: what people decide is good to have; for what the server rewrites by itself, report the table",
+            "look at it: what people decide is good to have; what the server rewrites by itself goes into "
+            "export.exclude_tables, or its places into export.volatile",
         )
     for name, reason in schema.unreadable.items():
         yield warned("tables", f"the table {name} cannot be read", reason.partition("; ")[2])

@@ -22,7 +22,7 @@ from migrator.sql.reader import Names, Reader, Unread
 from migrator.sql.reader import Whole as WholeTable
 from migrator.sql.rows import Row, Table, body_text, compact, from_column, to_body
 from migrator.sql.server_facts import ServerFacts, read_installation
-from migrator.sql.tables import ROW_LIMIT, Schema, full_name, reflect
+from migrator.sql.tables import NO_RULES, Schema, TableRules, full_name, reflect
 
 Progress = Callable[[str, int], None]
 """Called after each batch of rows with the table's name and their number."""
@@ -72,17 +72,19 @@ class Whole:
     address: str
     history: bool = False
     limits: Limits = NO_LIMITS_GIVEN
+    rules: TableRules = NO_RULES
 
     def check(self) -> None:
         """
-        Do nothing: there is nothing to choose.
+        Raise ``UsageError`` if a rule leaves out what cannot be.
         """
+        self.rules.check()
 
     def look(self) -> Server:
         """
         Open the database and learn its structure; raises as ``look_at``.
         """
-        return look_at(self.address, history=self.history, limits=self.limits)
+        return look_at(self.address, history=self.history, limits=self.limits, rules=self.rules)
 
     def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
         """
@@ -97,6 +99,7 @@ def look_at(
     history: bool = False,
     limits: Limits = NO_LIMITS_GIVEN,
     opened: Callable[[Engine], None] = lambda engine: None,
+    rules: TableRules = NO_RULES,
 ) -> Server:
     """
     Open a database and learn its structure; reads no documents. *opened* gets the engine before anything is asked.
@@ -109,7 +112,7 @@ def look_at(
     try:
         # So that even the first question can be broken off.
         opened(engine)
-        return Server(engine, reflect(engine, history=history))
+        return Server(engine, reflect(engine, history=history, rules=rules))
     except BaseException:
         engine.dispose()
         raise
@@ -140,7 +143,7 @@ def read_rows(
     with reader_of(server) as reader:
         facts = read_installation(reader)
         for source in server.schema.tables:
-            found = source if source.map.known else reader.told_apart(source, ROW_LIMIT)
+            found = source if source.map.known else reader.told_apart(source, server.schema.rules.row_limit)
             if isinstance(found, Unread):
                 unread[full_name(source)] = found.reason
                 continue
@@ -214,7 +217,8 @@ def tables_read(server: Server, content: Content) -> TablesRead:
     unmapped = sorted(name for item in schema.unmapped if (name := full_name(item)) not in content.unread)
     tables = [item for item in schema.catalogue.relations if not item.view]
     known = len(tables) - len(left) - len(unmapped) - len(content.unread)
-    return TablesRead(known, tuple(unmapped), schema.excluded, {**schema.unreadable, **content.unread})
+    unread, rules = {**schema.unreadable, **content.unread}, schema.rules
+    return TablesRead(known, tuple(unmapped), schema.excluded, unread, rules.exclude, rules.volatile, rules.row_limit)
 
 
 def kept_tables(server: Server, content: Content) -> frozenset[str]:

@@ -35,7 +35,7 @@ from migrator.maps.document_map import Kind, default_map
 from migrator.maps.system import EVENTS
 from migrator.sql.rows import SPACE_COLUMN, Declared, Row, Table, digest, from_column
 from migrator.sql.statements import KEY, among, key, named, plain
-from migrator.sql.tables import ROW_LIMIT, Schema, with_key
+from migrator.sql.tables import Schema, with_key
 
 BATCH = 128
 """Rows fetched at once: few enough to stay in the processor's cache."""
@@ -188,7 +188,7 @@ class Reader:
         for source in self.schema.tables if thorough else ():
             name = _sign_name(source)
             # What happens has no end; it comes and goes with its count. What is too large is not read at all.
-            if source.map.kind is Kind.HISTORY or (not source.map.known and counts[name] > ROW_LIMIT):
+            if source.map.kind is Kind.HISTORY or (not source.map.known and counts[name] > self.schema.rules.row_limit):
                 continue
             if not self._counts_changes(source):
                 shown[name] += f" {self._digest(source)}"

@@ -10,15 +10,15 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine
 
 from migrator.documents.layout import safe_name
-from migrator.errors import DatabaseError
+from migrator.errors import DatabaseError, UsageError
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap, Kind
+from migrator.maps.document_map import DocumentMap, Kind, Volatile
 from migrator.maps.system import CORE_TABLES, EXPECTED_TABLES
 from migrator.sql.catalogue import Catalogue, Relation, read_catalogue
 from migrator.sql.engine import read_connection
@@ -27,7 +27,66 @@ from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Table
 ROW_LIMIT = 100_000
 """Rows that a table may have about which nothing is known; more are measured values or a log, no settings."""
 _BRACES = re.compile("[{}]")
+BY_RULE = "left out by the setting volatile"
+BY_NAME = "left out by the setting exclude_tables"
 NO_RIGHT = "the login may not read it; let a database owner grant SELECT on its schema"
+
+
+@dataclass(frozen=True)
+class TableRules:
+    """
+    What people say of tables beside the maps: which are left out, which places (type, path pattern) change by
+    themselves, and how many rows one may have about which nothing is known.
+    """
+
+    exclude: tuple[str, ...] = ()
+    volatile: tuple[tuple[str, str], ...] = ()
+    row_limit: int = ROW_LIMIT
+
+    def check(self) -> None:
+        """
+        Say what no rule may do.
+
+        Raises:
+            UsageError: a server cannot be told, or a document not be found, without what is to be left out.
+        """
+        needed = {name.lower() for name in CORE_TABLES}
+        for name in self.exclude:
+            if not name.strip() or self._bare(name) in needed:
+                raise UsageError(f"the table {name or repr(name)} cannot be left out: every server is known by it")
+        for type_, path in self.volatile:
+            if not type_ or not path or path.partition("/")[0].lower() == "id":
+                raise UsageError(f"{type_} at {path or repr(path)} cannot be left out: a document is found by it")
+
+    @staticmethod
+    def _bare(name: str) -> str:
+        return name.lower().removeprefix("dbo.")
+
+    def leaves_out(self, item: Relation) -> bool:
+        """
+        Return whether a table is left out by name, blind to case.
+        """
+        return full_name(item).lower() in {self._bare(name) for name in self.exclude}
+
+    def applied(self, table: Table) -> Table:
+        """
+        Return a table with the places that its rules call volatile.
+        """
+        names = {table.map.type.lower(), full_name(table).lower()}
+        own = tuple(Volatile(path, BY_RULE) for type_, path in self.volatile if type_.lower() in names)
+        return replace(table, map=replace(table.map, volatile=(*table.map.volatile, *own))) if own else table
+
+    def strangers(self, relations: Iterable[Relation]) -> Iterator[str]:
+        """
+        Yield what the rules name and the database has not.
+        """
+        there = {full_name(item).lower() for item in relations}
+        known = {item.type.lower() for item in REGISTRY.maps}
+        yield from (f"exclude_tables names {name}" for name in self.exclude if self._bare(name) not in there)
+        yield from (f"volatile names {t}" for t, _ in self.volatile if t.lower() not in there | known)
+
+
+NO_RULES = TableRules()
 
 
 @dataclass(frozen=True)
@@ -42,6 +101,7 @@ class Schema:
     excluded: Mapping[str, str] = field(default_factory=dict)
     forbidden: tuple[Table, ...] = ()
     """Tables without facts that the login may not read."""
+    rules: TableRules = NO_RULES
 
     def find(self, name: str) -> Table | None:
         """
@@ -79,7 +139,7 @@ def full_name(item: Relation | Table) -> str:
     return f"{item.schema}.{item.name}" if item.schema else item.name
 
 
-def reflect(engine: Engine, *, history: bool = False) -> Schema:
+def reflect(engine: Engine, *, history: bool = False, rules: TableRules = NO_RULES) -> Schema:
     """
     Return what tables a database has, in a transaction of its own: under a snapshot a change of structure is an error.
 
@@ -88,10 +148,10 @@ def reflect(engine: Engine, *, history: bool = False) -> Schema:
     """
     with read_connection(engine) as connection:
         catalogue = read_catalogue(connection)
-    return schema_of(catalogue, history=history)
+    return schema_of(catalogue, history=history, rules=rules)
 
 
-def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
+def schema_of(catalogue: Catalogue, *, history: bool = False, rules: TableRules = NO_RULES) -> Schema:
     """
     Return the tables of a database in the order they are read.
 
@@ -103,10 +163,14 @@ def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
     if len(present) < 3:
         missing = ", ".join(name for name in CORE_TABLES if name not in present)
         raise DatabaseError(f"this is not an Octopus database: it has no table {missing}; check the address")
-    known = {id(found): item for item in REGISTRY.maps if (found := catalogue.find(item.table)) is not None}
+    known = {
+        id(found): item
+        for item in REGISTRY.maps
+        if (found := catalogue.find(item.table)) is not None and not rules.leaves_out(found)
+    }
     others = [item for item in catalogue.relations if id(item) not in known and not item.view]
-    excluded = {full_name(item): reason for item in others if (reason := _reason(item)) is not None}
-    strangers = [item for item in others if _reason(item) is None]
+    excluded = {full_name(item): reason for item in others if (reason := _reason(item, rules)) is not None}
+    strangers = [item for item in others if full_name(item) not in excluded]
     mapped = [_known(item, known[id(item)], history) for item in catalogue.relations if id(item) in known]
     tables = [item for item in mapped if item is not None]
     strange = list(zip(strangers, _strange(strangers), strict=True))
@@ -117,11 +181,15 @@ def schema_of(catalogue: Catalogue, *, history: bool = False) -> Schema:
         for name in EXPECTED_TABLES
         if name.lower() not in catalogue.spelled
     ]
+    warnings += [f"{named}, which this database has not" for named in rules.strangers(catalogue.relations)]
+    tables = [rules.applied(item) for item in tables]
     ordered = sorted(tables, key=lambda item: (not item.map.known, REGISTRY.order(item.map.table), item.name))
-    return Schema(tuple(ordered), tuple(sorted(warnings)), catalogue, excluded, forbidden)
+    return Schema(tuple(ordered), tuple(sorted(warnings)), catalogue, excluded, forbidden, rules)
 
 
-def _reason(item: Relation) -> str | None:
+def _reason(item: Relation, rules: TableRules) -> str | None:
+    if rules.leaves_out(item):
+        return BY_NAME
     return REGISTRY.exclusion_of_schema(item.schema) if item.schema else REGISTRY.exclusion(item.name)
 
 

@@ -76,6 +76,8 @@ def every_key(table: dict[str, Any], inside: str = "") -> Iterator[str]:
     for name, value in table.items():
         if isinstance(value, dict):
             yield from every_key(value, f"{inside}{'*' if inside == 'servers.' else name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from (key for item in value for key in every_key(item, f"{inside}{name}."))
         else:
             yield f"{inside}{name}"
 

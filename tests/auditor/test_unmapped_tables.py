@@ -10,7 +10,6 @@ import pytest
 
 from auditor.audit import RunOptions
 from auditor.cli.once import summary
-from migrator.export import read
 from migrator.exporter import export
 from tests.support.audits import Audited
 from tests.support.servers import contents
@@ -74,17 +73,14 @@ def test_a_run_without_a_change_says_and_writes_nothing(audited: Audited) -> Non
 
 
 @pytest.mark.parametrize("options", [RunOptions(), RunOptions(full=True)], ids=["hashes", "full"])
-def test_a_table_that_grew_too_large_keeps_its_files(
-    audited: Audited, options: RunOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_that_grew_too_large_keeps_its_files(audited: Audited, options: RunOptions) -> None:
     """
     What could not be read is not gone: its files stay, each run says why, and what else changed is committed.
     """
     make(audited)
     audited.good()
     before = audited.files()
-    limit = read.ROW_LIMIT
-    monkeypatch.setattr(read, "ROW_LIMIT", 2)
+    audited.change(export={"table_rows": 2})
     audited.database.run("INSERT INTO ByNumber VALUES (3, 'c')")
     audited.database.run("UPDATE Joined SET V = 'z' WHERE B = 'c'")
     for _ in range(2):
@@ -93,6 +89,46 @@ def test_a_table_that_grew_too_large_keeps_its_files(
     after = audited.files()
     assert after.keys() == before.keys()
     assert [path for path in after if after[path] != before[path]] == ["Tables/Joined/a c.json"]
-    monkeypatch.setattr(read, "ROW_LIMIT", limit)
+    audited.change(export={"table_rows": 3})
     audited.good(options)
     assert "Tables/ByNumber/3.json" in audited.files()
+
+
+def test_rules_of_ones_own_are_followed_and_shown(audited: Audited) -> None:
+    """
+    A table is left out, a place of a type is silenced; both stand in the report, and the next runs are quiet.
+    """
+    make(audited)
+    audited.good()
+    rules = {"exclude_tables": ["dbo.BAG", "Nowhere"], "volatile": [{"type": "joined", "path": "V"}]}
+    audited.change(export=rules)
+    result = audited.good()
+    tables = summary(result)["tables"]
+    assert tables["left_out"]["Bag"] == "left out by the setting exclude_tables"
+    assert tables["rules"]["exclude_tables"] == ["dbo.BAG", "Nowhere"]
+    assert tables["rules"]["volatile"] == rules["volatile"]
+    assert [item.message for item in result.warnings] == ["exclude_tables names Nowhere, which this database has not"]
+    files = audited.files()
+    assert "Tables/Bag/Bag.json" not in files
+    assert b'"V"' not in files["Tables/Joined/a b.json"]
+    head = audited.head()
+    audited.database.run("UPDATE Joined SET V = 'moved'")
+    audited.good()
+    audited.good(RunOptions(full=True))
+    assert audited.head() == head
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"exclude_tables": ["dbo.project"]}, "dbo.project cannot be left out"),
+        ({"volatile": [{"type": "Machine", "path": "Id"}]}, "Machine at Id cannot be left out"),
+        ({"volatile": [{"type": "Machine"}]}, "path"),
+    ],
+)
+def test_a_rule_that_would_blind_an_audit_is_refused(audited: Audited, rules: dict[str, object], said: str) -> None:
+    """
+    What every server is known by, and what a document is found by, cannot be left out.
+    """
+    with pytest.raises(ValueError, match=said):
+        audited.change(export=rules)

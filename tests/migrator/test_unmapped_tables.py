@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from migrator.export import read
 from migrator.exporter import Octopus, export, partial_export
 from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import Selection
+from migrator.sql.tables import TableRules
 from tests.support.servers import CIPHER, PASSWORD, SampleServer, contents, document, migrator
 
 OMIT: dict[str, Any] = {"secrets": SecretsMode.OMIT, "password": None, "master_key": None}
@@ -137,17 +137,15 @@ def test_bookkeeping_is_left_out_and_counted(empty_server: SampleServer, tmp_pat
     assert not (tmp_path / "out/Tables").exists()
 
 
-def test_too_many_rows_are_a_limit_that_is_told(
-    empty_server: SampleServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_rows_are_a_limit_that_is_told(empty_server: SampleServer, tmp_path: Path) -> None:
     """
     A table without facts that is as large as a log is not read; the report says so, and what stood there stays.
     """
-    monkeypatch.setattr(read, "ROW_LIMIT", 3)
+    limit = {"rules": TableRules(row_limit=3)}
     make(empty_server, "CREATE TABLE Log (Id INTEGER PRIMARY KEY)", "INSERT INTO Log VALUES (1), (2), (3)")
-    exported(empty_server, tmp_path / "out")
+    exported(empty_server, tmp_path / "out", **limit)
     make(empty_server, "INSERT INTO Log VALUES (4)")
-    report = exported(empty_server, tmp_path / "out")
+    report = exported(empty_server, tmp_path / "out", **limit)
     assert report.tables is not None
     assert "4 rows" in report.tables.unreadable["Log"]
     assert any("Log was not read" in item.message for item in report.warnings)
