@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Merge, Reference, Role, Sensitive, Volatile
 from migrator.maps.membership import Membership
-from migrator.maps.shared import FLAG, GUID, IDS, INSTANT
+from migrator.maps.shared import FLAG, GUID, IDS, INSTANT, JSON
 from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS, SYSTEM_USER
 
 _ONE_SERVER = "state of one installation"
@@ -37,7 +37,16 @@ ACCESS_MAPS = (
         id_prefix="UserRoles-",
         sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
         fixed_ids=("userroles-*",),
-        columns={},
+        # Since the table lost its JSON (2024.4); that lists and dictionaries are JSON texts in columns is inferred.
+        columns={
+            "CanBeDeleted": FLAG,
+            "GrantedPermissions": JSON,
+            "GrantedSpacePermissions": JSON,
+            "GrantedSystemPermissions": JSON,
+            "SpacePermissionDescriptions": JSON,
+            "SupportedRestrictions": JSON,
+            "SystemPermissionDescriptions": JSON,
+        },
         # What a newer version grants to a built-in role must not be lost to a tree of an older one.
         merge=Merge(("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"), fixed_only=True),
         import_order=20,
@@ -49,7 +58,8 @@ ACCESS_MAPS = (
         id_prefix="Users-",
         key=("Username",),
         name_property="Username",
-        columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID},
+        columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID, "Identities": JSON}
+        | {"CanPasswordBeEdited": FLAG},
         # One-way, but whoever has it can try passwords offline.
         confidential=("PasswordHashed",),
         fixed_ids=(SYSTEM_USER,),
@@ -71,7 +81,9 @@ ACCESS_MAPS = (
         id_prefix="Teams-",
         columns=dict.fromkeys(
             ("MemberUserIds", "ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds", "TenantTags"), Column.IDS
-        ),
+        )
+        | {"ExternalSecurityGroups": JSON, "UserRoleIds": JSON}
+        | dict.fromkeys(("CanBeDeleted", "CanBeRenamed", "CanChangeRoles", "CanChangeMembers"), FLAG),
         references=(
             Reference("MemberUserIds/*", "User", Meaning.LINK),
             Reference("UserRoleIds/*", "UserRole", Meaning.LINK),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from migrator.maps.in_git import InGit
-from migrator.maps.membership import Membership, Part, Snapshot, TypedBy
+from migrator.maps.membership import Joined, Membership, Part, Snapshot, TypedBy
 from migrator.wording import plural
 
 ACTION = "Action"
@@ -62,6 +62,8 @@ class Column(Enum):
     """A datetimeoffset: a text that is compared as the instant it means."""
     GUID = "guid"
     """A uniqueidentifier, a text in lower case."""
+    JSON = "json"
+    """A text of JSON, as newer servers keep what had been in the body; in the document it is what it means."""
 
 
 class Noise(Enum):
@@ -230,6 +232,8 @@ class DocumentMap:
     reserved_endings: tuple[str, ...] = ()
     """Endings of names that would look like a neighbour's companion file."""
     columns: Mapping[str, Column] = field(default_factory=dict)
+    joined: tuple[Joined, ...] = ()
+    """Lists that have a table of their own where they have no column."""
     references: tuple[Reference, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
     state_of: tuple[tuple[str, str, str], ...] = ()

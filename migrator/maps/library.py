@@ -24,6 +24,7 @@ from migrator.maps.shared import (
     GUID,
     IDS,
     INSTANT,
+    JSON,
     LOGO,
     RESTRICTION_COLUMNS,
     RESTRICTION_SETS,
@@ -118,7 +119,7 @@ LIBRARY_MAPS = (
         table="Tenant",
         file="Tenants/{name}/{name}",
         id_prefix="Tenants-",
-        columns={"ProjectIds": IDS, "TenantTags": IDS},
+        columns={"Icon": JSON, "IsDisabled": FLAG, "ProjectEnvironments": JSON, "ProjectIds": IDS, "TenantTags": IDS},
         references=(
             # Not restrictions: a tenant that loses a connection is connected to less, not to everything.
             Reference("ProjectIds/*", "Project", Meaning.LINK),

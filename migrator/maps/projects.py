@@ -15,11 +15,12 @@ from migrator.maps.document_map import (
     Volatile,
 )
 from migrator.maps.in_git import InGit
-from migrator.maps.membership import Membership, Part
+from migrator.maps.membership import Joined, Membership, Part
 from migrator.maps.shared import (
     CLONED,
     FLAG,
     IDS,
+    JSON,
     LOGO,
     PROCESS_EMBEDDED,
     PROCESS_MEMBERSHIP,
@@ -98,6 +99,7 @@ PROJECT_MAPS = (
         table="ProjectGroup",
         file="ProjectGroups/{name}",
         id_prefix="ProjectGroups-",
+        columns={"EnvironmentIds": JSON},
         references=(Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.LINK),),
         sets=("EnvironmentIds",),
         role=Role.PROJECT_GROUP,
@@ -123,6 +125,10 @@ PROJECT_MAPS = (
             "DiscreteChannelRelease": FLAG,
             "IncludedLibraryVariableSetIds": IDS,
         },
+        # Made by the upgrade to 2026.1, with both ids for its key. The column that keeps their order is inferred.
+        joined=(
+            Joined("IncludedLibraryVariableSetIds", "ProjectLibraryVariableSet", "ProjectId", "LibraryVariableSetId"),
+        ),
         references=(
             Reference("ProjectGroupId", "ProjectGroup"),
             Reference("LifecycleId", "Lifecycle"),

@@ -11,6 +11,7 @@ from migrator.maps.membership import Membership
 
 IDS = Column.IDS
 FLAG = Column.FLAG
+JSON = Column.JSON
 INSTANT = Column.INSTANT
 GUID = Column.GUID
 CLONED = "where it was cloned from does not matter any more"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,8 +30,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import quoted_name
 
+from migrator.documents.document import by_number
 from migrator.documents.instants import canonical_guid
 from migrator.maps.document_map import Kind, default_map
+from migrator.maps.membership import Joined
 from migrator.maps.system import EVENTS
 from migrator.sql.rows import SPACE_COLUMN, Declared, Row, Table, digest, from_column
 from migrator.sql.statements import KEY, among, key, named, plain
@@ -75,13 +77,14 @@ class Reader:
     def __init__(self, connection: Connection, schema: Schema) -> None:
         self.schema = schema
         self._connection = connection
+        self._lists: dict[Joined, dict[str, str]] = {}
 
     def batches(self, source: Table, *, live_only: bool = True) -> Iterator[list[Row]]:
         """
         Yield a table's rows in lists of up to 128 plain tuples; frozen rows are left out in SQL.
         """
         result = self._connection.execute(self.statement(source, live_only=live_only))
-        convert = _converter(source) or tuple
+        convert = self._complete(source)
         with result:
             # Plain fetchmany: pyodbc and pysqlite stream by themselves, and SQLAlchemy's own buffering costs as much
             # as the read.
@@ -93,6 +96,8 @@ class Reader:
         Return the SELECT for a table's rows.
         """
         columns = [_selected(source, name) for name in source.stored]
+        if source.joined:
+            columns.append(plain("Id"))
         statement: Select[Any] = _filtered(
             select(*columns).select_from(named(source.name, source.schema)), source, live_only
         )
@@ -148,7 +153,7 @@ class Reader:
         """
         Yield the rows whose column *name* has one of *values*, asked in batches.
         """
-        convert = _converter(source) or tuple
+        convert = self._complete(source)
         wanted: list[Any] = values
         if source.kind(name) is Declared.INTEGER:
             # One text that is no number would make the whole statement an error.
@@ -158,6 +163,34 @@ class Reader:
             statement = self.statement(source, live_only=live_only).where(among(key(name, source.kind(name)), some))
             for row in self._connection.execute(statement):
                 yield convert(row)
+
+    def _complete(self, source: Table) -> Callable[[Any], Row]:
+        """
+        Return what makes a table's row of what its statement gives: with the lists that are in tables of their own.
+        """
+        convert = _converter(source) or tuple
+        if not source.joined:
+            return convert
+        lists = {item.property: self._list(item) for item in source.joined}
+
+        def complete(row: Any) -> Row:
+            *values, identity = convert(row)
+            rest = iter(values)
+            owner = str(identity).lower()
+            return tuple(lists[name].get(owner, "") if name in lists else next(rest) for name in source.columns)
+
+        return complete
+
+    def _list(self, join: Joined) -> dict[str, str]:
+        """
+        Return a list of each document, by lower-case id, as a column would hold it.
+        """
+        if join not in self._lists:
+            found: dict[str, list[Row]] = {}
+            for owner, *element in self._connection.execute(elements(join, join.owner)):
+                found.setdefault(str(owner).lower(), []).append(tuple(element))
+            self._lists[join] = {owner: f"|{'|'.join(in_order(rows))}|" for owner, rows in found.items()}
+        return self._lists[join]
 
     def scalars(self, source: str, names: tuple[str, ...]) -> list[Row]:
         """
@@ -180,6 +213,8 @@ class Reader:
         rowversion counts every change: equal ones mean that no document moved.
         """
         signs = {_sign_name(source): self._sign(source) for source in self.schema.tables}
+        joins = [join.table for source in self.schema.tables for join in source.joined]
+        signs |= {name: self._sign(Table(name, (), default_map(name))) for name in joins}
         if self.schema.catalogue.columns(EVENTS):
             signs[EVENTS] = _newest_event()
         rows = self._together(list(signs.values()))
@@ -192,6 +227,9 @@ class Reader:
                 continue
             if not self._counts_changes(source):
                 shown[name] += f" {self._digest(source)}"
+            elif source.joined:
+                # A rowversion knows nothing of what is in another table.
+                shown[name] += f" {[sorted(self._list(join).items()) for join in source.joined]}"
         return shown
 
     def _digest(self, source: Table) -> str:
@@ -239,6 +277,22 @@ class Reader:
             parts = [item.add_columns(literal_column(str(number)).label("part")) for number, item in some]
             found.update((row[-1], tuple(row[:-1])) for row in self._connection.execute(union_all(*parts)))
         return [found[number] for number in range(len(wanted))]
+
+
+def elements(join: Joined, *names: str) -> Select[Any]:
+    """
+    Return a SELECT of the elements of the lists in a table of their own: some columns, the value, and what orders them.
+    """
+    columns = [plain(name) for name in (*names, join.value, join.order) if name]
+    return select(*columns).select_from(named(join.table))
+
+
+def in_order(rows: Iterable[Row]) -> list[str]:
+    """
+    Return the values of one document's ``elements`` in their order; where none is kept, as their ids were given.
+    """
+    found = sorted(rows, key=lambda row: [by_number(str(part or 0)) for part in (*row[1:], row[0])])
+    return [str(row[0]) for row in found]
 
 
 def _sign_name(source: Table) -> str:

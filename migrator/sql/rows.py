@@ -25,6 +25,7 @@ from migrator.documents.document import Body, holders
 from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap, Noise
+from migrator.maps.membership import Joined
 
 _HALVES = re.compile("[\ud800-\udfff]")
 JSON_COLUMN = "json"
@@ -69,7 +70,8 @@ class Table:
 
     ``declared`` says what the server declares of a column, by lower-case name; what it does not name is text.
     ``schema`` is empty where the bare name finds it; ``primary`` are the columns of its primary key. Where its rows
-    have no Id, ``made_of`` are the columns that one is made of, and it stands first of all columns.
+    have no Id, ``made_of`` are the columns that one is made of, and it stands first of all columns. ``joined`` are
+    columns that come from tables of their own.
     """
 
     name: str
@@ -79,13 +81,18 @@ class Table:
     schema: str = ""
     primary: tuple[str, ...] = ()
     made_of: tuple[str, ...] = ()
+    joined: tuple[Joined, ...] = ()
 
     @property
     def stored(self) -> tuple[str, ...]:
         """
         Return the columns that the database has.
         """
-        return self.columns[1:] if self.made_of else self.columns
+        own = self.columns[1:] if self.made_of else self.columns
+        if not self.joined:
+            return own
+        elsewhere = {item.property for item in self.joined}
+        return tuple(name for name in own if name not in elsewhere)
 
     def kind(self, column: str) -> Declared:
         """
@@ -208,7 +215,18 @@ def from_column(value: Any, form: Column | None) -> Any:
         return canonical_instant(value)
     if form is Column.GUID:
         return canonical_guid(value)
-    return _id_list(value) if isinstance(value, str) else value
+    if form is Column.JSON:
+        return _meaning(value)
+    return id_list(value) if isinstance(value, str) else value
+
+
+def _meaning(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return id_list(value) if isinstance(value, str) and value.startswith("|") else _plain(value)
+    try:
+        return decode(value)
+    except ValueError:
+        return value
 
 
 def _plain(value: Any) -> Any:
@@ -220,11 +238,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _id_list(text: str) -> Any:
+def id_list(text: str) -> Any:
+    """
+    Return the ids in a column that holds several; what is no such list comes back as it is.
+    """
     # Empty may be NULL, '' or '||'; event rows carry a blank after the last bar.
     stripped = text.strip()
     if not stripped:
         return []
+    if stripped.startswith("["):
+        return _meaning(stripped)
     if not (stripped.startswith("|") and stripped.endswith("|")):
         return text
     return [part for part in stripped.split("|") if part.strip()]
@@ -238,6 +261,8 @@ def to_column(value: Any, form: Column | None) -> Any:
         return float(value.text)
     if isinstance(value, bool):
         return int(value)
+    if form is Column.JSON and isinstance(value, (dict, list)):
+        return compact(value)
     if isinstance(value, list):
         items = [str(item) for item in value]
         return f"|{'|'.join(items)}|" if items else ""

@@ -19,6 +19,7 @@ from migrator.documents.layout import safe_name
 from migrator.errors import DatabaseError, UsageError
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Kind, Volatile
+from migrator.maps.membership import Joined
 from migrator.maps.system import CORE_TABLES, EXPECTED_TABLES
 from migrator.sql.catalogue import Catalogue, Relation, read_catalogue
 from migrator.sql.engine import read_connection
@@ -168,10 +169,11 @@ def schema_of(catalogue: Catalogue, *, history: bool = False, rules: TableRules 
         for item in REGISTRY.maps
         if (found := catalogue.find(item.table)) is not None and not rules.leaves_out(found)
     }
-    others = [item for item in catalogue.relations if id(item) not in known and not item.view]
+    joins = {id(catalogue.find(join.table)) for item in known.values() for join in item.joined}
+    others = [item for item in catalogue.relations if id(item) not in {*known, *joins} and not item.view]
     excluded = {full_name(item): reason for item in others if (reason := _reason(item, rules)) is not None}
     strangers = [item for item in others if full_name(item) not in excluded]
-    mapped = [_known(item, known[id(item)], history) for item in catalogue.relations if id(item) in known]
+    mapped = [_known(item, known[id(item)], catalogue, history) for item in catalogue.relations if id(item) in known]
     tables = [item for item in mapped if item is not None]
     strange = list(zip(strangers, _strange(strangers), strict=True))
     tables += [table for item, table in strange if item.readable]
@@ -193,13 +195,30 @@ def _reason(item: Relation, rules: TableRules) -> str | None:
     return REGISTRY.exclusion_of_schema(item.schema) if item.schema else REGISTRY.exclusion(item.name)
 
 
-def _known(item: Relation, document_map: DocumentMap, history: bool) -> Table | None:
+def _known(item: Relation, document_map: DocumentMap, catalogue: Catalogue, history: bool) -> Table | None:
     # Left out here, so that millions of rows are not asked for.
     if document_map.kind is Kind.HISTORY and not history:
         return None
     if document_map.kind is Kind.CONFIGURATION and not any(column.name.lower() == "id" for column in item.columns):
         raise DatabaseError(f"the table {item.name} has no column Id; this is not a schema that can be read")
-    return _table(item, document_map)
+    table = _table(item, document_map)
+    joined = tuple(_joined(document_map, catalogue))
+    elsewhere = [join.property for join in joined]
+    # Where an old column is left beside the newer table, the server goes by the table.
+    kept = [name for name in table.columns if name.lower() not in {item.lower() for item in elsewhere}]
+    return replace(table, columns=(*elsewhere, *kept), joined=joined)
+
+
+def _joined(document_map: DocumentMap, catalogue: Catalogue) -> Iterator[Joined]:
+    """
+    Yield the lists of a type that have a table of their own on this server, with its names as they are spelled.
+    """
+    for join in document_map.joined:
+        found, columns = catalogue.find(join.table), catalogue.columns(join.table)
+        owner, value = columns.get(join.owner.lower()), columns.get(join.value.lower())
+        if found and owner and value:
+            order = columns.get(join.order.lower())
+            yield Joined(join.property, found.name, owner.name, value.name, order.name if order else "")
 
 
 def _strange(items: list[Relation]) -> Iterator[Table]:

@@ -12,6 +12,7 @@ from auditor.audit import RunOptions
 from auditor.cli.once import summary
 from migrator.exporter import export
 from tests.support.audits import Audited
+from tests.support.newer import join_sets
 from tests.support.servers import contents
 
 TABLES = (
@@ -132,3 +133,22 @@ def test_a_rule_that_would_blind_an_audit_is_refused(audited: Audited, rules: di
     """
     with pytest.raises(ValueError, match=said):
         audited.change(export=rules)
+
+
+def test_a_list_in_a_table_of_its_own_changes_its_owner(audited: Audited) -> None:
+    """
+    A row that comes to such a table is a change of the project it is a part of, and of nothing else.
+    """
+    join_sets(audited.database)
+    audited.good()
+    before = audited.files()
+    (project, name), *_ = audited.database.run("SELECT Id, Name FROM Project ORDER BY Id")
+    audited.database.run("DELETE FROM ProjectLibraryVariableSet WHERE ProjectId = ?", project)
+    (some, *_), *_ = audited.database.run("SELECT Id FROM LibraryVariableSet ORDER BY Id DESC")
+    audited.database.run("INSERT INTO ProjectLibraryVariableSet VALUES (?, ?, 0)", project, some)
+    audited.good()
+    after = audited.files()
+    (changed,) = [path for path in after if after[path] != before.get(path)]
+    assert changed.startswith("Projects/")
+    assert f'"{some}"'.encode() in after[changed]
+    assert name.encode() in after[changed]

@@ -5,11 +5,13 @@ Tables that nobody has facts about: none is lost in silence, whatever it is call
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from migrator.export.read import look_at, probe
 from migrator.exporter import Octopus, export, partial_export
 from migrator.report import Report
 from migrator.secrets.sealing import SecretsMode
@@ -238,3 +240,38 @@ def test_a_view_stands_for_the_table_of_its_name(server: SampleServer, tmp_path:
     assert contents(tmp_path / "before") == contents(tmp_path / "after")
     assert report.tables is not None
     assert "Overview" not in {*report.tables.unmapped, *report.tables.excluded}
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("Id TEXT, V TEXT", "'a', 'one'"),
+        ("A TEXT, B INTEGER, V TEXT, PRIMARY KEY (A, B)", "'a', 1, 'one'"),
+        ("V TEXT", "'one'"),
+        ("V TEXT, JSON BLOB", "'one', x'ff'"),
+    ],
+)
+def test_a_change_during_a_read_is_noticed_in_them_too(empty_server: SampleServer, table: str, row: str) -> None:
+    """
+    The sign that proves a read to be one state covers tables of any shape, and is the same where nothing moved.
+    """
+    make(empty_server, f"CREATE TABLE Some ({table})", f"INSERT INTO Some VALUES ({row})")
+    with closing(look_at(empty_server.address)) as server:
+        before = probe(server, thorough=True)
+        assert probe(server, thorough=True) == before
+        empty_server.run("UPDATE Some SET V = 'two'")
+        after = probe(server, thorough=True)
+    assert {name for name in after if after[name] != before[name]} == {"Some"}
+
+
+def test_what_is_too_large_to_export_is_not_read_for_a_sign(empty_server: SampleServer) -> None:
+    """
+    Of a table above the limit only the rows are counted.
+    """
+    make(empty_server, "CREATE TABLE Log (V TEXT)", "INSERT INTO Log VALUES ('a'), ('b')")
+    with closing(look_at(empty_server.address, rules=TableRules(row_limit=1))) as server:
+        before = probe(server, thorough=True)["Log"]
+        empty_server.run("UPDATE Log SET V = 'c'")
+        assert probe(server, thorough=True)["Log"] == before == "2"
+        empty_server.run("INSERT INTO Log VALUES ('d')")
+        assert probe(server, thorough=True)["Log"] == "3"

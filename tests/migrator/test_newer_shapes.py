@@ -1,0 +1,149 @@
+"""
+Servers of 2024 and later: what had been in a column or in the JSON of a row, and is now in tables and columns.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from migrator.credentials import Secret
+from migrator.export.read import look_at, probe
+from migrator.exporter import export, partial_export
+from migrator.importer import ImportOptions, Precautions, import_tree, undo_import
+from migrator.selection.request import Selection
+from migrator.tree.files import FolderFiles
+from tests.support.newer import join_sets, normalise
+from tests.support.recording import ADDRESS, recorded
+from tests.support.servers import KEY_TEXT, PASSWORD, SampleServer, contents
+
+OPTIONS = ImportOptions(password=Secret(PASSWORD), master_key=Secret(KEY_TEXT), overwrite=True)
+
+
+def taken(folder: Path, server: SampleServer) -> dict[str, dict[str, int]]:
+    return import_tree(server.address, FolderFiles(folder), OPTIONS).counts
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def documents(folder: Path) -> dict[str, Any]:
+    return {
+        path: without_nulls(json.loads(content)) for path, content in contents(folder).items() if path.endswith(".json")
+    }
+
+
+def test_a_project_reads_as_before_its_sets_had_a_table(server: SampleServer, tmp_path: Path) -> None:
+    """
+    The tree, of the whole and of one project, is to the byte what it was; the table is no table of its own in it.
+    """
+    for name in ("before", "after"):
+        report = export(server.address, tmp_path / name / "whole", server.options())
+        partial_export(server.address, tmp_path / name / "part", Selection(("Web Shop",)), server.options())
+        assert report.tables is not None
+        assert not report.tables.unmapped
+        if name == "before":
+            join_sets(server)
+    assert contents(tmp_path / "before") == contents(tmp_path / "after")
+
+
+def test_an_import_writes_the_table_where_there_is_one(
+    server: SampleServer, empty_server: SampleServer, tmp_path: Path
+) -> None:
+    """
+    The sets of a project come to the target's own table in their order; what has not changed is not written again.
+    """
+    export(server.address, tmp_path / "tree", server.options())
+    join_sets(empty_server)
+    taken(tmp_path / "tree", empty_server)
+    asked = (
+        "SELECT p.Name, l.Name FROM ProjectLibraryVariableSet j JOIN Project p ON p.Id = j.ProjectId "
+        "JOIN LibraryVariableSet l ON l.Id = j.LibraryVariableSetId ORDER BY p.Name, j.SortOrder"
+    )
+    join_sets(server)
+    assert empty_server.run(asked) == server.run(asked) != []
+    again = taken(tmp_path / "tree", empty_server)["Project"]
+    assert set(again) == {"Unchanged"}
+    empty_server.run("DELETE FROM ProjectLibraryVariableSet")
+    changed = taken(tmp_path / "tree", empty_server)["Project"]
+    assert "Updated" in changed
+    assert empty_server.run(asked) == server.run(asked)
+
+
+def test_a_set_that_takes_the_place_of_another_during_a_read_is_noticed(
+    server: SampleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    No rowversion of a project counts what happens in another table, and the number of rows stays the same.
+    """
+    join_sets(server)
+    recorded(monkeypatch, server.path)
+    with closing(look_at(ADDRESS)) as looked:
+        before = probe(looked, thorough=True)
+        server.run("UPDATE ProjectLibraryVariableSet SET LibraryVariableSetId = LibraryVariableSetId || '0'")
+        after = probe(looked, thorough=True)
+    assert [name for name in after if after[name] != before[name]] == ["Project"]
+
+
+def test_an_old_column_left_beside_the_table_is_not_believed(
+    server: SampleServer, empty_server: SampleServer, tmp_path: Path
+) -> None:
+    """
+    The server goes by the table, so the tree does; an import writes both.
+    """
+    export(server.address, tmp_path / "before", server.options())
+    for some in (server, empty_server):
+        join_sets(some, keep=True)
+    server.run("UPDATE Project SET IncludedLibraryVariableSetIds = ''")
+    export(server.address, tmp_path / "after", server.options())
+    assert contents(tmp_path / "before") == contents(tmp_path / "after")
+    taken(tmp_path / "after", empty_server)
+    asked = (
+        "SELECT Id, IncludedLibraryVariableSetIds FROM Project WHERE IncludedLibraryVariableSetIds <> '' ORDER BY Id"
+    )
+    lists = dict(empty_server.run(asked))
+    joined: dict[str, str] = {}
+    for project, item in empty_server.run(
+        "SELECT ProjectId, LibraryVariableSetId FROM ProjectLibraryVariableSet ORDER BY ProjectId, SortOrder"
+    ):
+        joined[project] = joined.get(project, "|") + f"{item}|"
+    assert lists == joined != {}
+
+
+def test_lists_come_back_when_an_import_is_taken_back(server: SampleServer, tmp_path: Path) -> None:
+    """
+    Rows that an import wrote to a table of its own are gone again, and those it replaced are back.
+    """
+    join_sets(server)
+    export(server.address, tmp_path / "tree", server.options())
+    asked = "SELECT * FROM ProjectLibraryVariableSet ORDER BY ProjectId, SortOrder"
+    server.run("DELETE FROM Project WHERE Name = 'Web Shop'")
+    server.run("DELETE FROM ProjectLibraryVariableSet WHERE ProjectId NOT IN (SELECT Id FROM Project)")
+    (some,) = server.run("SELECT ProjectId FROM ProjectLibraryVariableSet LIMIT 1")[0]
+    server.run("DELETE FROM ProjectLibraryVariableSet WHERE ProjectId = ?", some)
+    server.run("INSERT INTO ProjectLibraryVariableSet SELECT ?, Id, 7 FROM LibraryVariableSet LIMIT 1", some)
+    before, undo = server.run(asked), tmp_path / "undo.json"
+    import_tree(server.address, FolderFiles(tmp_path / "tree"), OPTIONS, precautions=Precautions(undo=undo))
+    assert len({row[0] for row in server.run(asked)}) == len({row[0] for row in before}) + 1
+    undo_import(server.address, undo.read_bytes(), OPTIONS)
+    # Which number orders an element is nobody's concern but the database's.
+    assert [row[:2] for row in server.run(asked)] == [row[:2] for row in before]
+
+
+def test_a_table_that_lost_its_json_reads_as_with_it(server: SampleServer, tmp_path: Path) -> None:
+    """
+    Documents have the same names and shapes as before, so that an upgrade makes no needless difference.
+    """
+    export(server.address, tmp_path / "before", server.options())
+    normalise(server)
+    export(server.address, tmp_path / "after", server.options())
+    before, after = documents(tmp_path / "before"), documents(tmp_path / "after")
+    assert before.keys() == after.keys()
+    assert {path: body for path, body in after.items() if body != before[path]} == {}
