@@ -181,7 +181,6 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
 
 def _audited(run: Run, result: AuditResult, repository: Repository, server: Server) -> AuditResult:
     options = export_options(run.settings, run.folder)
-    options.check()
     master = options.master_cipher()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(1))
