@@ -55,6 +55,27 @@ def test_files_are_those_of_a_whole_export(sample: Shop) -> None:
     }
 
 
+@pytest.mark.parametrize("minds_case", [True, False])
+def test_files_are_called_as_in_a_whole_export(shop: Shop, minds_case: bool) -> None:
+    """
+    A name that another document bears but for case makes its file another one, also where the other stays behind;
+    whether the database's own comparison minds case or not.
+    """
+    shop.project()
+    collation = "" if minds_case else "COLLATE NOCASE"
+    columns = ", ".join(f"{row[1]} TEXT {collation}" for row in shop.server.run("PRAGMA table_info(Lifecycle)"))
+    shop.server.run("ALTER TABLE Lifecycle RENAME TO Old")
+    shop.server.run(f"CREATE TABLE Lifecycle ({columns})")
+    shop.server.run("INSERT INTO Lifecycle SELECT * FROM Old")
+    shop.server.run("DROP TABLE Old")
+    shop.add("Lifecycle", "Lifecycles-2", Name="PLAIN", Phases=[])
+    shop.add("Lifecycle", "Lifecycles-3", Name="Other", Phases=[])
+    whole = {path for path in shop.whole() if path.startswith("Lifecycles/")}
+    mine = {path for path in shop.export(history=False).files() if path.startswith("Lifecycles/")}
+    assert len(whole) == 3
+    assert mine == {path for path in whole if "Lifecycles-1" in path}
+
+
 @pytest.mark.parametrize("ignored", [frozenset[str](), TENANTS, CERTIFICATES, MACHINES, TENANTS | MACHINES])
 def test_what_is_mentioned_is_there_or_listed(sample: Shop, ignored: frozenset[str]) -> None:
     """
