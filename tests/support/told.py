@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -283,20 +284,208 @@ def changes() -> Iterator[tuple[str, DocumentChange]]:
         yield f"{kind} goes", change(kind, document, None, 91)
 
 
+def _text(lines: int, word: str = "line") -> str:
+    return "".join(f"{word} {number}\n" for number in range(lines))
+
+
+def _roles(*numbers: int) -> dict[str, Any]:
+    return {"Roles": [f"role {number}" for number in numbers]}
+
+
+def _script(text: str) -> dict[str, Any]:
+    return {"OwnerId": "Projects-1", "Steps": [_step(1, "Run", _action(1, Octopus_Action_Script_ScriptBody=text))]}
+
+
+def _property(name: str, text: str) -> dict[str, Any]:
+    return {"Steps": [_step(1, "Run", _action(1, **{name: text}))]}
+
+
+def _steps(*names: str) -> dict[str, Any]:
+    return {"Steps": [{"Id": name, "Name": name.upper(), "Actions": []} for name in names]}
+
+
+_JSON = "Octopus_Action_KubernetesContainers_Containers"
+EDGES: dict[str, tuple[str, Any, Any]] = {
+    "a text of as many lines as are shown": ("DeploymentProcess", _script("\n"), _script(_text(19))),
+    "a text of one line more": ("DeploymentProcess", _script("\n"), _script(_text(20))),
+    "a text of two lines more": ("DeploymentProcess", _script(_text(3)), _script(_text(22, "new"))),
+    "a text as large as is compared": ("Feed", {"Notes": "a" * 999_999 + "\n"}, {"Notes": "b" * 999_999 + "\n"}),
+    "a text too large to compare": ("Feed", {"Notes": "\n"}, {"Notes": "b" * 1_000_000 + "\n"}),
+    "a text with as many rows as are compared": ("Feed", {"Notes": "a\n" * 20_000}, {"Notes": "a\n" * 19_999 + "b\n"}),
+    "a text with too many rows": ("Feed", {"Notes": "a\n" * 20_001}, {"Notes": "a\n" * 20_000 + "b\n"}),
+    "a text with tabs": ("DeploymentProcess", _script("if\n"), _script("if\n\tthen\n")),
+    "line ends": ("DeploymentProcess", _script("a\nb\n"), _script("a \r\nb\r\n")),
+    "a text that becomes several lines": ("Feed", {"Notes": "a"}, {"Notes": "a\nb\n"}),
+    "a text that comes": ("Feed", {}, {"Notes": "a\nb\n"}),
+    "a text that goes": ("Feed", {"Notes": "a\nb\n"}, {}),
+    "another spelling of JSON": (
+        "DeploymentProcess",
+        _property(_JSON, '[{"A": 1,\n"B": 2}]'),
+        _property(_JSON, '[{"B": 2, "A": 1}]\n'),
+    ),
+    "other JSON": ("DeploymentProcess", _property(_JSON, '[{"A": 1}]\n'), _property(_JSON, '[{"A": 2}]\n')),
+    "no JSON": ("DeploymentProcess", _property(_JSON, "[{\n"), _property(_JSON, "[}\n")),
+    "texts joined by commas": (
+        "DeploymentProcess",
+        _property("Octopus_Action_TargetRoles", "web,db"),
+        _property("Octopus_Action_TargetRoles", "db,mail,cache"),
+    ),
+    "values that fit into one line": ("Feed", {"Uri": "a" * 35}, {"Uri": "b" * 35}),
+    "values that do not": ("Feed", {"Uri": "a" * 35}, {"Uri": "b" * 36}),
+    "values that fit into a subject": ("Feed", {"Uri": "a" * 13}, {"Uri": "b" * 13}),
+    "values that do not fit into a subject": ("Feed", {"Uri": "a" * 13}, {"Uri": "b" * 14}),
+    "the longest value": ("Feed", {}, {"Uri": "a" * 120}),
+    "a longer value": ("Feed", {}, {"Uri": "a" * 121}),
+    "a note up to the edge": ("Feed", {}, {"Uri": "a" * 56}),
+    "a note past the edge": ("Feed", {}, {"Uri": "a" * 57}),
+    "a label up to the column": ("Feed", {"a" * 37: 1}, {"a" * 37: 2}),
+    "a label past the column": ("Feed", {"a" * 38: 1}, {"a" * 38: 2}),
+    "three stay": ("Machine", _roles(1, 2, 3), _roles(1, 2, 3, 4)),
+    "four stay": ("Machine", _roles(1, 2, 3, 4), _roles(1, 2, 3, 4, 5)),
+    "one for one": ("Machine", _roles(1), _roles(2)),
+    "the first": ("Machine", _roles(), _roles(1)),
+    "the last": ("Machine", _roles(1), _roles()),
+    "two come": ("Machine", _roles(), _roles(1, 2)),
+    "twenty come and four stay": ("Machine", _roles(1, 2, 3, 4), _roles(*range(1, 25))),
+    "twenty-one come and four stay": ("Machine", _roles(1, 2, 3, 4), _roles(*range(1, 26))),
+    "twenty-two go and four stay": ("Machine", _roles(*range(1, 27)), _roles(1, 2, 3, 4)),
+    "another order without meaning": ("Machine", _roles(1, 2, 3), _roles(3, 1, 2)),
+    "another order with one": ("Feed", {"List": ["a", "b", "c", "d"]}, {"List": ["b", "c", "d", "a"]}),
+    "equal values": ("Feed", {"List": ["a", "b", "a"]}, {"List": ["a", "a", "b", "a"]}),
+    "numbers and truths": ("Feed", {"List": [1, True, 0]}, {"List": [True, 1, False]}),
+    "steps that move": ("DeploymentProcess", _steps(*"abcdef"), _steps(*"cabfed")),
+    "a step that moves to the front": ("DeploymentProcess", _steps(*"abcd"), _steps(*"dabc")),
+    "a step that moves and is renamed": (
+        "DeploymentProcess",
+        _steps(*"abc"),
+        {"Steps": [*_steps(*"bc")["Steps"], {"Id": "a", "Name": "Z", "Actions": []}]},
+    ),
+    "steps with new ids": (
+        "DeploymentProcess",
+        _steps(*"abc"),
+        {"Steps": [{**step, "Id": f"new-{step['Id']}"} for step in _steps(*"abc")["Steps"]]},
+    ),
+    "elements with empty ids": (
+        "Feed",
+        {"List": [{"Id": "", "Name": "a", "V": 1}, {"Id": "", "Name": "b", "V": 1}]},
+        {"List": [{"Id": "", "Name": "b", "V": 2}, {"Id": "", "Name": "a", "V": 1}]},
+    ),
+    "elements without a name": ("Feed", {"List": [{"V": 1}, {"V": 2}]}, {"List": [{"V": 1}, {"V": 3}]}),
+    "twins": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x"), _variable(1, "A", "y")]},
+        {"Variables": [_variable(1, "A", "x"), _variable(1, "A", "z")]},
+    ),
+    "variables with new ids": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x", Role=["a"]), _variable(2, "A", "y", Role=["b"])]},
+        {"Variables": [_variable(3, "A", "z", Role=["b"]), _variable(4, "A", "x", Role=["a"])]},
+    ),
+    "wider and narrower": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x", Role=["a"], Environment=["Environments-1", "Environments-2"])]},
+        {"Variables": [_variable(1, "A", "x", Role=["a", "b"], Environment=["Environments-1"])]},
+    ),
+    "wider twice": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x", Role=["a"], Environment=["Environments-1"])]},
+        {"Variables": [_variable(1, "A", "x", Role=["a", "b", "c"])]},
+    ),
+    "neither wider nor narrower": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x", Role=["a"])]},
+        {"Variables": [_variable(1, "A", "x", Role=["b"])]},
+    ),
+    "no longer": (
+        "VariableSet",
+        {"Variables": [_variable(1, "A", "x", Role=["a", "b", "c"])]},
+        {"Variables": [_variable(1, "A", "x", Role=["b"])]},
+    ),
+    "three things": ("Feed", {"A": 1, "B": 1, "C": 1}, {"A": 2, "B": 2, "C": 2}),
+    "four things": ("Feed", {"A": 1, "B": 1, "C": 1, "D": 1}, {"A": 2, "B": 2, "C": 2, "D": 2}),
+    "a tenant's project": (
+        "Tenant",
+        {"ProjectEnvironments": {"Projects-1": ["Environments-1"], "Projects-2": ["Environments-2"]}},
+        {"ProjectEnvironments": {"Projects-1": ["Environments-1", "Environments-2"], "Tenants-1": []}},
+    ),
+    "all of a tenant's projects": ("Tenant", {"ProjectEnvironments": {"Projects-1": ["Environments-1"]}}, {}),
+    "a value in the place of an object": ("Feed", {"A": {"B": 1}}, {"A": [1]}),
+    "only what nobody wants to know": ("Feed", {"Nested": {"Id": "a"}}, {"Nested": {"Id": "b"}}),
+}
+"""Changes on both sides of each limit, and of each way to tell of one."""
+
+
+def _edges() -> Iterator[tuple[str, DocumentChange]]:
+    for number, (name, (kind, old, new)) in enumerate(EDGES.items()):
+        yield name, change(kind, {"Name": "One", **old}, {"Name": "One", **new}, number)
+
+
+def _alike() -> dict[str, list[DocumentChange]]:
+    def many(kind: str, old: Any, new: Any, count: int = 4, **more: Any) -> list[DocumentChange]:
+        return [
+            change(kind, old and {"Name": f"n{n}", **old}, new and {"Name": f"n{n}", **new}, n, **more)
+            for n in range(count)
+        ]
+
+    two_of_a_name = [
+        change("Machine", {"Slug": "a", "Name": n}, {"Slug": "b", "Name": n}) for n in ("a", "a", "b", "c")
+    ]
+    return {
+        "three alike": many("Machine", {"Slug": "a"}, {"Slug": "b"}, 3),
+        "four alike": many("Machine", {"Slug": "a"}, {"Slug": "b"}),
+        "four of three names": two_of_a_name,
+        "four that come": many("Feed", None, {"A": 1}),
+        "four that go": many("Feed", {"A": 1}, None),
+        "four steps": many("DeploymentProcess", _steps("a"), _steps("a", "b")),
+        "four secrets": many("Feed", {"Password": _secret("a")}, {"Password": _secret("b")}),
+        "four exposed": many("Feed", {"Password": _secret("a")}, {"Password": "b"}),
+        "four of another type": many("Unheard", {"A": 1}, {"A": 2}),
+        "four that change more": many("Feed", {"A": 1, "B": 1}, {"A": 2, "B": 2}),
+        "a project with its parts": [
+            change("Project", None, {"Name": "New"}, 7),
+            *(
+                change(kind, None, {"OwnerId": "PROJECTS-7", "ProjectId": "projects-7", **more}, number)
+                for number, (kind, more) in enumerate(
+                    [
+                        ("VariableSet", {"Variables": [_variable(1, "A", _secret("a"))]}),
+                        ("DeploymentProcess", _steps("a")),
+                        ("Channel", {"Name": "Default"}),
+                        ("Channel", {"Name": "Beta"}),
+                    ]
+                )
+            ),
+        ],
+        "a part that came to an old project": [
+            change("Project", {"Name": "Old"}, None, 7),
+            change("Channel", None, {"Name": "Beta", "ProjectId": "Projects-7"}),
+        ],
+        "a document renamed": [
+            change("Machine", {"Name": "a", "Slug": "x"}, {"Name": "b", "Slug": "y"}, 1, files=1),
+            change("Machine", {"Name": "c"}, {"Name": "d"}, 2, files=2),
+        ],
+    }
+
+
 def page() -> str:
     """
     Return the page.
     """
     made = dict(changes())
-    parts = [_part(name, one) for name, one in made.items()]
+    parts = [_part(name, one) for name, one in (*made.items(), *_edges())]
+    for name, some in _alike().items():
+        found = blocks(some, SIDES)
+        parts.append(f"== {name}: {'; '.join(block.summary for block in found)}\n{as_text(found)}\n")
     several = [one for name, one in made.items() if name.endswith((" 1", " 2", " comes", " goes"))]
     alike = [change("Machine", {"Slug": "a"}, {"Slug": "b"}, number) for number in range(6)]
     alike += [change("Feed", None, {"Name": f"F{number}"}, number) for number in range(4)]
     alike += [change("User", {"IsActive": True}, {"IsActive": False}, number) for number in range(3)]
     told = blocks([*several, *alike], SIDES)
+    few = blocks([made["VariableSet 2"], made["Machine 1"], made["Feed 1"], made["User 1"]], SIDES)
     looks: dict[str, Callable[[], str]] = {
         "together": lambda: as_text(told),
         "together, narrow, at most 25 lines": lambda: as_text(told, Look(width=60, most=25)),
+        **{f"few, at most {most} lines": partial(as_text, few, Look(most=most)) for most in range(1, 14)},
+        "in colour": lambda: as_text(told[:12], Look(colour=True)).replace("\x1b", "ESC"),
         "together, in Markdown": lambda: as_markdown(told),
         "together, as HTML": lambda: as_html(told),
         "summaries": lambda: "\n".join(
@@ -304,7 +493,8 @@ def page() -> str:
         ),
     }
     parts += [f"== {name}\n{make()}\n" for name, make in looks.items()]
-    return "\n".join(parts)
+    # A line of somebody's text may be as long as it likes.
+    return "\n".join(line[:400] for part in parts for line in part.split("\n"))
 
 
 def _part(name: str, made: DocumentChange) -> str:
