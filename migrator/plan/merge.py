@@ -164,9 +164,10 @@ def _list_of(pattern: str) -> str:
 def _unite(result: Body, target: Body, name: str) -> None:
     if isinstance(target.get(name), list):
         mine = result.get(name) if isinstance(result.get(name), list) else []
-        known = {fold(item) for item in mine or []}
+        # In a hostile tree an element may be anything.
+        known = {_frozen(fold(item)) for item in mine or []}
         # Together, so that a built-in role keeps the permissions that only the target's version has.
-        result[name] = [*(mine or []), *(item for item in target[name] if fold(item) not in known)]
+        result[name] = [*(mine or []), *(item for item in target[name] if _frozen(fold(item)) not in known)]
 
 
 def _add_unseen(result: Body, target: Body, reference: Reference, is_image: IsImage) -> None:

@@ -203,24 +203,24 @@ _VALUES: tuple[Any, ...] = (
 )
 
 
-def _chosen(random: Random, some: Any) -> Any:
+def chosen(random: Random, some: Any) -> Any:
     # By the one method whose results are promised to stay the same.
     return some[int(random.random() * len(some))]
 
 
-def _edited(random: Random, value: Any, depth: int = 0) -> Any:
+def edited(random: Random, value: Any, depth: int = 0) -> Any:
     """
     Return a value with one thing in it changed, mostly far inside.
     """
     if isinstance(value, dict) and value and not (len(value) == 1 and next(iter(value)).startswith("$")):
         # Most of what there is to tell stands further inside.
-        name = _chosen(random, [name for name in sorted(value) for _ in range(_weight(name, value[name]))])
+        name = chosen(random, [name for name in sorted(value) for _ in range(_weight(name, value[name]))])
         dice = random.random()
         if dice < 0.08:
             return {key: item for key, item in value.items() if key != name}
         if dice < 0.16:
-            return {**value, _chosen(random, ("Added", "Notes", "ProxyId", "Enabled")): _chosen(random, _VALUES)}
-        return {**value, name: _edited(random, value[name], depth + 1)}
+            return {**value, chosen(random, ("Added", "Notes", "ProxyId", "Enabled")): chosen(random, _VALUES)}
+        return {**value, name: edited(random, value[name], depth + 1)}
     if isinstance(value, list) and value:
         at = int(random.random() * len(value))
         dice = random.random()
@@ -230,17 +230,17 @@ def _edited(random: Random, value: Any, depth: int = 0) -> Any:
             return [*value[:at], *value[at + 1 :], value[at]]
         if dice < 0.36:
             return [*value[:at], _new(random, value[at]), *value[at:]]
-        return [*value[:at], _edited(random, value[at], depth + 1), *value[at + 1 :]]
+        return [*value[:at], edited(random, value[at], depth + 1), *value[at + 1 :]]
     if isinstance(value, bool):
         return not value
     if isinstance(value, str) and "," in value and random.random() < 0.7:
-        return ",".join(_edited(random, value.split(",")) or ["none"])
+        return ",".join(edited(random, value.split(",")) or ["none"])
     if isinstance(value, str) and "\n" in value and random.random() < 0.7:
-        lines = _edited(random, value.splitlines())
-        return "\n".join(map(str, lines)) + _chosen(random, ("\n", "\r\n"))
+        lines = edited(random, value.splitlines())
+        return "\n".join(map(str, lines)) + chosen(random, ("\n", "\r\n"))
     if isinstance(value, str) and random.random() < 0.4:
         return f"{value} 2"
-    return _chosen(random, _VALUES)
+    return chosen(random, _VALUES)
 
 
 def _weight(name: str, value: Any) -> int:
@@ -251,7 +251,7 @@ def _weight(name: str, value: Any) -> int:
 
 def _new(random: Random, like: Any) -> Any:
     if not isinstance(like, dict):
-        return _chosen(random, ("Environments-2", "Users-1", "fresh", 5))
+        return chosen(random, ("Environments-2", "Users-1", "fresh", 5))
     number = int(random.random() * 100)
     return {**deepcopy(like), "Id": f"new{number}", "Name": f"New {number}"}
 
@@ -276,7 +276,7 @@ def changes() -> Iterator[tuple[str, DocumentChange]]:
         for number in range(EACH):
             new = deepcopy(document)
             for _ in range(1 + number % 3):
-                new = _edited(random, new)
+                new = edited(random, new)
             made = change(kind, document, new, number + 1, files=1 + number % 2)
             if made.records:
                 yield f"{kind} {number + 1}", made

@@ -342,3 +342,15 @@ def test_doubles_are_declarations_that_say_the_same() -> None:
     kept = incoming(REGISTRY["VariableSet"], {"Id": "v", "Variables": some})["Variables"]
 
     assert kept == [some[number] for number in (0, 2, 3, 4, 5, 6, 8)]
+
+
+@pytest.mark.parametrize("strange", [[], [1], {"a": [1]}, None, 1.5])
+def test_whatever_stands_in_a_united_list_comes_through(strange: Any, target: Server) -> None:
+    """
+    In a hostile tree an element of a list that becomes both sides' may be anything; it is taken, and ends no import.
+    """
+    target.take(tree(doc("Team", "teams-1", Name="Makers", MemberUserIds=[])))
+    plan, _ = target.take(
+        tree(doc("Team", "teams-1", Name="Makers", MemberUserIds=[strange])), overwrite=True, force=True
+    )
+    assert len(plan.decisions) == 1
