@@ -192,8 +192,7 @@ class RevisionFiles:
             self._reader = None
 
     def _run(self, *words: str) -> str:
-        # The directory is named: it may be of a work tree, and another user's.
-        return self._git.run("--git-dir", str(self._git.path), *words)
+        return self._git.run(*words)
 
     def _list(self, listing: str) -> None:
         for line in filter(None, listing.split("\0")):
@@ -233,7 +232,7 @@ class RevisionFiles:
 
     def _content(self, blob: str) -> bytes:
         if self._reader is None:
-            self._reader = self._git.start("--git-dir", str(self._git.path), "cat-file", "--batch")
+            self._reader = self._git.start("cat-file", "--batch")
         asked, answer = self._reader.stdin, self._reader.stdout
         assert asked is not None and answer is not None
         asked.write(blob.encode() + b"\n")
