@@ -57,6 +57,7 @@ from migrator.export.read import (
     kept_tables,
     look_at,
     probe,
+    reader_of,
     reads_one_state,
     table_warnings,
     tables_read,
@@ -70,7 +71,7 @@ from migrator.secrets.ciphers import KeyDerivation
 from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
-from migrator.sql.server_facts import ServerFacts
+from migrator.sql.server_facts import ServerFacts, read_installation
 from migrator.tree.git import GitError
 
 __all__ = ["RunOptions", "audit"]
@@ -148,11 +149,33 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
             # database.
             run.lock = stack.enter_context(application_lock(server.engine, run.folder.path))
+            _check_whose(run, server, repository)
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
                 # Commits of earlier runs may still wait for a remote that was down.
                 return _published(run, repository, done)
             return _audited(run, result, repository, server)
+
+
+def _check_whose(run: Run, server: Server, repository: Repository) -> None:
+    """
+    Raise ``OperatorError`` where the history is another server's, unless this run is to adopt it.
+    """
+    before = metadata_in(repository, repository.head())
+    if before is None:
+        return
+    with reader_of(server) as reader:
+        name = read_installation(reader).name
+    if before.server == name:
+        return
+    if not run.options.adopt:
+        raise OperatorError(
+            f"{repository.path} holds the history of another server ({before.server}; the database is of {name}), so "
+            "nothing was committed. Check database and repository.path; if that history is to go on with this server: "
+            f"auditor adopt --server {run.server}"
+        )
+    run.adopted_from = before.server
+    run.tools.log.warning("history-adopted", server=run.server, history_of=before.server, database_of=name)
 
 
 def _must_read(run: Run, server: Server, repository: Repository) -> bool:
@@ -330,6 +353,8 @@ def _committed(
     run: Run, changes: Sequence[Change], repository: Repository, head: str | None, tree: str, facts: ServerFacts
 ) -> str:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
+    if run.adopted_from is not None:
+        trailers.append(("Adopted-From", run.adopted_from))
     if _upgraded(run, facts):
         trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
     if run.went_back is not None:

@@ -28,13 +28,15 @@ from migrator.sql.locks import Lock
 @dataclass(frozen=True)
 class RunOptions:
     """
-    What a caller asks of one run. ``full``: the first level of change detection is not trusted.
+    What a caller asks of one run. ``full``: the first level of change detection is not trusted; ``adopt``: the history
+    of another server is to go on with this one.
     """
 
     accept_shrink: bool = False
     full: bool = False
     wait: float = 0
     reason: str = "demand"
+    adopt: bool = False
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Run:
     full: bool = False
     went_back: tuple[str, str] | None = None
     moved: tuple[str, ...] = ()
+    adopted_from: str | None = None
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
 

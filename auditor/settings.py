@@ -6,6 +6,7 @@ Secrets are references and stay references here; ``migrator.credentials`` resolv
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -334,7 +335,8 @@ def load(path: Path) -> Settings:
         default: Place = ("defaults", *place[2:])
         return default if place[:1] == ("servers",) and place not in file.lines and default in file.lines else place
 
-    return file.into(Settings, _with_defaults(values, defaults), _default_errors(defaults), origin)
+    filled = _with_defaults(values, defaults)
+    return file.into(Settings, filled, [*_default_errors(defaults), *_shared(filled)], origin)
 
 
 def _with_defaults(values: dict[str, Any], defaults: Any) -> dict[str, Any]:
@@ -358,6 +360,28 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
         if key in defaults
     }
     return {**defaults, **own, **both}
+
+
+def _shared(values: Mapping[str, Any]) -> Iterator[Wrong]:
+    """
+    Yield where servers have one history between them, in which each would undo what the other wrote.
+    """
+    paths: dict[str, str] = {}
+    branches: dict[tuple[str, str], str] = {}
+    servers = values.get("servers")
+    for name, server in servers.items() if isinstance(servers, dict) else ():
+        table = server.get("repository") if isinstance(server, dict) else None
+        if not isinstance(table, dict):
+            continue
+        place = ("servers", name, "repository")
+        path, remote, branch = table.get("path"), table.get("remote"), table.get("branch", "main")
+        if isinstance(path, str) and (first := paths.setdefault(os.path.realpath(path), name)) != name:
+            yield (*place, "path"), f"is the repository of {first} too; give each server its own"
+        elif isinstance(remote, str):
+            there = (remote.rstrip("/").removesuffix(".git"), str(branch))
+            if (first := branches.setdefault(there, name)) != name:
+                what = f"{first} pushes to this remote's branch {branch} too"
+                yield (*place, "remote"), f"{what}; give each server a remote of its own, or a repository.branch"
 
 
 def _default_errors(defaults: Any) -> Iterator[Wrong]:

@@ -99,6 +99,26 @@ COMMANDS = (
         ),
     ),
     Command(
+        "adopt",
+        "auditor.cli.once:adopt",
+        """Let a history that is another server's go on with this one, by one run.
+
+        A repository belongs to the server whose installation its metadata.json names; a run refuses any other, since it
+        would replace one server's configuration by another's. Say by this that it is meant: a server that was installed
+        anew, or moved to a database made from scratch.
+        """,
+        (
+            CONFIG,
+            option(
+                "server",
+                "NAME",
+                "The server whose repository it is.",
+                required=True,
+                shell_complete=names_in("servers"),
+            ),
+        ),
+    ),
+    Command(
         "run",
         "auditor.cli.daemon:run",
         """Run as a daemon: each server on its schedule.

@@ -241,6 +241,42 @@ def test_the_usual_remotes_are_taken(remote: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "wrong"),
+    [
+        ('path = "prod.git"', 'path = "prod.git"', "servers.test.repository.path: is the repository of prod too"),
+        ('path = "prod.git"', 'path = "x/../prod.git/"', "servers.test.repository.path: is the repository of prod too"),
+        ('path = "prod.git"', 'path = "link.git"', "servers.test.repository.path: is the repository of prod too"),
+        (
+            'path = "prod.git"\nremote = "https://h/r.git"',
+            'path = "t.git"\nremote = "https://h/r/"',
+            "servers.test.repository.remote: prod pushes to this remote's branch main too",
+        ),
+    ],
+)
+def test_two_servers_with_one_history_are_refused(
+    first: str, second: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would undo what the other wrote: one path by whatever name, or one branch of one remote."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.git").symlink_to("prod.git")
+    prod = SERVER.replace('path = "prod.git"', first)
+    test = SERVER.replace("prod]", "test]").replace("prod.", "test.", 2).replace('path = "prod.git"', second)
+
+    lines = refused(tmp_path, prod + test)
+
+    assert len(lines) == 1
+    assert wrong in lines[0]
+
+
+def test_two_servers_may_share_a_remote(tmp_path: Path) -> None:
+    """One remote has room for several servers, each on a branch of its own."""
+    prod = SERVER + 'remote = "https://h/r.git"\n'
+    test = SERVER.replace("prod", "test") + 'remote = "https://h/r.git"\nbranch = "test"\n'
+
+    assert set(read(tmp_path, prod + test).servers) == {"prod", "test"}
+
+
+@pytest.mark.parametrize(
     ("left_out", "told"),
     [
         ('master_key = "env:KEY"', "master_key is missing"),
