@@ -60,6 +60,7 @@ COMMANDS = (
                 show_default=True,
                 type=Path,
             ),
+            option("server-version", "VERSION", "Whose database it has.", ("2018.8", "2026.1")),
         ),
     ),
     Command(
