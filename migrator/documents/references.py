@@ -265,9 +265,8 @@ def _typed(document_map: DocumentMap, body: Body, controls: Controls) -> Iterato
     for pattern in document_map.properties:
         for holder in places(body, pattern):
             yield from _properties(holder, controls)
-        if "/" in pattern:
-            for holder in places(body, f"{pattern.rpartition('/')[0]}/Inputs"):
-                yield from _inputs(holder, controls)
+        for holder in places(body, "/".join((*pattern.split("/")[:-1], "Inputs"))):
+            yield from _inputs(holder, controls)
 
 
 def _variables(body: Body, pattern: str, controls: Controls) -> Iterator[Slot]:

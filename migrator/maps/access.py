@@ -35,7 +35,10 @@ ACCESS_MAPS = (
         table="UserRole",
         file="UserRoles/{name}",
         id_prefix="UserRoles-",
-        sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
+        sets=(
+            *("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
+            *("SupportedRestrictions", "SpacePermissionDescriptions", "SystemPermissionDescriptions"),
+        ),
         fixed_ids=("userroles-*",),
         # Since the table lost its JSON (2024.4); that lists and dictionaries are JSON texts in columns is inferred.
         columns={
@@ -213,6 +216,7 @@ ACCESS_MAPS = (
         file="RateLimitingPolicies/{name}",
         id_prefix="RateLimitingPolicies-",
         columns={"IsBuiltIn": FLAG},
+        not_created=("IsBuiltIn", (True,), "each server makes its built-in policies by itself"),
         plural="rate limiting policies",
     ),
     DocumentMap(
@@ -228,6 +232,8 @@ ACCESS_MAPS = (
             Reference("ApprovingTeamIds/*", "Team", Meaning.RESTRICTION),
         ),
         sets=(
+            "TagScopes",
+            "IdScopes",
             "TagScopes/*/ProjectTags",
             "TagScopes/*/EnvironmentTags",
             "IdScopes/*/EnvironmentIds",
@@ -235,5 +241,72 @@ ACCESS_MAPS = (
             "ApprovingTeamIds",
         ),
         plural="approval policies",
+    ),
+    # What a platform hub keeps for the whole server. Of these the tables' names are inferred.
+    DocumentMap(
+        table="PlatformHubAccount",
+        file="PlatformHubAccounts/{name}",
+        id_prefix="Accounts-",
+        sensitive=tuple(
+            Sensitive(f"{at}{name}") for at in ("", "Details/") for name in ("Password", "SecretKey", "JsonKey")
+        ),
+        plural="accounts of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubGitCredential",
+        file="PlatformHubGitCredentials/{name}",
+        id_prefix="GitCredentials-",
+        sensitive=(Sensitive("Details/Password"), Sensitive("Details/Password/SensitiveValue")),
+        sets=("RepositoryRestrictions/AllowedRepositories",),
+        plural="git credentials of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubCertificate",
+        file="PlatformHubCertificates/{name}",
+        id_prefix="Certificates-",
+        sensitive=(Sensitive("CertificateData"), Sensitive("Password")),
+        plural="certificates of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubVersionControlSettings",
+        file="PlatformHubVersionControlSettings/{id}",
+        id_prefix="platformhub-",
+        key=("Id",),
+        name_property="",
+        references=(Reference("Credentials/Id", "PlatformHubGitCredential|GitCredential"),),
+        sensitive=(Sensitive("Credentials/Password"), Sensitive("Credentials/Password/SensitiveValue")),
+        fixed_ids=("*",),
+        plural="version control settings of the platform hub",
+    ),
+    DocumentMap(
+        table="ProcessTemplate",
+        file="ProcessTemplates/{name}",
+        id_prefix="ProcessTemplates-",
+        key=("Slug",),
+        unique_name=False,
+        references=(Reference("IndividuallySharedSpaceIds/*", "Space", Meaning.LINK),),
+        sets=("IndividuallySharedSpaceIds",),
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        plural="process templates",
+    ),
+    DocumentMap(
+        table="ProcessTemplateVersion",
+        file="ProcessTemplateVersions/{id}",
+        id_prefix="ProcessTemplateVersion-",
+        key=("Slug", "Version"),
+        name_property="",
+        catalogue="published versions of what lives in the platform hub's git repository",
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        plural="versions of process templates",
+    ),
+    DocumentMap(
+        table="CompliancePolicyVersion",
+        file="CompliancePolicyVersions/{id}",
+        id_prefix="CompliancePolicyVersion-",
+        key=("Slug", "Version"),
+        name_property="",
+        catalogue="published versions of what lives in the platform hub's git repository",
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        plural="versions of compliance policies",
     ),
 )

@@ -335,6 +335,10 @@ class DocumentMap:
     A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
     them by it, whatever they are called. No values: all of the type are.
     """
+    not_created: tuple[str, tuple[object, ...], str] | None = None
+    """A property, its values in what each server makes by itself, the reason: an import changes, but never makes it."""
+    told: tuple[str, object, str] | None = None
+    """A property, and a value of it that a person should hear of, in these words, where an import makes such one."""
     in_git: InGit | None = None
     """What of a document may live in a git repository."""
     edged: bool = False
@@ -416,6 +420,20 @@ class DocumentMap:
             return False
         name, values = self.server_made
         return body.get(name) in values if values else name in body
+
+    def made_elsewhere(self, body: Mapping[str, object]) -> str:
+        """
+        Return why an import may change a document but never makes it, ``""`` if it may.
+        """
+        if self.not_created is None or body.get(self.not_created[0]) not in self.not_created[1]:
+            return ""
+        return self.not_created[2]
+
+    def word(self, body: Mapping[str, object]) -> str:
+        """
+        Return what a person should hear where an import makes such a document, mostly ``""``.
+        """
+        return self.told[2] if self.told is not None and body.get(self.told[0]) == self.told[1] else ""
 
     def passing(self, body: Mapping[str, object]) -> str:
         """

@@ -4,7 +4,7 @@ Infrastructure: environments, deployment targets, workers, policies, proxies, ac
 
 from __future__ import annotations
 
-from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import DocumentMap, Meaning, Merge, Reference, Sensitive, Volatile
 from migrator.maps.membership import Membership
 from migrator.maps.shared import (
     ENDPOINT_CONFIDENTIAL,
@@ -80,6 +80,7 @@ INFRASTRUCTURE_MAPS = (
         file="WorkerPools/{name}",
         id_prefix="WorkerPools-",
         columns={"IsDefault": FLAG},
+        told=("WorkerPoolType", "DynamicWorkerPool", "only the vendor's cloud gives workers to a dynamic pool"),
         import_order=80,
         plural="worker pools",
     ),
@@ -100,6 +101,10 @@ INFRASTRUCTURE_MAPS = (
                 "SecretKey",
                 "Token",
                 "JsonKey",
+                # Where a platform hub's accounts have them; that they share the table is inferred.
+                "Details/Password",
+                "Details/SecretKey",
+                "Details/JsonKey",
             )
         ),
         sets=(*RESTRICTION_SETS, "DeploymentSubjectKeys", "HealthCheckSubjectKeys", "AccountTestSubjectKeys"),
@@ -171,6 +176,27 @@ INFRASTRUCTURE_MAPS = (
             Reference("OwnerId", "Project", Meaning.LINK),
         ),
         sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope", "RecurringSchedule/DaysOfWeek"),
+        # One freeze may span spaces: a tree of one of them does not know the other's projects.
+        merge=Merge(unseen=("ProjectEnvironmentScope/~",)),
         plural="deployment freezes",
+    ),
+    DocumentMap(
+        # Its columns are inferred from the client's model.
+        table="DeploymentFreezeOverride",
+        file="DeploymentFreezeOverrides/{id}",
+        id_prefix="DeploymentFreezeOverrides-",
+        key=("Id",),
+        name_property="",
+        references=(
+            Reference("DeploymentFreezeId", "DeploymentFreeze"),
+            Reference("ProjectEnvironmentScope/~", "Project", Meaning.RESTRICTION),
+            Reference("ProjectEnvironmentScope/*/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/TenantId", "Tenant", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/ProjectId", "Project", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/EnvironmentId", "DeploymentEnvironment", Meaning.RESTRICTION),
+        ),
+        sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope"),
+        never_imported={"*": "said once of one server's deployments"},
+        plural="overrides of deployment freezes",
     ),
 )

@@ -19,13 +19,14 @@ from migrator.maps.document_map import (
 from migrator.maps.membership import Membership, Part, TypedBy
 from migrator.maps.shared import (
     CLONED,
-    EMBEDDED_PROPERTY,
+    EMBEDDED_PROPERTIES,
     FLAG,
     GUID,
     IDS,
     INSTANT,
     JSON,
     LOGO,
+    MCP_SERVERS,
     RESTRICTION_COLUMNS,
     RESTRICTION_SETS,
     RESTRICTIONS,
@@ -36,6 +37,8 @@ _TEMPLATE_SECRETS = (
     Sensitive("Properties/*/SensitiveValue"),
     Sensitive("Parameters/*/DefaultValue/SensitiveValue"),
 )
+_TEMPLATE_CONFIDENTIAL = (f"Properties/{MCP_SERVERS}",)
+_TEMPLATE_EMBEDDED = tuple(f"Properties/{name}" for name in EMBEDDED_PROPERTIES)
 _PHASES = ("Phases/*/AutomaticDeploymentTargets/*", "Phases/*/OptionalDeploymentTargets/*")
 
 LIBRARY_MAPS = (
@@ -63,8 +66,9 @@ LIBRARY_MAPS = (
             *action_references(""),
         ),
         sensitive=_TEMPLATE_SECRETS,
+        confidential=_TEMPLATE_CONFIDENTIAL,
         scripts=("Properties",),
-        embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        embedded=_TEMPLATE_EMBEDDED,
         role=Role.STEP_TEMPLATE,
         parts=(Part("ActionTemplateVersion", "LatestActionTemplateId"),),
         parameters="Parameters/*",
@@ -85,8 +89,9 @@ LIBRARY_MAPS = (
             *action_references(""),
         ),
         sensitive=_TEMPLATE_SECRETS,
+        confidential=_TEMPLATE_CONFIDENTIAL,
         scripts=("Properties",),
-        embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        embedded=_TEMPLATE_EMBEDDED,
         parameters="Parameters/*",
         properties=("Properties",),
         own=LOGO,
@@ -111,6 +116,7 @@ LIBRARY_MAPS = (
         file="TagSets/{name}",
         id_prefix="TagSets-",
         sets=("Scopes",),
+        not_created=("IsSystem", (True,), "each server makes its own tag sets by itself"),
         holds={TAG: "Tags/*"},
         import_order=70,
         plural="tag sets",
@@ -316,6 +322,7 @@ LIBRARY_MAPS = (
         file="GitHubAppConnections/{name}",
         id_prefix="GitHubAppConnections-",
         name_property="AccountLogin",
+        # Newer ones may have it below Installation, where nobody can be asked for it (inferred).
         key=("AccountLogin",),
         unique_name=False,
         never_imported={"*": "bound to one server's registration at GitHub"},
@@ -344,6 +351,7 @@ LIBRARY_MAPS = (
         plural="Insights reports",
     ),
     DocumentMap(
+        # Table and prefix are inferred: the server's interface alone was seen.
         table="SpaceDefaultRetentionPolicy",
         file="SpaceDefaultRetentionPolicies/{name}",
         id_prefix="RetentionPolicies-",

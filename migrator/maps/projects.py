@@ -22,6 +22,7 @@ from migrator.maps.shared import (
     IDS,
     JSON,
     LOGO,
+    MCP_SERVERS,
     PROCESS_EMBEDDED,
     PROCESS_MEMBERSHIP,
     PROCESS_REFERENCES,
@@ -72,6 +73,7 @@ def _process(
             Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
             Sensitive("Steps/*/Properties/*/SensitiveValue"),
         ),
+        confidential=(f"Steps/*/Actions/*/Properties/{MCP_SERVERS}",),
         sets=PROCESS_SETS,
         scripts=PROCESS_SCRIPTS,
         embedded=PROCESS_EMBEDDED,
@@ -144,6 +146,9 @@ PROJECT_MAPS = (
             Reference("DeploymentSettingsId", "DeploymentSettings", Meaning.LINK),
             Reference("ProvisioningRunbookId", "Runbook", Meaning.LINK),
             Reference("DeprovisioningRunbookId", "Runbook", Meaning.LINK),
+            # Where 2024.4 had them; that they hold ids is inferred.
+            Reference("DynamicEnvironmentSettings/ProvisioningRunbook", "Runbook", Meaning.LINK, form="known"),
+            Reference("DynamicEnvironmentSettings/DeprovisioningRunbook", "Runbook", Meaning.LINK, form="known"),
             Reference("ProjectTags/*", "Tag", Meaning.LINK),
             Reference("PersistenceSettings/Credentials/Id", "GitCredential|GitHubAppConnection"),
         ),
@@ -286,7 +291,14 @@ PROJECT_MAPS = (
             Reference("TenantTags/*", "Tag", Meaning.RESTRICTION),
             Reference("ParentEnvironmentId", "DeploymentEnvironment"),
         ),
-        sets=("TenantTags", "GitReferenceRules"),
+        # Save for the tags inferred: no rule of these lists says that one goes before another.
+        sets=(
+            "TenantTags",
+            "GitReferenceRules",
+            "GitResourceRules/*/Rules",
+            "GitResourceRules/*/GitDependencyActions",
+            "Rules/*/ActionPackages",
+        ),
         membership=Membership(lifecycle="LifecycleId"),
         inner=(
             # Up to 2018.8 a rule names actions, later actions with their packages.
@@ -317,6 +329,8 @@ PROJECT_MAPS = (
             Reference("Action/SourceEnvironmentId", "DeploymentEnvironment"),
             Reference("Action/RunbookTags/*", "Tag", Meaning.RESTRICTION),
         ),
+        # A feed's filter names actions by name or id; that of other feeds, and of git, by slug.
+        inner=(Reference("Filter/Packages/*/DeploymentAction", ACTION),),
         sensitive=(Sensitive("Filter/Secret"), Sensitive("Filter/Secret/SensitiveValue")),
         # What people are asked for at a deployment may be a secret, and nothing here says whether it is.
         confidential=("Action/FormValues/*", "Action/Variables"),
@@ -331,6 +345,16 @@ PROJECT_MAPS = (
             "Action/TenantTags",
             "Action/RunbookTags",
             "Filter/DaysOfWeek",
+            # Inferred: any of them fires.
+            "Filter/Packages",
+            "Filter/Sources",
+            "Filter/Sources/*/IncludeFilePaths",
+            "Filter/Sources/*/ExcludeFilePaths",
+        ),
+        volatile=tuple(
+            Volatile(f"{part}/{name}", "a trace of how the portal's interface carries it")
+            for part in ("Filter", "Action")
+            for name in ("Id", "LastModifiedOn", "LastModifiedBy")
         ),
         import_order=320,
         plural="project triggers",

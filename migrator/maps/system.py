@@ -110,6 +110,8 @@ EXCLUDED_PATTERNS = {
 EXCLUDED_SCHEMAS = {
     "executions": "running work",
     "observability": "live status",
+    # How it is spelled is inferred.
+    "dynamicenvironments": "running work",
     "nservicebus": "messages between nodes",
     "sys": "the database's own",
     "information_schema": "the database's own",

@@ -161,7 +161,7 @@ class _Planner:
         double = self._double(match) if match.twin else None
         if double is not None:
             return double
-        reason = self._not_wanted(document)
+        reason = self._not_wanted(document) or ("" if stored else document.map.made_elsewhere(document.body))
         if reason:
             self._warn(document, Note("", reason))
             return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
@@ -183,6 +183,8 @@ class _Planner:
         final = self._with_address(document, self._final(match, change, stored), stored)
         if stored is None:
             final = self._one_default(match, final)
+            if word := document.map.word(document.body):
+                self._warn(document, Note("", word))
         if stored is None:
             return self._written(Decision(document, Outcome.CREATE, match.target_id, match.space), final)
         return self._compared(match, stored, final)

@@ -137,13 +137,28 @@ class Table:
         """
         Return position, property and form of each column that is not the body.
         """
-        forms = {name.lower(): form for name, form in self.map.columns.items()}
+        forms = structured(self.map) | {name.lower(): form for name, form in self.map.columns.items()}
         forms |= {name: _FORMS[kind] for name, kind in self.declared.items() if kind in _FORMS}
         return tuple(
             (index, name, forms.get(name.lower()))
             for index, name in enumerate(self.columns)
             if name.lower() not in (JSON_COLUMN, BLOB_COLUMN)
         )
+
+
+def structured(document_map: DocumentMap) -> dict[str, Column]:
+    """
+    Return the form of each property (lower case) that holds further places by what the map says, should it be a column.
+
+    Newer servers move one after the other from the body into columns; which ones is not published.
+    """
+    paths = [item.path for item in document_map.references] + [item.path for item in document_map.volatile]
+    # A value that may be a secret is a text in all other rows, whatever that looks like.
+    paths += [item.path for item in document_map.sensitive if not item.path.endswith("/SensitiveValue")]
+    paths += [*document_map.sets, *document_map.confidential, *document_map.holds.values()]
+    found = {first.lower(): Column.JSON for path in paths if (first := path.partition("/")[0]) != path}
+    lists = [item.path[:-2] for item in document_map.references if item.path.endswith("/*")]
+    return found | {name.lower(): Column.IDS for name in (*lists, *document_map.sets) if "/" not in name}
 
 
 def body_text(table: Table, row: Row) -> str:
@@ -261,7 +276,7 @@ def to_column(value: Any, form: Column | None) -> Any:
         return float(value.text)
     if isinstance(value, bool):
         return int(value)
-    if form is Column.JSON and isinstance(value, (dict, list)):
+    if isinstance(value, list) and (form is Column.JSON or any(isinstance(item, (dict, list)) for item in value)):
         return compact(value)
     if isinstance(value, list):
         items = [str(item) for item in value]

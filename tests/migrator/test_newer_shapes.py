@@ -19,7 +19,8 @@ from migrator.selection.request import Selection
 from migrator.tree.files import FolderFiles
 from tests.support.newer import join_sets, normalise
 from tests.support.recording import ADDRESS, recorded
-from tests.support.servers import KEY_TEXT, PASSWORD, SampleServer, contents
+from tests.support.servers import CIPHER, KEY_TEXT, PASSWORD, SampleServer, contents
+from tests.support.templates import sample
 
 OPTIONS = ImportOptions(password=Secret(PASSWORD), master_key=Secret(KEY_TEXT), overwrite=True)
 
@@ -147,3 +148,56 @@ def test_a_table_that_lost_its_json_reads_as_with_it(server: SampleServer, tmp_p
     before, after = documents(tmp_path / "before"), documents(tmp_path / "after")
     assert before.keys() == after.keys()
     assert {path: body for path, body in after.items() if body != before[path]} == {}
+
+
+def test_what_moves_into_a_column_keeps_its_shape(server: SampleServer, tmp_path: Path) -> None:
+    """
+    A list of ids between bars, a list as JSON, and a dictionary as JSON read as they did in the body, wherever the map
+    knows places below them; secrets in them are sealed.
+    """
+    export(server.address, tmp_path / "before", server.options())
+    with server.connection() as connection:
+        for column, form in (("EnvironmentTags", "|A/b|C/d|"), ("ExtensionSettings", '[{"ExtensionId": "x"}]')):
+            connection.execute(f"ALTER TABLE DeploymentEnvironment ADD COLUMN {column} TEXT")
+            connection.execute(f"UPDATE DeploymentEnvironment SET {column} = ?", (form,))
+        connection.execute("ALTER TABLE Project ADD COLUMN PersistenceSettings TEXT")
+        settings = {"Type": "Database", "Credentials": {"Password": CIPHER.seal("told to nobody")}}
+        connection.execute("UPDATE Project SET PersistenceSettings = ?", (json.dumps(settings),))
+    export(server.address, tmp_path / "after", server.options())
+    tree = documents(tmp_path / "after")
+    assert tree["Environments/Test.json"]["EnvironmentTags"] == ["A/b", "C/d"]
+    assert tree["Environments/Test.json"]["ExtensionSettings"] == [{"ExtensionId": "x"}]
+    found = tree["Projects/Web Shop/Web Shop.json"]["PersistenceSettings"]
+    assert list(found["Credentials"]["Password"]) == ["$secret"]
+
+
+def test_a_value_that_looks_like_json_stays_a_text(server: SampleServer, tmp_path: Path) -> None:
+    """
+    What may be a secret in one row is a plain text in another, and means what it says there.
+    """
+    with server.connection() as connection:
+        connection.execute("ALTER TABLE TenantVariable ADD COLUMN Value TEXT")
+        connection.execute("UPDATE TenantVariable SET Value = '{\"a\": [1]}'")
+    export(server.address, tmp_path / "out", server.options())
+    values = {str(body["Value"]) for path, body in documents(tmp_path / "out").items() if "-variables-" in path}
+    assert values == {'{"a": [1]}'}
+
+
+@pytest.mark.parametrize("type_", ["DeploymentProcess", "ActionTemplate"])
+def test_headers_of_further_servers_are_sealed(type_: str, tmp_path: Path) -> None:
+    """
+    A property that may hold tokens in clear is never readable in a tree, in a process and in a step template.
+    """
+    found = SampleServer(sample(tmp_path / "newest.db", newest=True))
+    words = '{"headers": {"Authorization": "open sesame"}}'
+
+    def add(body: dict[str, Any]) -> None:
+        holder = body["Steps"][0]["Actions"][0] if type_ == "DeploymentProcess" else body
+        holder["Properties"]["Octopus.Action.Claude.McpServers"] = words
+
+    identity = {"DeploymentProcess": "deploymentprocess-Projects-1", "ActionTemplate": "ActionTemplates-1"}[type_]
+    found.edit(type_, identity, add)
+    export(found.address, tmp_path / "out", found.options())
+    text = b"".join(contents(tmp_path / "out").values())
+    assert b"open sesame" not in text
+    assert b"Octopus.Action.Claude.McpServers" in text

@@ -237,3 +237,16 @@ def test_ids_are_found_in_every_form(type_: str, body: dict[str, Any], expected:
     An id counts in whatever form the server keeps it; an expression in its place never does.
     """
     assert _found(type_, body, Controls(parameters=LOWERED)) == expected
+
+
+def test_inputs_of_step_packages_in_a_template_and_a_feed_filter() -> None:
+    """
+    Inputs hold ids at any depth, in a step template as in a process; a trigger's filter may name an action by its id.
+    """
+    known = Controls(known={"accounts-1": "Account"})
+    template = {"Id": "ActionTemplates-1", "Inputs": {"target": [{"account": "Accounts-1", "name": "x"}]}}
+    assert [item.id for item in mentions(REGISTRY["ActionTemplate"], template, known)] == ["Accounts-1"]
+    trigger = {"Id": "ProjectTriggers-1", "Filter": {"Packages": [{"DeploymentAction": "a-1"}]}}
+    assert [(item.targets, item.id) for item in mentions(REGISTRY["ProjectTrigger"], trigger, NOTHING)] == [
+        (("Action",), "a-1")
+    ]

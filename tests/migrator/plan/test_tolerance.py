@@ -225,3 +225,43 @@ def test_a_connection_that_no_import_takes_is_the_targets_of_its_name(target: Se
         target.take(tree(connection, *_in_git(Credentials=credentials)), overwrite=True)
         found = target.named("Project", "Shop")["PersistenceSettings"]["Credentials"]["Id"]
         assert found == {"acme": "GitHubAppConnections-9", "nobody": "GitHubAppConnections-0"}[login]
+
+
+def test_what_each_server_makes_by_itself_is_changed_and_never_made(tmp_path: Path) -> None:
+    """
+    A built-in policy and a system's tag set are found by name; a server without them is told, and gets none.
+    """
+    target = empty_server(tmp_path, newest=True)
+    some = tree(
+        doc(
+            "RateLimitingPolicy", "RateLimitingPolicies-1", Name="Unauthenticated", IsBuiltIn=True, RequestsPerMinute=5
+        ),
+        doc("RateLimitingPolicy", "RateLimitingPolicies-2", Name="Ours", IsBuiltIn=False, RequestsPerMinute=7),
+        doc("TagSet", "TagSets-1", Name="Target tags", IsSystem=True, Tags=[]),
+    )
+
+    _, report = target.take(some, overwrite=True)
+
+    assert [item["Name"] for item in target.all("RateLimitingPolicy")] == ["Ours"]
+    assert target.all("TagSet") == []
+    told = [item.message for item in report.warnings]
+    assert "each server makes its built-in policies by itself" in told
+    assert "each server makes its own tag sets by itself" in told
+
+    target.add("RateLimitingPolicy", "RateLimitingPolicies-9", Name="Unauthenticated", IsBuiltIn=True)
+    target.take(some, overwrite=True)
+
+    assert target.named("RateLimitingPolicy", "Unauthenticated")["RequestsPerMinute"] == 5
+    assert len(target.all("RateLimitingPolicy")) == 2
+
+
+def test_a_dynamic_worker_pool_is_told_once(tmp_path: Path) -> None:
+    """
+    It is made, and a person hears that it will have no workers; not again where it is there already.
+    """
+    target = empty_server(tmp_path, newest=True)
+    some = tree(doc("WorkerPool", "WorkerPools-1", Name="Hosted", SortOrder=0, WorkerPoolType="DynamicWorkerPool"))
+    for times in (1, 0):
+        _, report = target.take(some)
+        assert sum("vendor's cloud" in item.message for item in report.warnings) == times
+    assert target.named("WorkerPool", "Hosted")["WorkerPoolType"] == "DynamicWorkerPool"
