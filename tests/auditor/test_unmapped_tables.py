@@ -12,7 +12,7 @@ from auditor.audit import RunOptions
 from auditor.cli.once import summary
 from migrator.exporter import export
 from tests.support.audits import Audited
-from tests.support.newer import join_sets
+from tests.support.newer import join_sets, normalise
 from tests.support.servers import contents
 
 TABLES = (
@@ -152,3 +152,59 @@ def test_a_list_in_a_table_of_its_own_changes_its_owner(audited: Audited) -> Non
     assert changed.startswith("Projects/")
     assert f'"{some}"'.encode() in after[changed]
     assert name.encode() in after[changed]
+
+
+def test_a_column_that_appears_between_two_runs_is_one_commit(audited: Audited) -> None:
+    """
+    Of a known table and of unknown ones: the run after tells of the new field where it has a value, and then is quiet.
+    """
+    make(audited)
+    audited.good()
+    before = audited.files()
+    for table in ("ByNumber", "Joined", "Bag", "Lifecycle"):
+        audited.database.run(f"ALTER TABLE {table} ADD COLUMN Appeared TEXT DEFAULT 'new'")
+    result = audited.good()
+    after = audited.files()
+    assert len(result.commits) == 1
+    assert before.keys() == after.keys()
+    changed = {path for path in after if after[path] != before[path]}
+    assert {path.split("/")[0] for path in changed} == {"Tables", "Lifecycles"}
+    assert all(b'"Appeared": "new"' in after[path] for path in changed)
+    audited.database.run("ALTER TABLE Joined DROP COLUMN Appeared")
+    audited.good()
+    assert [path for path in audited.changed() if "Joined" not in path] == []
+    head = audited.head()
+    audited.good()
+    audited.good(RunOptions(full=True))
+    assert audited.head() == head
+
+
+def test_an_upgrade_is_one_commit_that_says_so(audited: Audited) -> None:
+    """
+    Lists that got tables of their own, tables that lost their JSON, columns and tables that a newer server has: of all
+    that nothing differs but what is new, and the commit names both versions.
+    """
+    audited.good()
+    before = audited.files()
+    join_sets(audited.database)
+    normalise(audited.database)
+    with audited.database.connection() as connection:
+        for table in ("Project", "Team", "DeploymentEnvironment"):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN LastModified TEXT DEFAULT '0001-01-01T00:00:00+00:00'")
+        connection.execute("CREATE TABLE UserSession (Id TEXT, LastUsed TEXT)")
+        connection.execute("INSERT INTO UserSession VALUES ('UserSessions-1', 'now')")
+        connection.execute("CREATE TABLE RolloutGroup (Id TEXT PRIMARY KEY, Name TEXT)")
+        connection.execute("INSERT INTO RolloutGroup VALUES ('RolloutGroups-1', 'First')")
+        connection.execute(
+            "INSERT INTO OctopusServerInstallationHistory (Id, Node, Version, Installed, JSON) "
+            "VALUES ('OctopusServerInstallationHistory-99', 'OCTO01', '2026.1.2307', '2026-02-01T00:00:00+00:00', '{}')"
+        )
+    result = audited.good()
+    assert len(result.commits) == 1
+    assert result.subject.startswith("Octopus upgraded from 2018.8.12 to 2026.1.2307; ")
+    after = audited.files()
+    changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
+    assert changed == {"metadata.json", "Tables/RolloutGroup/RolloutGroups-1.json"}
+    head = audited.head()
+    audited.good()
+    assert audited.head() == head

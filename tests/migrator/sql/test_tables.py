@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import mssql
 
 from migrator.documents.layout import Layout
 from migrator.maps.system import CORE_TABLES
-from migrator.sql.catalogue import Catalogue, Column, Relation
+from migrator.sql.catalogue import Catalogue, Column, Relation, kind_of
+from migrator.sql.reader import Reader
 from migrator.sql.rows import Declared
 from migrator.sql.tables import Schema, full_name, schema_of
 
@@ -88,3 +90,27 @@ def test_a_rowversion_is_left_out_by_its_type() -> None:
     stamp = Column("Stamp", Declared.ROWVERSION)
     (table,) = schema(Relation("Gadget", (*ID, stamp))).unmapped
     assert table.columns == ("Id", "Name")
+
+
+def test_columns_of_kinds_that_no_driver_knows_are_asked_for_as_text_or_bytes() -> None:
+    """
+    XML and the like come as their text, what a library of the server gives a meaning to as bytes, a value of any kind
+    with the name of its kind, a time of day with all its digits.
+    """
+    kinds = ("xml", "geography", "hierarchyid", "sql_variant", "time", "json", "timestamp", "nvarchar")
+    columns = (Column("Id"), *(Column(name.title(), kind_of(name)) for name in kinds))
+    (table,) = schema(Relation("Odd", columns, "it's")).unmapped
+    assert table.columns == ("Id", *(name.title() for name in kinds if name not in ("timestamp", "json")), "Json")
+    statement = Reader(None, schema()).statement(table)  # type: ignore[arg-type]
+    text = " ".join(str(statement.compile(dialect=mssql.dialect())).split())
+    assert text.endswith("FROM [it's].[Odd]")
+    for part in (
+        "CONVERT(nvarchar(max), [Xml]) AS [Xml]",
+        "CONVERT(varbinary(max), [Geography]) AS [Geography]",
+        "CONVERT(varbinary(max), [Hierarchyid]) AS [Hierarchyid]",
+        "CONVERT(nvarchar(40), [Time], 121) AS [Time]",
+        "sql_variant_property([Sql_Variant], 'BaseType')",
+        "[Nvarchar]",
+    ):
+        assert part.lower() in text.lower(), (part, text)
+    assert "Timestamp" not in text
