@@ -40,7 +40,8 @@ class AuditResult:
     ``outcome`` is ``changed``, ``unchanged``, ``failed`` or ``skipped``; ``seconds`` and ``phases``
     are seconds of wall time; ``window_seconds`` is ``None`` where no window was opened; ``pushed`` is
     ``None`` where no remote is set; ``changes`` counts documents by type and outcome, as
-    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``.
+    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``left_out`` counts, by type, states that come and go by
+    themselves; ``in_git`` says of documents that are new or changed which of their parts live in git, and where.
     """
 
     run_id: str
@@ -61,6 +62,8 @@ class AuditResult:
     oldest_unpushed: str | None = None
     warnings: tuple[ReportedWarning, ...] = ()
     tables: TablesRead | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    in_git: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
     @property

@@ -128,6 +128,21 @@ class Stream:
         self._chosen[position] = chosen
         return documents, chosen.flags.count(1)
 
+    def left_out(self) -> dict[str, int]:
+        """
+        Return how many documents of each type are states that come and go by themselves, whatever was looked at.
+        """
+        found: dict[str, int] = {}
+        for (type_, _), count in self.passing.items():
+            found[type_] = found.get(type_, 0) + count
+        for position, item in self.tables():
+            table = item.table
+            if position not in self._chosen and self.renderer.options.looks_for_states(table.map):
+                rows = (Spool.unpack(packed) for _, _, packed in self.spool.rows(position))
+                count = sum(bool(self.renderer.passing(table, row)) for row in rows)
+                found |= {table.map.type: count} if count else {}
+        return found
+
     def _learn_owners(self, before: int) -> None:
         """
         Learn from the heads of tables *before* a position that nothing else will look at.
