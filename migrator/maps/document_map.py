@@ -335,6 +335,10 @@ class DocumentMap:
     A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
     them by it, whatever they are called. No values: all of the type are.
     """
+    owner_type: tuple[str, str] | None = None
+    """The reference to whose it is, and the column in which newer servers say of what type that is."""
+    unique_on_server: tuple[str, ...] = ()
+    """Places of GUIDs that no two documents of a server may share: a copy on its own server gets another one."""
     not_created: tuple[str, tuple[object, ...], str] | None = None
     """A property, its values in what each server makes by itself, the reason: an import changes, but never makes it."""
     told: tuple[str, object, str] | None = None

@@ -166,6 +166,8 @@ LIBRARY_MAPS = (
         repeats=True,
         told_apart_by=("Scope/EnvironmentIds/*",),
         always_apart=True,
+        # That its values are those of a variable set's is inferred.
+        owner_type=("OwnerId", "OwnerType"),
         typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),
         import_order=290,
         plural="tenant variables",

@@ -268,6 +268,7 @@ PROJECT_MAPS = (
         inner=(Reference("Variables/*/Scope/Action/*", ACTION, Meaning.SCOPE),),
         variables="Variables/*",
         derived_from="OwnerId",
+        owner_type=("OwnerId", "OwnerType"),
         fresh={"IsFrozen": False, "Version": 1},
         empty={"Variables": []},
         counter="Version",
@@ -351,6 +352,8 @@ PROJECT_MAPS = (
             "Filter/Sources/*/IncludeFilePaths",
             "Filter/Sources/*/ExcludeFilePaths",
         ),
+        # It makes the web hook's address.
+        unique_on_server=("Filter/WebhookId",),
         volatile=tuple(
             Volatile(f"{part}/{name}", "a trace of how the portal's interface carries it")
             for part in ("Filter", "Action")

@@ -7,6 +7,7 @@ A preview prints the plan, an import applies it. Matching is in ``plan.match``, 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -200,8 +201,34 @@ class _Planner:
             # A server without spaces has no column for it, and its JSON would keep a property that means nothing there.
             body.pop("SpaceId", None)
         if stored is None:
-            return created(document.map, body, match.target_id)
+            body |= self._owner_type(document)
+            return self._own_guids(document, created(document.map, body, match.target_id))
         return combined(document.map, change, body, stored, context.ids.is_image)
+
+    def _owner_type(self, document: TreeDocument) -> Body:
+        """
+        Return what a newer server says of a new document's owner, where an older one's tree does not.
+        """
+        owner, name = document.map.owner_type or ("", "")
+        if not name or document.body.get(name) or not self.context.target.has_column(document.map.type, name):
+            return {}
+        types = document.map.targets_at(owner)
+        found = self.context.ids.find(document.origin, types, str(document.body.get(owner)))
+        return {name: found[0]} if found else {}
+
+    def _own_guids(self, document: TreeDocument, body: Body) -> Body:
+        """
+        Return a new document with GUIDs of its own, where another one of the same server has those of the tree.
+        """
+        if self.context.servers.get(document.origin) == self.context.target.server:
+            for place in (place for path in document.map.unique_on_server for place in places(body, path)):
+                # Made of both, so that a plan is the same each time it is made.
+                text = f"{place.value} {document.file} {body.get('SpaceId')} {body.get(document.map.owner or '')}"
+                place.container[place.key] = str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+                self._warn(
+                    document, Note("/".join(place.path), "another document of this server has it; a new one was made")
+                )
+        return body
 
     def _compared(self, match: Match, stored: Stored, final: Body) -> Decision:
         document = match.document

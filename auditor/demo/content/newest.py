@@ -269,7 +269,7 @@ def _triggers(build: Builder) -> None:
 def _tenants(build: Builder) -> None:
     build.connection.execute("UPDATE Tenant SET Slug = lower(replace(Id, '-', '')), IsDisabled = Id = 'Tenants-4'")
     build.connection.execute(
-        "UPDATE TenantVariable SET OwnerType = iif(OwnerId LIKE 'Projects-%', 'Project', 'Library')"
+        "UPDATE TenantVariable SET OwnerType = iif(OwnerId LIKE 'Projects-%', 'Project', 'LibraryVariableSet')"
     )
     scopes = {61: ["Environments-3", "Environments-2"], 62: ["Environments-21"]}
     for number, environments in scopes.items():
@@ -279,7 +279,7 @@ def _tenants(build: Builder) -> None:
             Id=f"TenantVariables-{number * 10}",
             TenantId="Tenants-2",
             OwnerId="LibraryVariableSets-3",
-            OwnerType="Library",
+            OwnerType="LibraryVariableSet",
             EnvironmentId=None,
             VariableTemplateId=guid("template LibraryVariableSets-3 Tenant.CloudAccount"),
             RelatedDocumentId=None if secret else "Accounts-61",

@@ -265,3 +265,36 @@ def test_a_dynamic_worker_pool_is_told_once(tmp_path: Path) -> None:
         _, report = target.take(some)
         assert sum("vendor's cloud" in item.message for item in report.warnings) == times
     assert target.named("WorkerPool", "Hosted")["WorkerPoolType"] == "DynamicWorkerPool"
+
+
+def test_a_newer_server_is_told_whose_variables_are(tmp_path: Path) -> None:
+    """
+    A tree of an older server does not say of what type an owner is, and a newer one looks for its sets by that.
+    """
+    target = empty_server(tmp_path, newest=True)
+
+    library = doc("LibraryVariableSet", "LibraryVariableSets-1", Name="Common", ContentType="Variables")
+    identity, owner = "variableset-LibraryVariableSets-1", "LibraryVariableSets-1"
+    target.take(tree(*project(), library, doc("VariableSet", identity, OwnerId=owner, Variables=[])))
+
+    kinds = {item["OwnerId"].partition("-")[0]: item["OwnerType"] for item in target.all("VariableSet")}
+    assert kinds == {"Projects": "Project", "LibraryVariableSets": "LibraryVariableSet"}
+
+
+def test_a_copy_on_its_own_server_gets_an_address_of_its_own(tmp_path: Path) -> None:
+    """
+    The GUID of a web hook stays where the tree goes to another server, and is a new one where the first still is.
+    """
+    hook = "11111111-0000-4000-8000-000000000001"
+    for server, same in ((None, True), ("another", True), ("own", False)):
+        target = empty_server(tmp_path, str(server), newest=True)
+        trigger = doc(
+            "ProjectTrigger", "ProjectTriggers-1", Name="Hook", ProjectId="Projects-1", Filter={"WebhookId": hook}
+        )
+        some = tree(*project(), trigger)
+        if server is not None:
+            with open_target(target.address, None) as opened:
+                name = opened.server if server == "own" else server
+            some = replace(some, servers=(("", name),))
+        target.take(some)
+        assert (target.named("ProjectTrigger", "Hook")["Filter"]["WebhookId"] == hook) is same
