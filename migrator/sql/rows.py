@@ -133,6 +133,15 @@ class Table:
         return JSON_COLUMN in self._positions or BLOB_COLUMN in self._positions
 
     @cached_property
+    def unsure(self) -> frozenset[str]:
+        """
+        Return the columns of which it is not known how they hold a list: those that newer servers made.
+        """
+        sure = {name.lower() for name, form in self.map.columns.items() if form is not Column.JSON}
+        newer = structured(self.map).keys() | {name.lower() for name in self.map.columns}
+        return frozenset(name for _, name, _ in self.plain_columns if name.lower() in newer - sure)
+
+    @cached_property
     def plain_columns(self) -> tuple[tuple[int, str, Column | None], ...]:
         """
         Return position, property and form of each column that is not the body.

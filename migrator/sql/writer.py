@@ -18,10 +18,11 @@ from sqlalchemy.sql import quoted_name
 
 from migrator.documents.document import Body
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Column as Form
 from migrator.maps.system import EVENTS, KEYS, RELATED
 from migrator.sql.catalogue import ROWVERSION_NAME, Column
 from migrator.sql.reader import elements, in_order
-from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Declared, Table, from_body, id_list
+from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Declared, Table, from_body, id_list, to_column
 from migrator.sql.statements import key, named, plain, value
 from migrator.sql.target import Target
 
@@ -54,6 +55,7 @@ class Writer:
     now: Callable[[], datetime.datetime]
     new_guid: Callable[[], uuid.UUID]
     _stamps: dict[str, bool] = field(default_factory=dict)
+    _forms: dict[tuple[str, str], Form | None] = field(default_factory=dict)
     _stamp: int = 0
 
     def reserve(self, collection: str, prefix: str, count: int) -> list[str]:
@@ -170,7 +172,22 @@ class Writer:
             self.target.connection.execute(delete(named(source.name)).where(key("Id").in_(some)))
 
     def _row(self, source: Table, item: Written) -> dict[str, Any]:
-        return self._writable(source, from_body(source, item.body, blob=item.blob))
+        row = self._writable(source, from_body(source, item.body, blob=item.blob))
+        for name in row.keys() & source.unsure & item.body.keys():
+            if isinstance(item.body[name], list) and (form := self._form(source, name)) is not None:
+                row[name] = to_column(item.body[name], form)
+        return row
+
+    def _form(self, source: Table, name: str) -> Form | None:
+        """
+        Return how the rows that are there hold a list in a column, ``None`` where none does: it is not published.
+        """
+        if (source.name, name) not in self._forms:
+            column = plain(name)
+            statement = select(column).select_from(named(source.name)).where(column.is_not(None), column != "").limit(1)
+            first = str(self.target.connection.execute(statement).scalar() or "")[:1]
+            self._forms[source.name, name] = {"[": Form.JSON, "|": Form.IDS}.get(first)
+        return self._forms[source.name, name]
 
     def _writable(self, source: Table, row: Mapping[str, Any]) -> dict[str, Any]:
         columns, computed = self.target.columns(source.name), self.target.computed(source.name)

@@ -201,3 +201,28 @@ def test_headers_of_further_servers_are_sealed(type_: str, tmp_path: Path) -> No
     text = b"".join(contents(tmp_path / "out").values())
     assert b"open sesame" not in text
     assert b"Octopus.Action.Claude.McpServers" in text
+
+
+@pytest.mark.parametrize(
+    ("there", "made"), [('["Some/Tag"]', '["A/b","C/d"]'), ("|Some/Tag|", "|A/b|C/d|"), ("", "|A/b|C/d|")]
+)
+def test_a_list_is_written_as_the_rows_that_are_there_hold_theirs(
+    there: str, made: str, server: SampleServer, empty_server: SampleServer, tmp_path: Path
+) -> None:
+    """
+    How a list stands in a column that newer servers made is not published, so it is looked up on the target.
+    """
+    for identity in ("Environments-1", "Environments-2"):
+        server.edit("DeploymentEnvironment", identity, lambda body: body.update(EnvironmentTags=["C/d", "A/b"]))
+    export(server.address, tmp_path / "tree", server.options())
+    with empty_server.connection() as connection:
+        connection.execute("ALTER TABLE DeploymentEnvironment ADD COLUMN EnvironmentTags TEXT NOT NULL DEFAULT ''")
+        connection.execute(
+            "INSERT INTO DeploymentEnvironment (Id, Name, SortOrder, JSON, EnvironmentTags) "
+            "VALUES ('Environments-99', 'There already', 0, '{}', ?)",
+            (there,),
+        )
+    taken(tmp_path / "tree", empty_server)
+    found = empty_server.run("SELECT EnvironmentTags FROM DeploymentEnvironment WHERE Name = 'Test'")
+    assert found == [(made,)]
+    assert set(taken(tmp_path / "tree", empty_server)["DeploymentEnvironment"]) == {"Unchanged"}
