@@ -29,6 +29,10 @@ ACCESS_MAPS = (
         role=Role.SPACE,
         owner_rank=0,
         import_order=10,
+        inferred=(
+            "SpaceManagersTeamMembers",
+            "TaskQueueStopped",
+        ),
         plural="spaces",
     ),
     DocumentMap(
@@ -53,6 +57,7 @@ ACCESS_MAPS = (
         # What a newer version grants to a built-in role must not be lost to a tree of an older one.
         merge=Merge(("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"), fixed_only=True),
         import_order=20,
+        inferred=("columns",),
         plural="user roles",
     ),
     DocumentMap(
@@ -76,6 +81,7 @@ ACCESS_MAPS = (
         ),
         membership=Membership(named="people and their logins do not move with a project"),
         import_order=30,
+        inferred=("columns",),
         plural="users",
     ),
     DocumentMap(
@@ -111,6 +117,7 @@ ACCESS_MAPS = (
         merge=Merge(united=("MemberUserIds",)),
         server_wide=True,
         import_order=300,
+        inferred=("columns",),
         plural="teams",
     ),
     DocumentMap(
@@ -136,6 +143,7 @@ ACCESS_MAPS = (
         kept_with={"TeamId": "the roles of a built-in team are the target's own"},
         told_apart_by=("ProjectIds/*", "ProjectGroupIds/*", "EnvironmentIds/*", "TenantIds/*"),
         import_order=310,
+        inferred=("columns",),
         plural="scoped user roles",
     ),
     DocumentMap(
@@ -190,6 +198,10 @@ ACCESS_MAPS = (
         # Up to 3.8 of the original tool it stood among the users' certificates.
         ids_anywhere=(SERVER_CERTIFICATE,),
         own=("InstallationId",),
+        inferred=(
+            "StreamConfiguration",
+            "Credentials",
+        ),
         plural="server settings",
     ),
     DocumentMap(
@@ -209,6 +221,10 @@ ACCESS_MAPS = (
         key=("ServiceAccountId", "Name"),
         unique_name=False,
         references=(Reference("ServiceAccountId", "User"),),
+        inferred=(
+            "prefix",
+            "key",
+        ),
         plural="identities of service accounts",
     ),
     DocumentMap(
@@ -217,6 +233,7 @@ ACCESS_MAPS = (
         id_prefix="RateLimitingPolicies-",
         columns={"IsBuiltIn": FLAG},
         not_created=("IsBuiltIn", (True,), "each server makes its built-in policies by itself"),
+        inferred=("table",),
         plural="rate limiting policies",
     ),
     DocumentMap(
@@ -240,6 +257,10 @@ ACCESS_MAPS = (
             "ApprovingUserIds",
             "ApprovingTeamIds",
         ),
+        inferred=(
+            "table",
+            "key",
+        ),
         plural="approval policies",
     ),
     # What a platform hub keeps for the whole server. Of these the tables' names are inferred.
@@ -250,6 +271,7 @@ ACCESS_MAPS = (
         sensitive=tuple(
             Sensitive(f"{at}{name}") for at in ("", "Details/") for name in ("Password", "SecretKey", "JsonKey")
         ),
+        inferred=("table",),
         plural="accounts of the platform hub",
     ),
     DocumentMap(
@@ -258,6 +280,10 @@ ACCESS_MAPS = (
         id_prefix="GitCredentials-",
         sensitive=(Sensitive("Details/Password"), Sensitive("Details/Password/SensitiveValue")),
         sets=("RepositoryRestrictions/AllowedRepositories",),
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="git credentials of the platform hub",
     ),
     DocumentMap(
@@ -265,6 +291,10 @@ ACCESS_MAPS = (
         file="PlatformHubCertificates/{name}",
         id_prefix="Certificates-",
         sensitive=(Sensitive("CertificateData"), Sensitive("Password")),
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="certificates of the platform hub",
     ),
     DocumentMap(
@@ -276,6 +306,10 @@ ACCESS_MAPS = (
         references=(Reference("Credentials/Id", "PlatformHubGitCredential|GitCredential"),),
         sensitive=(Sensitive("Credentials/Password"), Sensitive("Credentials/Password/SensitiveValue")),
         fixed_ids=("*",),
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="version control settings of the platform hub",
     ),
     DocumentMap(
@@ -287,6 +321,10 @@ ACCESS_MAPS = (
         references=(Reference("IndividuallySharedSpaceIds/*", "Space", Meaning.LINK),),
         sets=("IndividuallySharedSpaceIds",),
         never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="process templates",
     ),
     DocumentMap(
@@ -297,6 +335,7 @@ ACCESS_MAPS = (
         name_property="",
         catalogue="published versions of what lives in the platform hub's git repository",
         never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=("table",),
         plural="versions of process templates",
     ),
     DocumentMap(
@@ -307,6 +346,10 @@ ACCESS_MAPS = (
         name_property="",
         catalogue="published versions of what lives in the platform hub's git repository",
         never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="versions of compliance policies",
     ),
 )

@@ -335,6 +335,11 @@ class DocumentMap:
     A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
     them by it, whatever they are called. No values: all of the type are.
     """
+    inferred: tuple[str, ...] = ()
+    """
+    What of all this is a guess from the server's interface, to be looked up in a real database: ``table``, ``prefix``,
+    ``key``, ``columns`` (how lists stand in them), or places.
+    """
     owner_type: tuple[str, str] | None = None
     """The reference to whose it is, and the column in which newer servers say of what type that is."""
     unique_on_server: tuple[str, ...] = ()

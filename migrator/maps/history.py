@@ -168,6 +168,7 @@ HISTORY_MAPS = (
             Reference("LibraryVariableSetSnapshotIds/*", "VariableSet", _LINK),
         ),
         plural="runbook snapshots",
+        inferred=("columns",),
     ),
     _history(
         "RunbookRun",
@@ -195,6 +196,7 @@ HISTORY_MAPS = (
         # What people are asked for at a run may be a secret, and nothing here says whether it is.
         confidential=("FormValues/*",),
         plural="runbook runs",
+        inferred=("columns",),
     ),
     _history("BuildInformation", "BuildInformation/{id}", "BuildInformation-", ("Id",)),
 )

@@ -55,6 +55,11 @@ INFRASTRUCTURE_MAPS = (
         sets=("EnvironmentTags", "ExtensionSettings"),
         state_of=(("Type", "Ephemeral", "made and removed by releases and runbooks"),),
         import_order=60,
+        inferred=(
+            "table",
+            "EnvironmentTags",
+            "ExtensionSettings",
+        ),
         plural="environments",
     ),
     DocumentMap(
@@ -82,6 +87,7 @@ INFRASTRUCTURE_MAPS = (
         columns={"IsDefault": FLAG},
         told=("WorkerPoolType", "DynamicWorkerPool", "only the vendor's cloud gives workers to a dynamic pool"),
         import_order=80,
+        inferred=("columns",),
         plural="worker pools",
     ),
     DocumentMap(
@@ -110,6 +116,12 @@ INFRASTRUCTURE_MAPS = (
         sets=(*RESTRICTION_SETS, "DeploymentSubjectKeys", "HealthCheckSubjectKeys", "AccountTestSubjectKeys"),
         import_order=190,
         slugged=True,
+        inferred=(
+            "Details",
+            "DeploymentSubjectKeys",
+            "HealthCheckSubjectKeys",
+            "AccountTestSubjectKeys",
+        ),
         plural="accounts",
     ),
     DocumentMap(
@@ -127,6 +139,11 @@ INFRASTRUCTURE_MAPS = (
         import_order=230,
         slugged=True,
         prominence=2,
+        inferred=(
+            "Endpoint/AadClientCredentialSecret",
+            "Endpoint/Inputs",
+            "Endpoint/LastSavedStepPackageVersion",
+        ),
         plural="machines",
     ),
     DocumentMap(
@@ -142,6 +159,10 @@ INFRASTRUCTURE_MAPS = (
         volatile=_HEALTH,
         membership=Membership(ignored_with="machines", works_in="WorkerPoolIds"),
         import_order=240,
+        inferred=(
+            "Endpoint/AadClientCredentialSecret",
+            "Endpoint/Inputs",
+        ),
         plural="workers",
     ),
     DocumentMap(
@@ -153,6 +174,11 @@ INFRASTRUCTURE_MAPS = (
         references=(Reference("MachineId", "Machine", Meaning.LINK),),
         confidential=("AuthenticationTokenHash",),
         never_imported={"*": "the registration of one server"},
+        inferred=(
+            "table",
+            "prefix",
+            "AuthenticationTokenHash",
+        ),
         plural="Kubernetes monitors",
     ),
     DocumentMap(
@@ -161,6 +187,10 @@ INFRASTRUCTURE_MAPS = (
         id_prefix="SshKnownHosts-",
         key=("Host", "KeyType"),
         name_property="",
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="known SSH hosts",
     ),
     DocumentMap(
@@ -178,6 +208,10 @@ INFRASTRUCTURE_MAPS = (
         sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope", "RecurringSchedule/DaysOfWeek"),
         # One freeze may span spaces: a tree of one of them does not know the other's projects.
         merge=Merge(unseen=("ProjectEnvironmentScope/~",)),
+        inferred=(
+            "key",
+            "OwnerId",
+        ),
         plural="deployment freezes",
     ),
     DocumentMap(
@@ -197,6 +231,10 @@ INFRASTRUCTURE_MAPS = (
         ),
         sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope"),
         never_imported={"*": "said once of one server's deployments"},
+        inferred=(
+            "prefix",
+            "columns",
+        ),
         plural="overrides of deployment freezes",
     ),
 )

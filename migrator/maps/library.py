@@ -142,6 +142,7 @@ LIBRARY_MAPS = (
         own=LOGO,
         import_order=180,
         prominence=1,
+        inferred=("columns",),
         plural="tenants",
     ),
     DocumentMap(
@@ -170,6 +171,10 @@ LIBRARY_MAPS = (
         owner_type=("OwnerId", "OwnerType"),
         typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),
         import_order=290,
+        inferred=(
+            "Scope",
+            "OwnerType",
+        ),
         plural="tenant variables",
     ),
     DocumentMap(
@@ -328,6 +333,10 @@ LIBRARY_MAPS = (
         key=("AccountLogin",),
         unique_name=False,
         never_imported={"*": "bound to one server's registration at GitHub"},
+        inferred=(
+            "prefix",
+            "key",
+        ),
         plural="GitHub connections",
     ),
     DocumentMap(
@@ -350,6 +359,7 @@ LIBRARY_MAPS = (
             "TenantTags",
             "EnvironmentGroups/*/Environments",
         ),
+        inferred=("key",),
         plural="Insights reports",
     ),
     DocumentMap(
@@ -360,6 +370,10 @@ LIBRARY_MAPS = (
         key=("RetentionType",),
         name_property="RetentionType",
         server_made=("RetentionType", ()),
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="default retention policies",
     ),
 )

@@ -90,6 +90,7 @@ def _process(
         fresh={"IsFrozen": False, "Version": 1, "LastSnapshotId": None},
         empty={"Steps": []},
         counter="Version",
+        inferred=("Steps/*/Actions/*/Inputs", f"Steps/*/Actions/*/Properties/{MCP_SERVERS}"),
         import_order=import_order,
         plural=plural,
         **words,  # type: ignore[arg-type]
@@ -106,6 +107,7 @@ PROJECT_MAPS = (
         sets=("EnvironmentIds",),
         role=Role.PROJECT_GROUP,
         import_order=120,
+        inferred=("columns",),
         plural="project groups",
     ),
     DocumentMap(
@@ -189,6 +191,14 @@ PROJECT_MAPS = (
         fresh={"AutoDeployReleaseOverrides": []},
         import_order=170,
         prominence=6,
+        inferred=(
+            "joined order",
+            "ProvisioningRunbookId",
+            "DeprovisioningRunbookId",
+            "DynamicEnvironmentSettings",
+            "PersistenceSettings/ProtectedBranchNamePatterns",
+            "ExtensionSettings",
+        ),
         plural="projects",
     ),
     _process(
@@ -307,6 +317,10 @@ PROJECT_MAPS = (
             Reference("Rules/*/ActionPackages/*/DeploymentAction", ACTION),
         ),
         import_order=210,
+        inferred=(
+            "GitResourceRules",
+            "Rules/*/ActionPackages",
+        ),
         plural="channels",
     ),
     DocumentMap(
@@ -360,6 +374,11 @@ PROJECT_MAPS = (
             for name in ("Id", "LastModifiedOn", "LastModifiedBy")
         ),
         import_order=320,
+        inferred=(
+            "Filter/Packages",
+            "Filter/Sources",
+            "Action/Variables",
+        ),
         plural="project triggers",
     ),
 )
