@@ -455,6 +455,15 @@ def _alike() -> dict[str, list[DocumentChange]]:
                 )
             ),
         ],
+        "a project with parts without secrets": [
+            change("Project", None, {"Name": "New"}, 7),
+            change("DeploymentProcess", None, {"OwnerId": "Projects-7", **_steps("a")}, 8),
+            change("VariableSet", None, {"OwnerId": "Projects-7", "Variables": [_variable(1, "A", "b")]}, 9),
+        ],
+        "parts of others": [
+            change("VariableSet", {"OwnerId": owner, "Variables": []}, {"OwnerId": owner, "Variables": [None]}, number)
+            for number, owner in enumerate(("LIBRARYVARIABLESETS-1", "Projects-1", "Nobody-1", None))
+        ],
         "a part that came to an old project": [
             change("Project", {"Name": "Old"}, None, 7),
             change("Channel", None, {"Name": "Beta", "ProjectId": "Projects-7"}),

@@ -12,8 +12,10 @@ import pytest
 
 from migrator.documents.stored import Found
 from migrator.maps.document_map import ANY, TAG, TEMPLATE
-from migrator.plan.context import Context
+from migrator.plan.context import Context, make_context
 from migrator.plan.target_view import TargetView
+from migrator.tree.values import Tree
+from tests.support.imports import doc
 
 
 @dataclass
@@ -25,6 +27,10 @@ class Target:
     documents: Mapping[str, Sequence[Found]] = field(default_factory=dict)
     columns: frozenset[str] = frozenset(("Name", "ProjectId"))
     asked: int = 0
+    held: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+
+    def spaces(self) -> Mapping[str, tuple[str, bool]]:
+        return self.held
 
     def has(self, type_: str) -> bool:
         return type_ in self.documents
@@ -96,6 +102,7 @@ def test_an_id_made_of_its_owners_follows_it() -> None:
     known.ids.put("a", "Project", "Projects-1", "Projects-7")
     assert known.resolve("a", ("VariableSet",), "variableset-Projects-1") == "variableset-Projects-7"
     assert known.resolve("a", ("VariableSet",), "variableset-Projects-2") is None
+    assert known.resolve("a", ("VariableSet",), "another-set-Projects-1") is None
     assert known.resolve("a", ("Lifecycle", "VariableSet"), "VARIABLESET-projects-1") == "VARIABLESET-Projects-7"
 
 
@@ -171,3 +178,41 @@ def test_a_key_with_a_reference_is_the_targets() -> None:
     assert known.resolve("a", ("Channel",), "Channels-1") == "Channels-8"
     assert known.resolve("a", ("Channel",), "Channels-2") is None
     assert target.asked == 1
+
+
+def test_where_a_document_goes() -> None:
+    """
+    A document of a space goes to the target's of that name; one without to the default space, or, beside spaces, to
+    the whole server; a type without the column to none.
+    """
+    known = context(Target(columns=frozenset(("SpaceId",))))
+    known.default_space, known.spaces = "Spaces-1", {("a", "office"): "Spaces-5"}
+    assert known.space_of(doc("Feed", "Feeds-1", origin="a", space="Office")) == "Spaces-5"
+    assert known.space_of(doc("Feed", "Feeds-1", origin="b", space="Office")) is None
+    assert known.space_of(doc("Feed", "Feeds-1", origin="a")) == "Spaces-1"
+    known.with_spaces = True
+    assert known.space_of(doc("Feed", "Feeds-1", origin="a")) is None
+    assert context().space_of(doc("Feed", "Feeds-1", origin="a", space="Office")) is None
+
+
+def test_what_a_tree_alone_tells() -> None:
+    """
+    Typed values, owners of owners, what was left out and whether there are spaces are known before anything is matched.
+    """
+    some = Tree(
+        (
+            doc("Runbook", "Runbooks-1", origin="a", ProjectId="Projects-1", Name="Restart"),
+            doc("Project", "Projects-1", origin="a", Name="Shop"),
+            doc("Feed", "Feeds-1", origin="a", Name="x", space="Default"),
+        ),
+        left_out=(("a", {"Lifecycle": {"Lifecycles-9": {"Name": "Slow"}}}),),
+    )
+    known = make_context(some, cast(TargetView, Target(held={"Spaces-3": ("b", False), "Spaces-2": ("a", True)})))
+    assert known.owners == {("a", "runbooks-1"): "Projects-1"}
+    assert known.left_out == {("a", "Lifecycle", "lifecycles-9"): {"Name": "Slow"}}
+    assert known.of("a").known["lifecycles-9"] == "Lifecycle"
+    assert known.of("a").known["projects-1"] == "Project"
+    assert known.of("b").known == {}
+    assert (known.with_spaces, known.default_space) == (True, "Spaces-2")
+    least = make_context(Tree(()), cast(TargetView, Target()))
+    assert (least.with_spaces, least.default_space) == (False, None)
