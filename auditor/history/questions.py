@@ -155,7 +155,8 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
         where.append("v.space = ? COLLATE NOCASE")
         values.append(wanted.space)
     if wanted.name:
-        where.append("d.name GLOB ? COLLATE NOCASE" if not _has_glob(wanted.name) else "lower(d.name) GLOB lower(?)")
+        # GLOB itself minds case, whatever the collation.
+        where.append("lower(d.name) GLOB lower(?)")
         values.append(wanted.name)
     if wanted.project:
         where.append(
@@ -167,10 +168,6 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
     if wanted.secret_only:
         where.append("EXISTS (SELECT 1 FROM records r WHERE r.doc = v.doc AND r.seq = v.seq AND r.secret <> '')")
     return " AND ".join(where), values
-
-
-def _has_glob(text: str) -> bool:
-    return any(char in text for char in "*?[")
 
 
 def _like(text: str) -> str:
