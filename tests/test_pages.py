@@ -159,8 +159,8 @@ def test_the_page_of_regressions_is_up_to_date() -> None:
 
 
 def test_the_page_of_types_is_up_to_date() -> None:
-    """docs/types.md is what `make known-types` makes of the document map; each guess is about something there is."""
-    assert known_types.PAGE.read_text(encoding="utf-8") == known_types.page(), "run: make known-types"
+    """docs/types.md is what `make pages` makes of the document map; each guess is about something there is."""
+    assert known_types.PAGE.read_text(encoding="utf-8") == known_types.page(), "run: make pages"
     words = {"table", "prefix", "key", "columns", "joined order"}
     for item in REGISTRY.maps:
         paths = [rule.path for rule in (*item.references, *item.inner, *item.sensitive, *item.volatile)]

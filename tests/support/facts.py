@@ -1,7 +1,7 @@
 """
 The page of facts: all that the program takes for granted about each type, one line each, made from the maps.
 
-``python -m tests.support.facts`` writes it.
+``make pages`` writes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The page of imports: many made-up trees, what an import plans for each, and the rows that it writes.
 
-``python -m tests.support.imported`` writes it.
+``make pages`` writes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The page docs/types.md: what the document map knows of each type, and what of it is a guess.
 
-`make known-types` writes it. Not here: the facts themselves, which are in ``migrator/maps``.
+`make pages` writes it. Not here: the facts themselves, which are in ``migrator/maps``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "types.md"
 _HEAD = """\
 # What is known of each type
 
-Made by `make known-types` of [migrator/maps](../migrator/maps), where each of these facts is a line that is easy to
+Made by `make pages` of [migrator/maps](../migrator/maps), where each of these facts is a line that is easy to
 change. References are places that hold ids of other documents; secrets are places that are sealed; the order of a list
 that is a set means nothing; what is volatile changes by itself and is left out. Any other text that has the form of the
 server's ciphertext is sealed, too, wherever it stands, and a table without a row here is exported as it is.

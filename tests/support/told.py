@@ -1,7 +1,7 @@
 """
 The page of changes: many made-up changes of documents, and what people are told of each.
 
-``python -m tests.support.told`` writes it.
+``make pages`` writes it.
 """
 
 from __future__ import annotations

@@ -14,5 +14,5 @@ def test_what_is_told_is_on_the_page() -> None:
     written = told.PAGE.read_text(encoding="utf-8").split("\n== ")
     made = told.page().split("\n== ")
     different = [(one, other) for one, other in zip(written, made, strict=False) if one != other]
-    assert not different[:1], "if that is meant: .venv/bin/python -m tests.support.told"
+    assert not different[:1], "if that is meant: make pages"
     assert len(written) == len(made)

@@ -14,5 +14,5 @@ def test_every_fact_is_on_the_page() -> None:
     written = facts.PAGE.read_text(encoding="utf-8").splitlines()
     known = facts.page().splitlines()
     lost, new = sorted(set(written) - set(known)), sorted(set(known) - set(written))
-    assert (lost, new) == ([], []), "if that is meant: .venv/bin/python -m tests.support.facts"
+    assert (lost, new) == ([], []), "if that is meant: make pages"
     assert written == known
