@@ -57,7 +57,6 @@ from migrator.export.read import (
     kept_tables,
     look_at,
     probe,
-    reader_of,
     reads_one_state,
     table_warnings,
     tables_read,
@@ -71,8 +70,9 @@ from migrator.secrets.ciphers import KeyDerivation
 from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
-from migrator.sql.server_facts import ServerFacts, read_installation
+from migrator.sql.server_facts import ServerFacts
 from migrator.tree.git import GitError
+from migrator.tree.metadata import Metadata
 
 __all__ = ["RunOptions", "audit"]
 
@@ -149,7 +149,6 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
             # database.
             run.lock = stack.enter_context(application_lock(server.engine, run.folder.path))
-            _check_whose(run, server, repository)
             if not _must_read(run, server, repository):
                 done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
                 # Commits of earlier runs may still wait for a remote that was down.
@@ -157,16 +156,11 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             return _audited(run, result, repository, server)
 
 
-def _check_whose(run: Run, server: Server, repository: Repository) -> None:
+def _check_whose(run: Run, repository: Repository, before: Metadata | None, name: str) -> None:
     """
     Raise ``OperatorError`` where the history is another server's, unless this run is to adopt it.
     """
-    before = metadata_in(repository, repository.head())
-    if before is None:
-        return
-    with reader_of(server) as reader:
-        name = read_installation(reader).name
-    if before.server == name:
+    if before is None or before.server == name:
         return
     if not run.options.adopt:
         raise OperatorError(
@@ -217,15 +211,14 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         if before and before.derivation and not likely:
             key.start(before.derivation)
         spool, content = _read(run, server, stack)
-        facts = content.facts
-        secrets = OpenedSecrets(master) if master is not None else None
+        facts, secrets = content.facts, OpenedSecrets(master) if master is not None else None
+        _check_whose(run, repository, before, facts.name)
         facts.check_master_key(secrets)
         derivation = KeyDerivation(facts.identity)
         cipher = partial(key.cipher, derivation)
-        trusted = head is not None and not run.full and state.made_on() == made_on(head, content)
-        if not trusted:
+        known = state if head is not None and not run.full and state.made_on() == made_on(head, content) else None
+        if known is None:
             state.clear()
-        known = state if trusted else None
         stream = Stream(spool, renderer_of(options, content, secrets, cipher))
         with run.phase("compare"):
             tables = changed_tables(stream, known, kept_tables(server, content))
@@ -236,7 +229,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         total = changes.before.files()
         changes.before.keep_tables(kept_tables(server, content))
         tree = None
-        if not trusted or rows.differ:
+        if known is None or rows.differ:
             with run.phase("render"):
                 metadata = metadata_of(options, content, cipher())
                 check_password(before, options, metadata)

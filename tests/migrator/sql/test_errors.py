@@ -120,6 +120,10 @@ NUMBERS = {
     515: "the column may not be empty",
     2628: "a text is longer than its column allows",
     8152: "a text is longer than its column allows",
+    3201: "the server's own account cannot open the file",
+    3202: "the server could not write the backup",
+    3241: "what is in that file is no backup",
+    262: "db_backupoperator",
 }
 """Numbers of the vendor's reference of Database Engine errors, and what is said of each where nothing is named."""
 
