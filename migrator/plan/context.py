@@ -44,6 +44,8 @@ class Context:
     """Origin and lower-case id of whatever is in the tree."""
     whole: Mapping[str, str] = field(default_factory=dict)
     """By origin: the name of the server that it is a whole export of."""
+    nowhere: frozenset[tuple[str, str]] = frozenset()
+    """Origin and lower-case id of what a partial export says that its server did not have."""
     servers: Mapping[str, str] = field(default_factory=dict)
     """By origin: the name of the server that it is an export of."""
     lost: set[int] = field(default_factory=set)
@@ -111,16 +113,18 @@ class Context:
 
     def dangles(self, origin: str, source: str) -> bool:
         """
-        Return whether an id led nowhere on its own server already: a whole export has no document of it.
+        Return whether an id led nowhere on its own server already: a whole export has no document of it, a partial one
+        says so.
         """
-        return origin in self.whole and (origin, source.lower()) not in self.held
+        place = (origin, source.lower())
+        return (origin in self.whole or place in self.nowhere) and place not in self.held
 
     def standing(self, origin: str, types: Sequence[str], source: str) -> str:
         """
         Return what is to stand on the target where an id leads nowhere: the same id, unless it is another's there.
         """
         known = [type_ for type_ in types if REGISTRY.find(type_)]
-        if self.whole.get(origin) == self.target.server:
+        if self.servers.get(origin, self.whole.get(origin)) == self.target.server:
             return source
         if any(source.lower() in self.target.existing(type_, [source]) for type_ in known):
             return impossible(types[0])
@@ -210,6 +214,7 @@ def make_context(tree: Tree, target: TargetView, *, strict: bool = False) -> Con
     Return the knowledge that the tree alone gives, and the target's spaces; *strict*: no id may lead nowhere.
     """
     context = Context(target, whole={} if strict else dict(tree.whole), servers=dict(tree.servers))
+    context.nowhere = frozenset() if strict else tree.nowhere
     for document in tree.documents:
         if document.map.known and (document.map.stays_behind(document.id) or document.map.passing(document.body)):
             # What no import takes is what the target has of that name, if it has any.

@@ -42,6 +42,8 @@ class Head:
     """The name of the server that it is an export of, ``""`` where it does not say."""
     whole: bool = False
     """It is an export of a whole server."""
+    nowhere: frozenset[str] = frozenset()
+    """Lower-case ids that a partial export's documents mention, and that its server did not have either."""
 
     @property
     def root(self) -> str:
@@ -105,7 +107,10 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
             return body, [*wrong, (error.path, error.message)]
 
     left_out, whole = left_out_of(metadata), metadata.partial is None
-    return Head(origin, NATIVE, metadata.database_version, opened, left_out, metadata.server, whole)
+    nowhere = (metadata.partial or {}).get("LedNowhere")
+    ids = nowhere if isinstance(nowhere, list) else []
+    gone = frozenset(text.lower() for text in ids if isinstance(text, str))
+    return Head(origin, NATIVE, metadata.database_version, opened, left_out, metadata.server, whole, gone)
 
 
 def left_out_of(metadata: Metadata) -> LeftOut:

@@ -65,6 +65,7 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         tuple((head.origin, head.left_out) for head in heads if head.left_out),
         tuple((head.origin, head.server) for head in heads if head.whole),
         tuple((head.origin, head.server) for head in heads if head.server),
+        nowhere=frozenset((head.origin, identity) for head in heads for identity in head.nowhere),
         gone_spaces=frozenset(_gone_spaces(reading.documents, {head.origin for head in heads if head.whole})),
     )
 

@@ -84,6 +84,8 @@ class Tree:
     """
     servers: tuple[tuple[str, str], ...] = ()
     """The name of the server that each origin is an export of, where it says so."""
+    nowhere: frozenset[tuple[str, str]] = frozenset()
+    """Origin and lower-case id of what partial exports mention, and their server did not have either."""
     settled: frozenset[str] = frozenset()
     """Files of documents that were imported before and have not changed since."""
     gone_spaces: frozenset[tuple[str, str]] = frozenset()

@@ -512,3 +512,19 @@ def test_an_owner_of_another_type_is_no_project(shop: Shop) -> None:
     shop.add("TenantVariable", "TenantVariables-1", TenantId="Projects-9", **values)
 
     assert {"Projects-9", "TenantVariables-1"} <= shop.export().ids()
+
+
+def test_what_led_nowhere_does_not_keep_a_part_from_arriving(server: SampleServer, tmp_path: Path) -> None:
+    """
+    A template's invented feed, for one: the head of the tree says that the server never had it, and an import goes on.
+    """
+
+    def use(body: dict[str, Any]) -> None:
+        body["Steps"][0]["Actions"][0]["Packages"] = [{"Id": "p", "Name": "", "FeedId": "Feeds-NonExisting"}]
+
+    server.edit("DeploymentProcess", "deploymentprocess-Projects-1", use)
+    done = Shop(Server(server.path), tmp_path).export("Web Shop", history=False)
+    assert done.metadata["Partial"]["LedNowhere"] == ["Feeds-NonExisting"]
+    report = import_tree(empty_server(tmp_path).address, FolderFiles(done.folder), IMPORT)
+    assert report.counts["DeploymentProcess"] == {"Created": 1}
+    assert any("Feeds-NonExisting led nowhere on the source already" in item.message for item in report.warnings)
