@@ -177,7 +177,8 @@ class Merge:
     What an import that overwrites leaves of the target's document; without it the tree's takes its place.
 
     ``united`` are lists that become those of both sides. ``unseen`` are places of references (path patterns): the ids
-    of documents that the tree does not hold stay. ``fixed_only``: only where every server has the document.
+    of documents that the tree does not hold stay, in a list's elements with the whole element. ``fixed_only``: only
+    where every server has the document.
     """
 
     united: tuple[str, ...] = ()

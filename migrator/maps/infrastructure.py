@@ -207,7 +207,7 @@ INFRASTRUCTURE_MAPS = (
         ),
         sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope", "RecurringSchedule/DaysOfWeek"),
         # One freeze may span spaces: a tree of one of them does not know the other's projects.
-        merge=Merge(unseen=("ProjectEnvironmentScope/~",)),
+        merge=Merge(unseen=("ProjectEnvironmentScope/~", "TenantProjectEnvironmentScope/*/ProjectId")),
         inferred=(
             "key",
             "OwnerId",

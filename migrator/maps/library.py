@@ -16,7 +16,7 @@ from migrator.maps.document_map import (
     Sensitive,
     Volatile,
 )
-from migrator.maps.membership import Membership, Part, TypedBy
+from migrator.maps.membership import Joined, Membership, Part, TypedBy
 from migrator.maps.shared import (
     CLONED,
     EMBEDDED_PROPERTIES,
@@ -167,6 +167,8 @@ LIBRARY_MAPS = (
         repeats=True,
         told_apart_by=("Scope/EnvironmentIds/*",),
         always_apart=True,
+        # Table and columns are inferred: the scope may stand in the body as well.
+        joined=(Joined("Scope/EnvironmentIds", "TenantVariableScope", "TenantVariableId", "EnvironmentId"),),
         # That its values are those of a variable set's is inferred.
         owner_type=("OwnerId", "OwnerType"),
         typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),

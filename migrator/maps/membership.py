@@ -14,7 +14,8 @@ class Joined:
     """
     A list that a newer server keeps in a table of its own, a row for each element, and that is a part of its owner.
 
-    ``owner`` and ``value`` are columns of that table, as is ``order``, where it has one.
+    ``property`` may be inside of another one, as ``Scope/EnvironmentIds``. ``owner`` and ``value`` are columns of that
+    table, as is ``order``, where it has one.
     """
 
     property: str

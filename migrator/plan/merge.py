@@ -172,10 +172,17 @@ def _unite(result: Body, target: Body, name: str) -> None:
 
 def _add_unseen(result: Body, target: Body, reference: Reference, is_image: IsImage) -> None:
     """
-    Keep the target's mentions of documents that the tree does not hold, in a list or as a dictionary's keys.
+    Keep the target's mentions of documents that the tree does not hold, in a list, in its elements or as a dictionary's
+    keys.
     """
-    name = _list_of(reference.path)
+    name, _, inner = reference.path.replace("/~", "/*").partition("/*")
     mine, theirs = result.get(name), target.get(name)
+    if inner and isinstance(theirs, list):
+        elements = [item for item in theirs if isinstance(item, dict)]
+        unseen = [item for item in elements if _is_unseen(reference, item.get(inner.strip("/")), is_image)]
+        brought = list(mine) if isinstance(mine, list) else []
+        result[name] = [*brought, *(item for item in unseen if item not in brought)]
+        return
     if isinstance(theirs, dict):
         kept = {key: value for key, value in theirs.items() if _is_unseen(reference, key, is_image)}
         result[name] = (mine if isinstance(mine, dict) else {}) | kept

@@ -147,6 +147,7 @@ class Table:
         Return position, property and form of each column that is not the body.
         """
         forms = structured(self.map) | {name.lower(): form for name, form in self.map.columns.items()}
+        forms |= {item.property.lower(): Column.IDS for item in self.joined}
         forms |= {name: _FORMS[kind] for name, kind in self.declared.items() if kind in _FORMS}
         return tuple(
             (index, name, forms.get(name.lower()))
@@ -224,6 +225,13 @@ def to_body(table: Table, row: Row, text: str) -> Body:
         column = row[position]
         simple = form is None and (column is None or isinstance(column, (str, int)))
         body[name] = column if simple else from_column(column, form)
+    for join in table.joined:
+        outer, _, inner = join.property.partition("/")
+        if inner:
+            value, holder = body.pop(join.property), body.get(outer)
+            # Where nothing is in the table and nothing was said, nothing is.
+            if value or isinstance(holder, dict):
+                body[outer] = (holder if isinstance(holder, dict) else {}) | {inner: value}
     return body
 
 

@@ -115,7 +115,9 @@ class Writer:
         Write the lists of a document that are in tables of their own, where the document says what is in them.
         """
         for join in source.joined:
-            values = body.get(join.property)
+            outer, _, inner = join.property.partition("/")
+            values = body.get(join.property, body.get(outer))
+            values = values.get(inner) if isinstance(values, dict) else values
             if not isinstance(values, list):
                 continue
             wanted, of_this = list(dict.fromkeys(map(str, values))), key(join.owner) == identity

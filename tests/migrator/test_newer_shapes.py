@@ -138,6 +138,38 @@ def test_lists_come_back_when_an_import_is_taken_back(server: SampleServer, tmp_
     assert [row[:2] for row in server.run(asked)] == [row[:2] for row in before]
 
 
+def test_a_scope_in_a_table_of_its_own_is_a_part_of_the_value(
+    server: SampleServer, empty_server: SampleServer, tmp_path: Path
+) -> None:
+    """
+    The environments of a tenant's value read as they do in its body, come to a target's own table, and go again.
+    """
+    for some in (server, empty_server):
+        some.run("CREATE TABLE TenantVariableScope (TenantVariableId TEXT, EnvironmentId TEXT)")
+    path, identity = "Tenants/Nordlys Handel/Nordlys Handel-variables-TenantVariables-1.json", "TenantVariables-1"
+    export(server.address, tmp_path / "plain", server.options())
+    server.edit("TenantVariable", identity, lambda body: body.update(Scope={"EnvironmentIds": ["Environments-2"]}))
+    server.run(
+        "INSERT INTO TenantVariableScope VALUES (?, 'Environments-3'), (?, 'Environments-2')", identity, identity
+    )
+    report = export(server.address, tmp_path / "scoped", server.options())
+    assert report.tables is not None
+    assert report.tables.unmapped == ()
+    before, after = documents(tmp_path / "plain"), documents(tmp_path / "scoped")
+    assert after[path] == before[path] | {"Scope": {"EnvironmentIds": ["Environments-2", "Environments-3"]}}
+    assert {name for name in after if after[name] != before[name]} == {path}
+    undo = tmp_path / "undo.json"
+    import_tree(empty_server.address, FolderFiles(tmp_path / "scoped"), OPTIONS, precautions=Precautions(undo=undo))
+    asked = (
+        "SELECT e.Name FROM TenantVariableScope s JOIN DeploymentEnvironment e ON e.Id = s.EnvironmentId "
+        "JOIN TenantVariable v ON v.Id = s.TenantVariableId ORDER BY e.Name"
+    )
+    assert empty_server.run(asked) == [("Staging",), ("Test",)]
+    assert set(taken(tmp_path / "scoped", empty_server)["TenantVariable"]) == {"Unchanged"}
+    undo_import(empty_server.address, undo.read_bytes(), OPTIONS)
+    assert empty_server.run("SELECT * FROM TenantVariableScope") == []
+
+
 def test_a_table_that_lost_its_json_reads_as_with_it(server: SampleServer, tmp_path: Path) -> None:
     """
     Documents have the same names and shapes as before, so that an upgrade makes no needless difference.
