@@ -11,6 +11,24 @@ from tests.support.audits import Audited
 from tests.support.servers import contents
 from tests.support.templates import sample
 
+HOUSEKEEPING = """
+    UPDATE OctopusServerNodeStatus SET LastSeen = 'now', RunningTaskCount = 3;
+    UPDATE MessageBusCursor SET Position = Position + 100;
+    DELETE FROM WorkerLease;
+    UPDATE ProjectReadModel SET JSON = '{"n": 2}';
+    INSERT INTO UserSession VALUES ('UserSessions-2', 'Users-2', 'now');
+    UPDATE Space SET TaskQueueStopped = 1, LastModified = 'now';
+    UPDATE Machine SET JSON = json_set(JSON, '$.HealthStatus', 'Unknown', '$.OperatingSystemVersion', '7');
+    UPDATE Machine SET JSON = json_set(JSON, '$.Endpoint.KubernetesAgentDetails.AgentVersion', '2.10.0')
+        WHERE CommunicationStyle = 'KubernetesTentacle';
+    UPDATE Subscription SET JSON = json_set(JSON,
+        '$.EventNotificationSubscription.SlackDigestLastProcessedEventAutoId', 999) WHERE Id = 'Subscriptions-2';
+    UPDATE User SET AccessTokensNotBefore = 'now';
+    DELETE FROM DeploymentEnvironment WHERE Type = 'Ephemeral';
+    INSERT INTO DeploymentEnvironment (Id, Name, SortOrder, Type, JSON, SpaceId)
+        VALUES ('Environments-63', 'pr-418', 63, 'Ephemeral', '{}', 'Spaces-1');
+"""
+
 
 def test_what_is_not_in_the_tree_is_counted_and_named(fresh: Audited) -> None:
     """
@@ -51,5 +69,21 @@ def test_a_run_gives_what_an_export_gives(fresh: Audited) -> None:
         export(fresh.database.address, folder, fresh.database.options())
         assert contents(folder) == fresh.files()
     head = fresh.head()
+    fresh.good(RunOptions(full=True))
+    assert fresh.head() == head
+
+
+def test_what_the_server_does_by_itself_makes_no_commit(fresh: Audited) -> None:
+    """
+    Bookkeeping, times of saving, health, digests, a paused queue, an environment that a release made and removed.
+    """
+    sample(fresh.database.path, newest=True)
+    fresh.good()
+    head = fresh.head()
+    with fresh.database.connection() as connection:
+        connection.executescript(HOUSEKEEPING)
+        for table in ("Project", "DeploymentEnvironment", "Channel", "Runbook", "TenantVariable", "DeploymentFreeze"):
+            connection.execute(f"UPDATE {table} SET LastModified = 'now'")
+    fresh.good()
     fresh.good(RunOptions(full=True))
     assert fresh.head() == head

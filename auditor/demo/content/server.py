@@ -14,6 +14,7 @@ from auditor.demo.content.history import add_history
 from auditor.demo.content.infrastructure import add_infrastructure
 from auditor.demo.content.library import add_library
 from auditor.demo.content.newest import add_newest
+from auditor.demo.content.newest_server import add_newest_server
 from auditor.demo.content.projects import add_projects
 from auditor.demo.content.sets import add_sets
 from auditor.demo.content.spaces import add_spaces
@@ -40,3 +41,4 @@ def fill(path: Path, master_key: bytes, spaces: bool = False, *, newest: bool = 
         add_history(build)
         if newest:
             add_newest(build)
+            add_newest_server(build)
