@@ -28,6 +28,8 @@ def add_newest(build: Builder) -> None:
     _accounts_and_feeds(build)
     _git(build)
     _runbooks_and_channels(build)
+    _processes(build)
+    _variables(build)
     _triggers(build)
     _tenants(build)
 
@@ -206,6 +208,9 @@ def _runbooks_and_channels(build: Builder) -> None:
         GitResourceRules=[{"Id": guid("git rule"), "Rules": ["main"], "GitDependencyActions": []}],
         Rules=[],
     )
+
+
+def _processes(build: Builder) -> None:
     container = {"FeedId": "Feeds-65", "Image": "tools/deploy", "GitUrl": None, "Dockerfile": None}
     from_git = steps.script("Projects-1", "Check out and run", "Bash") | {"Id": guid("step from git")}
     for action in from_git["Actions"]:
@@ -227,8 +232,93 @@ def _runbooks_and_channels(build: Builder) -> None:
             [{"containerName": "web", "containerImageReference": {"imageName": "web", "feedId": "Feeds-65"}}]
         )
         action["Properties"]["Octopus.Action.Claude.McpServers"] = json.dumps({"token": plaintext("server of tools")})
+    package = "Retail.Package"
+    entry: dict[str, Any] = {
+        "Id": guid("package of the template"),
+        "Name": package,
+        "PackageId": None,
+        "FeedId": "Feeds-65",
+    }
+    entry["Properties"] = {"SelectionMode": "deferred", "PackageParameterName": package}
+    controls = {"Retail.Account": "AmazonWebServicesAccount", package: "Package", "Retail.Pool": "WorkerPool"}
+    defaults: dict[str, Any] = {"Retail.Account": "Accounts-61", "Retail.Pool": "Linux, big"}
+    build.add(
+        "ActionTemplate",
+        Id="ActionTemplates-61",
+        Name="Roll out by package",
+        Version=3,
+        ActionType="Octopus.Script",
+        CommunityActionTemplateId=None,
+        Packages=[entry],
+        GitDependencies=[{"Name": "", "GitCredentialType": "Library", "GitCredentialId": "GitCredentials-61"}],
+        Properties={"Octopus.Action.Script.ScriptBody": "echo #{Retail.Package.PackageId}\n"},
+        Parameters=[
+            {
+                "Id": guid(f"parameter {name}"),
+                "Name": name,
+                "DefaultValue": defaults.get(name, ""),
+                "DisplaySettings": {"Octopus.ControlType": control},
+            }
+            for name, control in controls.items()
+        ],
+    )
+    by_template = steps.script("Projects-1", "Roll out", "Bash") | {"Id": guid("step by template")}
+    for action in by_template["Actions"]:
+        action |= {"Id": guid("action by template"), "Packages": [entry | {"PackageId": "shop"}]}
+        action["Properties"] |= {
+            "Octopus.Action.Template.Id": "ActionTemplates-61",
+            "Octopus.Action.Template.Version": "3",
+            package: json.dumps({"PackageId": "shop", "FeedId": "Feeds-65"}),
+            "Retail.Account": "Accounts-61",
+            "Retail.Pool": "#{Pool}",
+        }
     process = read(build.connection, "DeploymentProcess", "deploymentprocess-Projects-1")
-    edit(build, "DeploymentProcess", process["Id"], Steps=[*process["Steps"], from_git])
+    edit(build, "DeploymentProcess", process["Id"], Steps=[*process["Steps"], from_git, by_template])
+    donor = {"DeploymentAction": guid("action by template"), "PackageReference": package}
+    policy = {"SkipMachineBehavior": "SkipUnavailableMachines", "TargetRoles": ["web", "edge"]}
+    edit(
+        build,
+        "DeploymentSettings",
+        "deploymentsettings-Projects-1",
+        VersioningStrategy={"Template": "", "DonorPackage": donor},
+        ConnectivityPolicy=policy,
+    )
+    forever, some = {"Strategy": "Forever", "QuantityToKeep": 0}, {"Strategy": "Count", "QuantityToKeep": 30}
+    edit(
+        build,
+        "Lifecycle",
+        "Lifecycles-2",
+        Slug="standard-three-gates",
+        ReleaseRetentionPolicy=forever | {"Unit": "Items"},
+        TentacleRetentionPolicy=some | {"Unit": "Days"},
+    )
+
+
+def _variables(build: Builder) -> None:
+    found = read(build.connection, "VariableSet", "variableset-Projects-1")
+    prompt = {"Label": "Pool", "Required": True, "DisplaySettings": {"Octopus.ControlType": "WorkerPool"}}
+    # Since 2025 what has its usual value is left out, the type of a text among it.
+    more = [
+        {
+            "Id": guid("variable of a pool"),
+            "Name": "Pool",
+            "Type": "WorkerPool",
+            "Value": "WorkerPools-2",
+            "Prompt": prompt,
+        }
+        | {"Scope": {"Channel": ["Channels-61"]}},
+        {
+            "Id": guid("variable of an identity"),
+            "Name": "Identity",
+            "Type": "GenericOidcAccount",
+            "Value": "Accounts-62",
+        }
+        | {
+            "Scope": {"ProcessOwner": ["Runbooks-1", "Projects-1"], "Environment": ["Environments-3", "Environments-2"]}
+        },
+        {"Id": guid("variable without a type"), "Name": "Plain", "Value": "as it is", "Scope": {}},
+    ]
+    edit(build, "VariableSet", found["Id"], Variables=[*found["Variables"], *more])
 
 
 def _triggers(build: Builder) -> None:
@@ -250,6 +340,38 @@ def _triggers(build: Builder) -> None:
                 "RunbookTags": ["Criticality/Low"],
                 "EnvironmentIds": ["Environments-2"],
                 "Variables": json.dumps({"Token": plaintext("asked for at night")}),
+            },
+        ),
+        (
+            "New packages",
+            {
+                "FilterType": "FeedFilter",
+                "Packages": [{"DeploymentActionSlug": "roll-out", "PackageReference": "Retail.Package"}],
+            },
+            {"ActionType": "CreateRelease", "ChannelId": "Channels-61"},
+        ),
+        (
+            "New artefacts",
+            {"FilterType": "ArcFeedFilter", "Packages": [{"DeploymentAction": guid("action by template")}]},
+            {"ActionType": "CreateRelease", "ChannelId": "Channels-61"},
+        ),
+        (
+            "New commits",
+            {
+                "FilterType": "GitFilter",
+                "Sources": [{"DeploymentActionSlug": "check-out-and-run", "IncludeFilePaths": ["src/**", "deploy/**"]}],
+            },
+            {"ActionType": "CreateRelease", "ChannelId": "Channels-61"},
+        ),
+        (
+            "Promote at nine",
+            {"FilterType": "OnceDailySchedule", "StartTime": "2025-01-01T09:00:00", "DaysOfWeek": ["Monday", "Friday"]},
+            {
+                "ActionType": "DeployLatestRelease",
+                "SourceEnvironmentIds": ["Environments-3", "Environments-2"],
+                "DestinationEnvironmentId": "Environments-21",
+                "ChannelId": "Channels-61",
+                "TenantIds": ["Tenants-2", "Tenants-1"],
             },
         ),
     ]

@@ -47,6 +47,19 @@ def _machines(build: Builder) -> None:
                 "clusterName": "shop",
             },
         },
+        "AwsEcsCluster": {"ClusterName": "shop", "AccountId": "Accounts-61", "DefaultWorkerPoolId": "WorkerPools-2"},
+        "Kubernetes": {
+            "ClusterUrl": "https://cluster.example.com:6443",
+            "ClusterCertificate": "Certificates-2",
+            "Container": {"Image": "tools/kubectl", "FeedId": "Feeds-65"},
+            "Authentication": {"AuthenticationType": "KubernetesCertificate", "ClientCertificate": "Certificates-3"},
+        },
+        "AzureServiceFabricCluster": {
+            "SecurityMode": "SecureAzureAD",
+            "AadUserCredentialPassword": build.secret("fabric user"),
+            "AadClientCredentialSecret": plaintext("fabric client"),
+            "DefaultWorkerPoolId": "",
+        },
     }
     for number, (style, endpoint) in enumerate(endpoints.items(), start=61):
         build.add(
