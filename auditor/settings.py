@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -66,6 +67,15 @@ def check_web_address(url: str) -> str:
         raise ValueError("a web address has no blanks")
     if holds_password(url):
         raise ValueError("a web address must not hold a password; Octopus asks for an api_key only")
+    try:
+        # Read by asking for it: it may be no number, or too large a one.
+        fits = urlsplit(url).hostname and urlsplit(url).port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            "a web address has a host, and a port from 1 to 65535 if any, as https://octopus.example.com:8443"
+        )
     return url
 
 

@@ -7,6 +7,7 @@ No step of a run belongs here.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from auditor.repository.git import GitOptions
@@ -16,7 +17,7 @@ from auditor.state_folder import StateFolder
 from auditor.stop import Stop
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import ApiOptions, OctopusApi
-from auditor.window.window import WindowOptions, release
+from auditor.window.window import RESTORING, WindowOptions, release
 from auditor.world import Tools
 from migrator.credentials import is_reference, resolve
 from migrator.errors import OperatorError
@@ -99,9 +100,12 @@ def export_options(settings: ServerSettings, folder: StateFolder) -> ExportOptio
     )
 
 
-def release_window(server: str, settings: ServerSettings, folder: StateFolder, tools: Tools) -> bool:
+def release_window(
+    server: str, settings: ServerSettings, folder: StateFolder, tools: Tools, limit: float = RESTORING
+) -> bool:
     """
-    Restore maintenance mode if a killed run left it on; return whether there was anything to restore.
+    Restore maintenance mode if a killed run left it on, trying for at most *limit* seconds; return whether there was
+    anything to restore.
 
     Raises:
         OperatorError: it could not be done.
@@ -113,4 +117,5 @@ def release_window(server: str, settings: ServerSettings, folder: StateFolder, t
     if settings.url is None:
         raise OperatorError(f"{journal.path} says that maintenance mode was left on, but {server} has no url any more")
     with OctopusApi(api_options(settings), tools.sleep) as api:
-        return release(api, journal, window_options(server, settings), tools)
+        options = window_options(server, settings)
+        return release(api, journal, replace(options, release_limit=min(limit, options.release_limit)), tools)

@@ -21,7 +21,8 @@ from migrator.credentials import Secret, resolve
 class Tools:
     """
     ``step`` is called with the name of each step as it begins; ``progress`` with a table and its number of rows;
-    ``resolve`` with a reference and the key of the configuration that holds it.
+    ``stuck`` with a sentence, from another thread, as soon as a window could not be closed in time; ``resolve`` with a
+    reference and the key of the configuration that holds it.
     """
 
     stop: Stop = field(default_factory=Stop)
@@ -32,6 +33,7 @@ class Tools:
     log: Any = field(default_factory=lambda: structlog.get_logger("auditor"))
     step: Callable[[str], None] = lambda name: None
     progress: Callable[[str, int], None] = lambda table, rows: None
+    stuck: Callable[[str], None] = lambda reason: None
     resolve: Callable[[str, str], Secret] = lambda reference, key: resolve(reference, key=key)
 
     def sleep(self, seconds: float) -> None:

@@ -24,9 +24,9 @@ from auditor.world import Tools
 from migrator.errors import OperatorError
 
 
-def run(config: Path, poll: float) -> None:
+def run(config: Path, poll: float) -> int:
     """
-    Run as a daemon until a signal ends it; *poll* is in seconds.
+    Run as a daemon until a signal ends it; 1 when it left something behind. *poll* is in seconds.
     """
     # First, so that a hang while starting can be looked into as well.
     dump_stacks_on_signal()
@@ -38,7 +38,7 @@ def run(config: Path, poll: float) -> None:
         except OperatorError as error:
             # The other servers are not to suffer for it.
             structlog.get_logger("auditor").error("signing-key-unusable", server=name, reason=str(error))
-    Daemon(config, settings, DaemonOptions(poll=poll)).run()
+    return Daemon(config, settings, DaemonOptions(poll=poll)).run()
 
 
 def trigger(config: Path, server: str | None) -> int:
@@ -66,7 +66,7 @@ def release(config: Path, server: str | None) -> int:
     settings = load(config)
     logs.configure(level=settings.daemon.log_level)
     stop = Stop()
-    stop_on_signals(stop)
+    stop_on_signals(stop.request)
     code = 0
     for name, item in settings.chosen(server).items():
         folder = settings.state_folder(name)
@@ -75,7 +75,7 @@ def release(config: Path, server: str | None) -> int:
         try:
             # Only who holds it knows that a window was left: a run at work has its own open.
             with locked(folder.lock, 0):
-                if release_window(name, item, folder, Tools(stop)):
+                if release_window(name, item, folder, Tools(stop), item.maintenance.release_limit):
                     click.echo(f"{name}: maintenance mode is as it was before the run that was killed")
         except Busy as error:
             click.echo(f"auditor: {name}: {error}; the window is that process's own", err=True)

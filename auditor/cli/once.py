@@ -7,19 +7,20 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from auditor import logs
-from auditor.audit import RunOptions, audit
-from auditor.monitoring.run_log import run_event
+from auditor.daemon.runner import Runner, RunnerOptions, not_begun
+from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
+from auditor.run import RunOptions
 from auditor.settings import load
-from auditor.stop import Stop
-from auditor.world import Tools
 from migrator.wording import counted
 
 CHANGED_EXIT = 3
@@ -49,31 +50,29 @@ def _audit_all(
     chosen = settings.chosen(server)
     # On a terminal the line for people says the same as the log.
     logs.configure(level=settings.daemon.log_level if as_json or not sys.stderr.isatty() else "warning")
-    stop = Stop()
-    tools = Tools(stop=stop)
-    stop_on_signals(stop)
-    # In a thread: a signal is only heard by a main thread that does not sit in a driver's call.
-    with ThreadPoolExecutor(1, "audit") as pool:
-        runs = [
-            pool.submit(audit, name, item, settings.state_folder(name), tools, options) for name, item in chosen.items()
-        ]
-        results = [run.result() for run in runs]
-    for result in results:
-        run_event(tools.log, result)
+    # As the daemon's runs are: with a limit of time, and told to whom it may concern. Each has a thread of its own,
+    # since a signal is only heard by a main thread that does not sit in a driver's call.
+    runner = Runner(Metrics(time.time), RunnerOptions(lambda name: None, slots=1))
+    stop_on_signals(runner.stop)
+    results = []
+    for name, item in chosen.items():
+        result = runner.run(name, item, settings.state_folder(name), options) or not_begun(name)
         click.echo(json.dumps(summary(result)) if as_json else told(result))
         complain(result)
+        results.append(result)
     if any(exit_code(result) for result in results):
         return 1
     return CHANGED_EXIT if detailed_exitcode and any(result.commits for result in results) else 0
 
 
-def stop_on_signals(stop: Stop) -> None:
+def stop_on_signals(stop: Callable[[], None]) -> None:
     """
-    Make SIGTERM and SIGINT ask the run to stop; it closes its window and commits nothing.
+    Make SIGTERM and SIGINT call *stop*, which asks the run to stop; it closes its window and commits nothing.
     """
 
     def ask(number: int, frame: Any) -> None:
-        stop.request()
+        # Beside the main thread, which may hold just the lock that this asks for.
+        threading.Thread(target=stop, name="stopping", daemon=True).start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)

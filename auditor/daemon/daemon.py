@@ -28,6 +28,7 @@ from auditor.daemon.systemd import ServiceManager, Watchdog
 from auditor.daemon.trigger import Requests
 from auditor.monitoring.metrics import Metrics
 from auditor.monitoring.status_server import Heartbeat, StatusServer
+from auditor.run import RunOptions
 from auditor.settings import ServerSettings, Settings, load
 from auditor.state_folder import StateFolder
 from auditor.status import read_status
@@ -81,9 +82,9 @@ class Daemon:
         self._requests = Requests()
         self._said = ""
 
-    def run(self) -> None:
+    def run(self) -> int:
         """
-        Serve until SIGTERM or SIGINT.
+        Serve until SIGTERM or SIGINT; return 1 if a run hangs still, or a server is left in maintenance mode.
 
         Raises:
             UsageError: the address for metrics cannot be listened on.
@@ -101,7 +102,7 @@ class Daemon:
             self._manager.ready(self._state())
             self._log.info("started", config=str(self._config), servers=sorted(self._settings.servers))
             self._serve(wakeup)
-            self._stop()
+            return self._stop()
 
     def _serve(self, wakeup: Wakeup) -> None:
         while True:
@@ -201,7 +202,7 @@ class Daemon:
         except KeyError:
             # Taken out of the configuration between being asked for and its turn.
             return
-        self._runner.run(server, settings, folder, reason)
+        self._runner.run(server, settings, folder, RunOptions(reason=reason))
 
     def _find(self, server: str) -> tuple[ServerSettings, StateFolder]:
         # Looked at once, since a reload may put another one in its place.
@@ -228,7 +229,7 @@ class Daemon:
         settings, _ = self._find(server)
         self._runner.tell_stuck(server, settings, reason)
 
-    def _stop(self) -> None:
+    def _stop(self) -> int:
         self._manager.stopping()
         self._log.info("stopping", running=self._scheduler.running())
         # A run that hangs would be waited for without end.
@@ -245,6 +246,7 @@ class Daemon:
         if left or stuck:
             self._log.critical("stopped-with-rest", hanging=left, maintenance_left_on=stuck)
         self._log.info("stopped")
+        return int(bool(left or stuck))
 
     def _journal_left(self, server: str) -> bool:
         return self._settings.state_folder(server).journal.exists()

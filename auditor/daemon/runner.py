@@ -31,6 +31,9 @@ from auditor.stop import LOOK_EVERY, Stop
 from auditor.upkeep.repack import maintain_if_due
 from auditor.world import Tools
 
+# Mostly the run ends by itself then, and knows more.
+_STUCK_PATIENCE = 3.0
+
 
 class Slot:
     """
@@ -101,13 +104,16 @@ class Slots:
 @dataclass
 class Active:
     """
-    A run under way; ``last`` is when it last got on (monotonic seconds), ``patience`` how long it may be silent.
+    A run under way; ``last`` is when it last got on (monotonic seconds), ``patience`` how long it may be silent;
+    ``stuck`` since when its window is, or ``None``.
     """
 
     server: str
     patience: float
     stop: Stop = field(default_factory=Stop)
     step: str = ""
+    stuck: float | None = None
+    reason: str = ""
     last: float = field(default_factory=time.monotonic)
 
     def got_on(self, step: str = "") -> None:
@@ -115,6 +121,12 @@ class Active:
         Say that the run got on.
         """
         self.step, self.last = step or self.step, time.monotonic()
+
+    def is_stuck(self, reason: str) -> None:
+        """
+        Say that its window could not be closed.
+        """
+        self.stuck, self.reason = time.monotonic(), reason
 
     @property
     def hangs(self) -> bool:
@@ -154,28 +166,32 @@ class Runner:
         self._stopping = threading.Event()
         self.slots = Slots(options.slots, self._stopping)
 
-    def run(self, server: str, settings: ServerSettings, folder: StateFolder, reason: str) -> AuditResult | None:
+    def run(
+        self, server: str, settings: ServerSettings, folder: StateFolder, options: RunOptions
+    ) -> AuditResult | None:
         """
-        Audit a server and tell everybody; ``None`` if the daemon is stopping.
+        Audit a server and tell everybody; ``None`` if the process is stopping.
         """
         with self._lock:
             self._at_work += 1
         try:
             with self.slots.taken() as slot:
-                return None if slot is None else self._run(server, settings, folder, reason, slot)
+                return None if slot is None else self._run(server, settings, folder, options, slot)
         finally:
             with self._lock:
                 self._at_work -= 1
 
-    def _run(self, server: str, settings: ServerSettings, folder: StateFolder, reason: str, slot: Slot) -> AuditResult:
+    def _run(
+        self, server: str, settings: ServerSettings, folder: StateFolder, options: RunOptions, slot: Slot
+    ) -> AuditResult:
         # Before the run, which writes its own outcome there.
         previous = read_status(folder).last_outcome
         notifier = Notifier(settings.notify)
         # A dead man's switch that does not answer must not make the run late.
         greeting = threading.Thread(target=notifier.start, args=(server,), name=f"ping-{server}", daemon=True)
         greeting.start()
-        result = self._supervised(server, settings, folder, RunOptions(reason=reason), slot)
-        run_event(self._log.bind(reason=reason), result)
+        result = self._supervised(server, settings, folder, options, slot)
+        run_event(self._log.bind(reason=options.reason), result)
         self._metrics.record(result)
         if result.window_stuck:
             self._options.on_stuck(server)
@@ -206,7 +222,13 @@ class Runner:
     ) -> AuditResult:
         # Beyond its limit and the time to end in: what is silent for so long did not listen.
         active = Active(server, settings.run_limit + 2 * self._options.grace)
-        tools = Tools(active.stop, step=active.got_on, progress=lambda table, rows: active.got_on(), log=self._log)
+        tools = Tools(
+            active.stop,
+            step=active.got_on,
+            progress=lambda table, rows: active.got_on(),
+            stuck=active.is_stuck,
+            log=self._log,
+        )
         done: Future[AuditResult] = Future()
 
         def work() -> None:
@@ -236,6 +258,9 @@ class Runner:
             now = time.monotonic()
             if now - active.last > self._options.slot_patience:
                 slot.give_back()
+            if active.stuck is not None and now - active.stuck > _STUCK_PATIENCE:
+                # To be told now, whatever else the run hangs on.
+                return
             if not asked and self._stopping.is_set():
                 asked, deadline = True, now + self._options.stop_grace
             if now < deadline:
@@ -255,11 +280,11 @@ class Runner:
                 return done.result()
             sentence = _bug(error)
         else:
-            sentence = (
+            sentence = active.reason or (
                 f"the run hangs at: {active.step}, and did not end when asked to; this server is left out until it "
                 "does, or until the daemon is started again"
             )
-        result = _failed(active.server, sentence)
+        result = replace(_failed(active.server, sentence), window_stuck=active.stuck is not None)
         try:
             # A run that failed by a bug, or hangs, has not written it.
             write_status(folder, after(read_status(folder), result, result.started))
@@ -290,6 +315,13 @@ class Runner:
         """
         with self._lock:
             return tuple(self._active)
+
+
+def not_begun(server: str) -> AuditResult:
+    """
+    Return the result of a run that a process which is to stop did not begin.
+    """
+    return _failed(server, "the run was stopped before its beginning; nothing was committed")
 
 
 def _failed(server: str, error: str) -> AuditResult:

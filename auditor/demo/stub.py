@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 INSTALLATION_ID = "5c2f0f0e-7a53-4f0c-9a4b-3d1f6f2a9b11"
 """The identity that the stub tells at ``/api``; the sample content uses the same."""
 
+_DRIP = 0.05
 PERMISSIONS = ("AdministerSystem", "ProjectView", "TaskView", "EventView")
 """What the stub's user may do, unless told otherwise."""
 
@@ -55,9 +56,10 @@ class StubOptions:
     How the stub answers; change it while the stub runs.
 
     ``fault`` is ``None``, an HTTP status such as ``"401"`` or ``"500"`` (with ``-once`` for the next request only),
-    ``"html"``, ``"hang"`` (no answer until the stub stops), ``"drop"`` (the connection closes without an answer), or
-    ``"after-drop"`` (the request takes effect, then the connection closes). ``fault_method`` and ``fault_path`` (a
-    prefix) narrow it. ``state_file`` keeps the maintenance mode over restarts.
+    ``"html"``, ``"hang"`` (no answer until the stub stops), ``"drip"`` (an answer of which a byte comes now and then),
+    ``"endless"`` (one without end), ``"drop"`` (the connection closes without an answer). With ``after-`` before it the
+    request takes effect. ``fault_method`` and ``fault_path`` (a prefix) narrow it. ``state_file`` keeps the maintenance
+    mode over restarts.
     """
 
     api_key: str
@@ -159,6 +161,17 @@ class RestStub:
         """
         self._stopping.wait()
 
+    def pour(self, stream: Any, head: bytes, piece: bytes, pause: float) -> None:
+        """
+        Write *head*, then *piece* again and again until the stub stops or nobody takes it; *pause* is in seconds.
+        """
+        try:
+            stream.write(head)
+            while not self._stopping.wait(pause):
+                stream.write(piece)
+        except OSError:
+            return
+
     def take_fault(self, method: str, path: str) -> str | None:
         """
         Return the fault that this request shall meet, and use up a fault that is for once.
@@ -218,22 +231,29 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         stub.requests.append(Request(self.command, self.path, body, time.monotonic()))
         fault = stub.take_fault(self.command, self.path)
-        if fault == "hang":
-            stub.hang()
-        if fault in ("hang", "drop"):
-            self.close_connection = True
+        if fault is None or fault.startswith("after-"):
+            status, answer = _answer(stub, self.command, self.path, self.headers.get("X-Octopus-ApiKey"), body)
+            if fault is None:
+                self._send(status, json.dumps(answer))
+        if fault is not None:
+            self._misbehave(fault.removeprefix("after-"))
+
+    def _misbehave(self, fault: str) -> None:
+        stub = self.server.stub
+        if fault.isdigit():
+            self._send(int(fault), json.dumps({"ErrorMessage": f"The stub was told to answer {fault}."}))
             return
         if fault == "html":
             self._send(200, "<html><body><h1>Sign in to the proxy</h1></body></html>", "text/html")
             return
-        if fault and fault.isdigit():
-            self._send(int(fault), json.dumps({"ErrorMessage": f"The stub was told to answer {fault}."}))
-            return
-        status, answer = _answer(stub, self.command, self.path, self.headers.get("X-Octopus-ApiKey"), body)
-        if fault == "after-drop":
-            self.close_connection = True
-            return
-        self._send(status, json.dumps(answer))
+        self.close_connection = True
+        if fault == "hang":
+            stub.hang()
+        elif fault == "drip":
+            # From the very first byte of the answer on: no header ever ends.
+            stub.pour(self.wfile, b"HTTP/1.1 200 OK\r\nX-Slow: ", b".", _DRIP)
+        elif fault == "endless":
+            stub.pour(self.wfile, b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536, 0)
 
     def _send(self, status: int, text: str, kind: str = "application/json") -> None:
         data = text.encode()

@@ -2,7 +2,8 @@
 The maintenance window: remember what was there, switch on, and restore it whatever happens.
 
 The state found is the state restored: a server that was in maintenance mode stays in it. Failing to switch back is
-the loudest event there is.
+the loudest event there is. From the moment that the switch was asked for, the mode is off, or told to be stuck, within
+the window's limit and half a minute, whatever the server, the network or the database does.
 """
 
 from __future__ import annotations
@@ -18,23 +19,30 @@ from typing import Protocol
 
 from auditor.stop import LOOK_EVERY, Stop, TooLong, break_off
 from auditor.window.journal import Entry, Journal
-from auditor.window.octopus_api import Refused
+from auditor.window.octopus_api import BrokenOff, Refused
 from auditor.world import Tools
 from migrator.errors import DatabaseError, OperatorError
+
+RESTORING = 15.0
+"""Seconds after the window's limit, or a request to stop, in which maintenance mode is tried to be switched off."""
+_LEAST = 2.0
+"""Seconds that the last attempt may take. Both together, twice, leave time to tell it within half a minute."""
+_SETTLE = 2.0
+"""Seconds after which a switch whose answer was lost is taken to have been made, or never to be."""
 
 
 class Switch(Protocol):
     """
-    What can be switched; ``window.octopus_api.OctopusApi`` is one.
+    What can be switched; ``window.octopus_api.OctopusApi`` is one. *within* is in seconds, for one attempt.
     """
 
-    def in_maintenance(self) -> bool:
+    def in_maintenance(self, within: float | None = None) -> bool:
         """
         Return whether it is on.
         """
         ...
 
-    def switch_maintenance(self, on: bool) -> None:
+    def switch_maintenance(self, on: bool, within: float | None = None) -> None:
         """
         Switch it.
         """
@@ -46,11 +54,17 @@ class Switch(Protocol):
         """
         ...
 
+    def abandon(self) -> None:
+        """
+        Give up what is being asked without a limit, from another thread.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class WindowOptions:
     """
-    Limits in seconds: of the window, of waiting for tasks, of the attempts to switch back.
+    Limits in seconds: of the window, of waiting for tasks, of the attempts to switch back (see ``Window.close``).
     """
 
     server: str
@@ -70,6 +84,8 @@ class WindowStuck(OperatorError):
 class Window:
     """
     An open window; ``seconds`` is how long maintenance mode was on, ``None`` where it was not switched.
+
+    ``asked`` is when the switch was asked for (``time.monotonic``), ``None`` as long as it was not.
     """
 
     def __init__(self, api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> None:
@@ -77,7 +93,9 @@ class Window:
         # The watch and the run may come to close it at the same time.
         self._lock = threading.Lock()
         self._opened: float | None = None
+        self._answered = False
         self._expired = False
+        self.asked: float | None = None
         self.seconds: float | None = None
 
     def check(self) -> None:
@@ -111,13 +129,19 @@ class Window:
             ) from None
         # Before the switch: one whose answer is lost may have been made all the same, and is to be undone.
         self._opened = self._tools.clock()
+        # Of waiting, not of the run's clock: a test's clock stands still.
+        self.asked = time.monotonic()
         try:
             self._api.switch_maintenance(True)
         except Refused:
-            # Nothing was switched, so there is nothing to switch back, which would be refused again and again.
-            self._opened = None
-            self._journal.clear()
+            # Mostly nothing was switched, and switching back would be refused as well. But an attempt before this one
+            # may have been made although its answer was an error, which only the server can tell.
+            with suppress(OperatorError):
+                if not self._api.in_maintenance(self._options.limit):
+                    self._opened = None
+                    self._journal.clear()
             raise
+        self._answered = True
         # Maintenance mode stops nothing that runs: tasks go on, and write while rows are read.
         self._drain()
 
@@ -133,7 +157,7 @@ class Window:
                     )
                 return
             self._tools.stop.sleep(min(1.0, self._options.drain))
-            self._tools.stop.check()
+            self.check()
 
     def expire(self) -> None:
         """
@@ -141,17 +165,23 @@ class Window:
         """
         self._expired = True
 
-    def close(self) -> None:
+    def close(self, unless: threading.Event | None = None) -> None:
         """
-        Restore the state that was found, trying again with back-off.
+        Restore the state that was found, trying again with back-off; nothing if *unless* is set when its turn comes.
 
         Raises:
-            WindowStuck: it could not be done within the limit, or the process is to stop.
+            WindowStuck: it could not be done in time.
         """
         with self._lock:
-            if self._opened is None:
+            if self._opened is None or self.asked is None or (unless is not None and unless.is_set()):
                 return
-            switch_back(self._api, self._options, self._tools)
+            left = self.asked + self._options.limit + RESTORING - time.monotonic()
+            until = self._tools.clock() + min(self._options.release_limit, left)
+            switch_back(self._api, self._options, self._tools, until)
+            if not self._answered:
+                # The server may make only now what it was asked for before.
+                _pause(self._tools, _SETTLE)
+                switch_back(self._api, self._options, self._tools, until + _SETTLE, look_first=True)
             self.seconds = self._tools.clock() - self._opened
             self._opened = None
             # Last: a kill before it only makes the next start look; without a journal nobody would.
@@ -173,32 +203,65 @@ class NoWindow:
         self._stop.check()
 
 
-def switch_back(api: Switch, options: WindowOptions, tools: Tools) -> None:
+def switch_back(api: Switch, options: WindowOptions, tools: Tools, until: float, *, look_first: bool = False) -> None:
     """
-    Switch maintenance mode off, again and again until it works, the limit is reached, or the process is to stop.
+    Switch maintenance mode off, again and again until the server says that it is off, or *until* is over.
+
+    *until* is a time of ``tools.clock``; who is told to stop has less. *look_first*: it may be off already, and each
+    switch stands in the server's audit log.
 
     Raises:
         WindowStuck: it may still be on.
     """
-    deadline = tools.clock() + options.release_limit
     pause = 0.5
+    stopping = False
     while True:
-        # Looked at before the attempt, so that who is told to stop during one still makes another.
-        stopping = tools.stop.event.is_set()
+        if tools.stop.event.is_set() and not stopping:
+            stopping, until = True, min(until, tools.clock() + RESTORING)
         try:
-            api.switch_maintenance(False)
-            return
-        except Exception as error:
+            # Only what is read counts: an answer may be lost although the switch was made, or tell what was not.
+            if look_first and not api.in_maintenance(_share(until - tools.clock())):
+                return
+            look_first = False
+            error: Exception | None = None
+            try:
+                api.switch_maintenance(False, _share(until - tools.clock()))
+            except Exception as fault:
+                error = fault
+            if not api.in_maintenance(_share(until - tools.clock())):
+                return
+            reason = _told(error) if error is not None else f"{options.url} says that it is on still"
+        except Exception as fault:
             # Whatever it is, a bug too: giving up here would keep the server's users out.
-            reason = str(error) if isinstance(error, OperatorError) else type(error).__name__
-            tools.log.critical("maintenance-mode-stuck", server=options.server, reason=reason)
-        if tools.clock() >= deadline or (stopping and tools.stop.event.is_set()):
+            reason = _told(fault)
+        tools.log.critical("maintenance-mode-stuck", server=options.server, reason=reason)
+        left = until - tools.clock()
+        if left <= 0:
             raise WindowStuck(
                 f"maintenance mode of {options.server} could not be switched off ({reason}); "
                 f"switch it off at {options.url}, or run `auditor release` when the server answers again"
             )
-        tools.stop.sleep(min(pause, 30.0))
+        _pause(tools, min(pause, left, 30.0))
         pause *= 2
+
+
+def _share(left: float) -> float:
+    # Never all that is left: a peer that does not answer once may answer the next time, over another connection.
+    return max(_LEAST, left / 3)
+
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, OperatorError) else type(error).__name__
+
+
+def _rest(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _pause(tools: Tools, seconds: float) -> None:
+    if tools.stop.sleep(seconds):
+        # Who is told to stop waits too, or a server that is starting again would be asked a thousand times a second.
+        _rest(min(seconds, 2.0))
 
 
 @contextmanager
@@ -220,12 +283,13 @@ def maintenance_window(
     window = Window(api, journal, options, tools)
     ended = threading.Event()
     watch = threading.Thread(
-        target=_watch, args=(window, ended, options.limit, tools.stop, cancel), name="window", daemon=True
+        target=_watch, args=(window, api, ended, options.limit, tools, cancel), name="window", daemon=True
     )
     try:
-        window.open()
-        # Once it is open: its limit is about the time that people are kept out.
+        # Before the switch is asked for: from then on nobody else may see that it hangs.
         watch.start()
+        window.open()
+        window.check()
         yield window
         # A read that ended just as the limit was reached may have gone on after the window was closed.
         window.check()
@@ -235,34 +299,59 @@ def maintenance_window(
             window.close()
         except WindowStuck as stuck:
             raise stuck from error
-        if isinstance(error, DatabaseError):
-            window.check()  # A read that was broken off fails in the driver's words.
+        if isinstance(error, DatabaseError | BrokenOff):
+            window.check()  # What was broken off fails in words that do not say why.
         raise
     ended.set()
     window.close()
 
 
-def _watch(window: Window, ended: threading.Event, limit: float, stop: Stop, cancel: Callable[[], None]) -> None:
+def _watch(
+    window: Window, api: Switch, ended: threading.Event, limit: float, tools: Tools, cancel: Callable[[], None]
+) -> None:
     """
     When the limit is reached or the process is to stop, close the window and break off the read, whatever it hangs on.
     """
-    # Of waiting, not of the run's clock: a test's clock stands still.
-    deadline = time.monotonic() + limit
-    while not ended.wait(min(LOOK_EVERY, max(0.0, deadline - time.monotonic()))):
-        late = time.monotonic() >= deadline
+    while not ended.wait(LOOK_EVERY if window.asked is None else min(LOOK_EVERY, _left(window.asked, limit))):
+        late = window.asked is not None and not _left(window.asked, limit)
         if late:
             window.expire()
-        if late or stop.event.is_set():
+        if late or tools.stop.event.is_set():
+            api.abandon()
             # Beside the closing, which may take long where the server does not answer.
             threading.Thread(target=break_off, args=(cancel, ended), name="cancel", daemon=True).start()
-            with suppress(WindowStuck):  # Told by the run, which tries it once more.
-                window.close()
+            _close(window, ended, tools)
+            return
+
+
+def _left(asked: float, limit: float) -> float:
+    return max(0.0, asked + limit - time.monotonic())
+
+
+def _close(window: Window, ended: threading.Event, tools: Tools) -> None:
+    told = False
+    while True:
+        try:
+            # Once the run has ended it has done so itself, and given back its lock.
+            window.close(unless=ended)
+            return
+        except OSError as error:
+            # Of the journal: the mode is off, and the next start looks.
+            tools.log.error("journal-not-cleared", reason=error.strerror)
+            return
+        except WindowStuck as stuck:
+            if not told:
+                # At once: the run itself may hang in what does not let itself be broken off.
+                tools.stuck(str(stuck))
+                told = True
+        # And on it goes as long as the run hangs, whose lock nobody else gets past.
+        if ended.wait(30.0):
             return
 
 
 def release(api: Switch, journal: Journal, options: WindowOptions, tools: Tools) -> bool:
     """
-    Restore what a killed run left on; return whether there was anything to restore.
+    Restore what a killed run left on, trying for ``release_limit``; return whether there was anything to restore.
 
     Raises:
         WindowStuck: it could not be done.
@@ -271,8 +360,7 @@ def release(api: Switch, journal: Journal, options: WindowOptions, tools: Tools)
     if left is None:
         return False
     tools.log.warning("window-left-open", server=options.server, opened=left.opened, pid=left.pid)
-    # A person may have done it meanwhile, and each switch stands in the server's audit log.
-    if api.in_maintenance():
-        switch_back(api, options, tools)
+    # A person may have done it meanwhile.
+    switch_back(api, options, tools, tools.clock() + options.release_limit, look_first=True)
     journal.clear()
     return True

@@ -17,15 +17,18 @@ TABLE = 'FROM "Project"'
 
 
 @contextmanager
-def hanging_reads() -> Iterator[threading.Event]:
+def hanging_reads(*, breakable: bool = True) -> Iterator[threading.Event]:
     """
-    Let every read of the projects in this process hang for the time of the block; set when the first one begins.
+    Let every read of the projects in this process hang for the time of the block; set when the first one begins. One
+    that is not *breakable* hears of no cancel, as a driver's call on a dead connection does.
     """
     begun = threading.Event()
 
     def swap(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> Any:
         if TABLE in statement and "JSON" in statement:
             begun.set()
+            if not breakable:
+                threading.Event().wait()
             return FOR_EVER, ()
         return statement, parameters
 

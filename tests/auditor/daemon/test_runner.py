@@ -19,6 +19,7 @@ from auditor.daemon.runner import Active, Runner, RunnerOptions, Slots
 from auditor.demo.stub import RestStub
 from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
+from auditor.run import RunOptions
 from auditor.state_folder import StateFolder
 from auditor.status import read_status
 from auditor.world import Tools
@@ -35,7 +36,7 @@ def runner(**options: Any) -> Runner:
 
 
 def run(runner: Runner, site: Site, server: str) -> AuditResult:  # noqa: F811
-    result = runner.run(server, site.load().servers[server], site.state(server), "demand")
+    result = runner.run(server, site.load().servers[server], site.state(server), RunOptions())
     assert result is not None
     return result
 
@@ -85,6 +86,30 @@ def test_a_hung_run_costs_its_own_server_only(site: Site, monkeypatch: pytest.Mo
     eventually(lambda: not supervisor.active())
 
 
+def test_a_stuck_window_is_told_although_the_run_hangs(
+    site: Site,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A run whose window is stuck is told within seconds, although it hangs itself and its own limit is far.
+    """
+    gate = threading.Event()
+
+    def hanging(server: str, settings: Any, folder: StateFolder, tools: Tools, options: Any) -> AuditResult:
+        tools.stuck("maintenance mode of prod could not be switched off")
+        gate.wait(30)
+        return audit(server, settings, folder, tools, options)
+
+    monkeypatch.setattr(daemon_run, "audit", hanging)
+    monkeypatch.setattr(daemon_run, "_STUCK_PATIENCE", 0.1)
+    site.add("prod", run_limit=600)
+    result = run(runner(), site, "prod")
+    gate.set()
+    assert (result.outcome, result.window_stuck) == ("failed", True)
+    assert "could not be switched off" in str(result.error)
+    assert read_status(site.state("prod")).window_stuck
+
+
 def test_a_bug_is_told_and_not_the_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """
     An exception nobody foresaw is a failed run that names its place, without the exception's own words.
@@ -110,7 +135,7 @@ def test_no_run_begins_after_a_stop(site: Site) -> None:  # noqa: F811
     site.add("prod")
     supervisor = runner()
     supervisor.stop()
-    assert supervisor.run("prod", site.load().servers["prod"], site.state("prod"), "demand") is None
+    assert supervisor.run("prod", site.load().servers["prod"], site.state("prod"), RunOptions()) is None
     assert not Path(site.load().servers["prod"].repository.path).exists()
 
 

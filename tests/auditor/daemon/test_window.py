@@ -135,10 +135,10 @@ def test_a_stuck_window_is_tried_until_it_works(site: Site) -> None:  # noqa: F8
 
 def test_once_ends_when_told_to_although_the_window_is_stuck(site: Site) -> None:  # noqa: F811
     """
-    SIGTERM ends the attempts to switch back after one more; the journal stays for the next start.
+    SIGTERM ends `auditor once` in its time although nothing switches back; the journal stays for the next start.
     """
     with RestStub(API_KEY, tasks=[RUNNING]) as stub:
-        site.add("prod", stub, maintenance={**DRAIN, "release_limit": 600, "request_timeout": 1})
+        site.add("prod", stub, maintenance={**DRAIN, "release_limit": 1, "request_timeout": 1})
         with site.start("once", "--json") as once:
             wait_for_window(stub, once)
             stub.options.fault_method = "PUT"
@@ -151,3 +151,50 @@ def test_once_ends_when_told_to_although_the_window_is_stuck(site: Site) -> None
         stub.fault = None
         assert site.audit("prod").error is None
         assert not stub.in_maintenance
+
+
+def test_a_daemon_that_leaves_a_window_on_does_not_end_well(site: Site) -> None:  # noqa: F811
+    """
+    SIGTERM while nothing switches back ends the daemon with 1, which a service manager sees; the journal stays.
+    """
+    with RestStub(API_KEY, tasks=[RUNNING]) as stub:
+        site.add("prod", stub, maintenance={**DRAIN, "release_limit": 0.5, "request_timeout": 1})
+        with site.daemon() as daemon:
+            wait_for_window(stub, daemon)
+            stub.options.fault_method = "PUT"
+            stub.fault = "500"
+            assert daemon.end() == 1
+            assert daemon.event("stopped-with-rest")["maintenance_left_on"] == ["prod"]
+        assert site.journal("prod").exists()
+        assert stub.in_maintenance
+
+
+def test_once_tells_of_a_stuck_window_although_the_read_hangs(site: Site) -> None:  # noqa: F811
+    """
+    Where the read hangs in what nobody can break off and the server does not answer, `auditor once` tells it and ends.
+    """
+    told = site.root / "told"
+    hook = [sys.executable, "-c", f"import os; open({str(told)!r}, 'a').write(os.environ['AUDITOR_STATES'] + '\\n')"]
+    with RestStub(API_KEY) as stub:
+        site.add("prod", stub, maintenance={"limit": 1, "release_limit": 1, "request_timeout": 1})
+        site.change("prod", notify={"command": {"argv": hook, "states": ["window-stuck"]}})
+        script = ONCE.replace("hanging_reads()", "hanging_reads(breakable=False)")
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, "once", "--config", str(site.config)],
+            env=site.environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            eventually(lambda: stub.in_maintenance)
+            stub.fault = "drip"
+            _, said = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == 1
+        assert "could not be switched off" in said
+        assert "window-stuck" in told.read_text()
+        assert site.journal("prod").exists()

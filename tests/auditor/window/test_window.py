@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from auditor.stop import Stop, Stopped, TooLong
+from auditor.window import window as window_module
 from auditor.window.journal import Journal
 from auditor.window.window import Window, WindowOptions, WindowStuck, maintenance_window, release, switch_back
 from auditor.world import Tools
@@ -45,15 +46,20 @@ class Server:
     tasks: list[int] = field(default_factory=list)
     switched: list[bool] = field(default_factory=list)
 
-    def in_maintenance(self) -> bool:
+    def in_maintenance(self, within: float | None = None) -> bool:
         return self.on
 
-    def switch_maintenance(self, on: bool) -> None:
+    def switch_maintenance(self, on: bool, within: float | None = None) -> None:
         self.switched.append(on)
         if not on and self.refusals:
             self.refusals -= 1
             raise OperatorError("the server says no")
         self.on = on
+
+    def abandon(self) -> None:
+        """
+        Have nothing to give up: every answer comes at once.
+        """
 
     def running_tasks(self) -> int:
         return self.tasks.pop(0) if len(self.tasks) > 1 else self.tasks[0]
@@ -80,7 +86,7 @@ def test_attempts_to_switch_back_come_at_growing_distances(time: Time, tools: To
     """
     server = Server(refusals=9, on=True)
     with capture_logs() as logs:
-        switch_back(server, OPTIONS, tools)
+        switch_back(server, OPTIONS, tools, time.now + 600)
     assert not server.on
     assert time.slept == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     assert [line["log_level"] for line in logs] == ["critical"] * 9
@@ -89,24 +95,25 @@ def test_attempts_to_switch_back_come_at_growing_distances(time: Time, tools: To
 
 def test_attempts_to_switch_back_end_at_their_limit(time: Time, tools: Tools) -> None:
     """
-    After the limit, ten minutes where nothing else is said, nobody waits longer; the error says what a person is to do.
+    After the limit nobody waits longer; the error says what a person is to do.
     """
     server = Server(refusals=10**6, on=True)
     with capture_logs(), pytest.raises(WindowStuck, match=r"could not be switched off \(the server says no\)") as error:
-        switch_back(server, OPTIONS, tools)
+        switch_back(server, OPTIONS, tools, time.now + 600)
     assert 600 <= time.now - 1000 < 630
     assert "switch it off at https://octopus.example.com" in str(error.value)
 
 
-def test_a_request_to_stop_leaves_one_more_attempt(time: Time, tools: Tools) -> None:
+def test_a_request_to_stop_leaves_a_few_seconds(time: Time, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Who is told to stop before an attempt makes that one and no other.
+    Who is told to stop goes on trying for 15 seconds, though nothing else waits any more, and no longer.
     """
+    monkeypatch.setattr(window_module, "_rest", lambda seconds: None)
     server = Server(refusals=10**6, on=True)
     time.request()
     with capture_logs(), pytest.raises(WindowStuck):
-        switch_back(server, OPTIONS, tools)
-    assert (server.switched, time.slept) == ([False], [])
+        switch_back(server, OPTIONS, tools, time.now + 600)
+    assert (server.switched, sum(time.slept)) == ([False] * 6, window_module.RESTORING)
 
 
 def test_a_window_waits_for_tasks(time: Time, tools: Tools, journal: Journal) -> None:
