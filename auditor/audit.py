@@ -18,24 +18,16 @@ from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefor
 from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
+from auditor.opening import check_whose, open_repository, verify_repository
 from auditor.repository.fast_import import INCOMING, FastImport
-from auditor.repository.push import Published, adopt, is_published, publish
-from auditor.repository.repository import (
-    METADATA,
-    Busy,
-    Repository,
-    check_is_ours,
-    clear_stale,
-    configure,
-    create,
-    locked,
-)
+from auditor.repository.push import Published, publish
+from auditor.repository.repository import METADATA, Busy, Repository, clear_stale, locked
 from auditor.result import AuditResult, FileCounts
 from auditor.run import MadeOn, Run, RunOptions
 from auditor.scope import ATTEMPTS, IN_WINDOW, in_scope, read_scope, read_until_still
 from auditor.settings import ServerSettings
 from auditor.state_folder import StateFolder
-from auditor.status import after, read_status, write_status
+from auditor.status import Status, after, read_status, write_status
 from auditor.window.journal import Journal
 from auditor.window.octopus_api import OctopusApi
 from auditor.window.window import NoWindow, Window, WindowStuck, maintenance_window
@@ -44,7 +36,6 @@ from auditor.wiring import (
     database_address,
     export_options,
     release_window,
-    repository_options,
     window_options,
 )
 from auditor.world import Tools
@@ -71,8 +62,6 @@ from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
 from migrator.sql.server_facts import ServerFacts
-from migrator.tree.git import GitError
-from migrator.tree.metadata import Metadata
 
 __all__ = ["RunOptions", "audit"]
 
@@ -89,11 +78,27 @@ def audit(
 
     *folder* holds the server's journal, state and lock. Only a bug comes out as an exception.
     """
-    run = Run(server, settings, folder, tools, options or RunOptions(), read_status(folder), tools.now())
+    run = Run(server, settings, folder, tools, options or RunOptions(), Status(), tools.now())
     begun = tools.clock()
     result = AuditResult(tools.new_id(), server, run.started.isoformat(timespec="seconds"), "failed")
     try:
-        with folder_errors(folder.path):
+        with folder_errors(folder.path), locked(folder.lock, run.options.wait, tools.sleep):
+            # Now, or what the run that held the lock before has remembered would be overwritten.
+            run.status = read_status(folder)
+            result = _ended(run, result, begun)
+            _remember(run, result)
+            return result
+    except Busy as error:
+        # Of the folder: who is at work there remembers its own run.
+        result = replace(result, outcome="skipped", error=str(error))
+    except OperatorError as error:
+        result = replace(result, error=str(error))
+    return _measured(run, result, begun)
+
+
+def _ended(run: Run, result: AuditResult, begun: float) -> AuditResult:
+    try:
+        with folder_errors(run.folder.path):
             result = _locked(run, result)
     except (Busy, AlreadyLocked) as error:
         # No failure: whoever holds the lock does the work, or the next run catches up.
@@ -103,11 +108,15 @@ def audit(
         result = replace(result, window_stuck=True, error=str(error))
     except OperatorError as error:
         result = replace(result, error=str(error))
-    result = replace(
-        result, seconds=round(tools.clock() - begun, 4), phases=run.phases, window_seconds=_rounded(run.window_seconds)
-    )
-    _remember(run, result)
-    return result
+    # Of a failed run too: what was done to the repository may be why.
+    tampered = (*run.tampered, *result.tampered)
+    warnings = (*(ReportedWarning("", "repository", text) for text in tampered), *result.warnings)
+    return _measured(run, replace(result, tampered=tampered, warnings=warnings), begun)
+
+
+def _measured(run: Run, result: AuditResult, begun: float) -> AuditResult:
+    seconds = round(run.tools.clock() - begun, 4)
+    return replace(result, seconds=seconds, phases=run.phases, window_seconds=_rounded(run.window_seconds))
 
 
 def _rounded(seconds: float | None) -> float | None:
@@ -130,46 +139,33 @@ def _remember(run: Run, result: AuditResult) -> None:
 
 
 def _locked(run: Run, result: AuditResult) -> AuditResult:
-    with locked(run.folder.lock, run.options.wait, run.tools.sleep):
-        # First of all: a server that a killed run left in maintenance mode waits for neither database nor repository.
-        with run.phase("release"):
-            release_window(run.server, run.settings, run.folder, run.tools)
-        with run.tools.stop.breaking_off(run.canceller.cancel), ExitStack() as stack:
-            with run.phase("repository"):
-                repository = _open_repository(run, stack)
-            with run.phase("look"):
-                looked = look_at(
-                    database_address(run.settings),
-                    limits=run.settings.limits.limits,
-                    opened=run.canceller.watch,
-                    rules=run.settings.export.rules,
-                )
-                server = in_scope(looked, run.settings.export)
-            stack.callback(server.close)
-            # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
-            # database.
-            run.lock = stack.enter_context(application_lock(server.engine, run.folder.path))
-            if not _must_read(run, server, repository):
-                done = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
-                # Commits of earlier runs may still wait for a remote that was down.
-                return _published(run, repository, done)
-            return _audited(run, result, repository, server)
-
-
-def _check_whose(run: Run, repository: Repository, before: Metadata | None, name: str) -> None:
-    """
-    Raise ``OperatorError`` where the history is another server's, unless this run is to adopt it.
-    """
-    if before is None or before.server == name:
-        return
-    if not run.options.adopt:
-        raise OperatorError(
-            f"{repository.path} holds the history of another server ({before.server}; the database is of {name}), so "
-            "nothing was committed. Check database and repository.path; if that history is to go on with this server: "
-            f"auditor adopt --server {run.server}"
-        )
-    run.adopted_from = before.server
-    run.tools.log.warning("history-adopted", server=run.server, history_of=before.server, database_of=name)
+    # First of all: a server that a killed run left in maintenance mode waits for neither database nor repository.
+    with run.phase("release"):
+        release_window(run.server, run.settings, run.folder, run.tools)
+    with run.tools.stop.breaking_off(run.canceller.cancel), ExitStack() as stack:
+        with run.phase("repository"):
+            repository = open_repository(run, stack)
+        with run.phase("look"):
+            looked = look_at(
+                database_address(run.settings),
+                limits=run.settings.limits.limits,
+                opened=run.canceller.watch,
+                rules=run.settings.export.rules,
+            )
+            server = in_scope(looked, run.settings.export)
+        stack.callback(server.close)
+        # The locks on files keep out this machine's processes only; another machine's, or an import, are met in the
+        # database.
+        run.lock = stack.enter_context(application_lock(server.engine, run.folder.path))
+        if _must_read(run, server, repository):
+            verify_repository(run, repository)
+            result = _audited(run, result, repository, server)
+        else:
+            result = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
+            # Commits of earlier runs may still wait for a remote that was down.
+            result = _published(run, repository, result)
+        run.status = replace(run.status, last_commit=repository.head())
+        return result
 
 
 def _must_read(run: Run, server: Server, repository: Repository) -> bool:
@@ -212,7 +208,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             key.start(before.derivation)
         spool, content = _read(run, server, stack)
         facts, secrets = content.facts, OpenedSecrets(master) if master is not None else None
-        _check_whose(run, repository, before, facts.name)
+        check_whose(run, repository, before, facts.name)
         facts.check_master_key(secrets)
         derivation = KeyDerivation(facts.identity)
         cipher = partial(key.cipher, derivation)
@@ -386,16 +382,17 @@ def _published(run: Run, repository: Repository, result: AuditResult) -> AuditRe
     if remote is None:
         return result
     with run.phase("push"):
-        # A full run looks at the remote even so: it may have been made anew, or have gone back.
-        if not result.commits and not run.full and is_published(repository, remote):
-            return replace(result, pushed=True)
+        # Also where nothing is to be pushed: it may have been made anew, or have gone back.
         published = publish(repository, remote, run.tools.log, run.tools.sleep)
     return _with_push(result, published, repository.head())
 
 
 def _with_push(result: AuditResult, published: Published, head: str | None) -> AuditResult:
-    error = None
-    if not published.pushed:
+    error, warnings = None, result.warnings
+    if published.pushed is None:
+        text = f"it could not be looked at ({published.error}); there was nothing to push"
+        warnings = (*warnings, ReportedWarning("", "repository.remote", text))
+    elif not published.pushed:
         error = (
             f"the commit is kept, but the remote does not have it ({published.error}); "
             "it is pushed again at the next run"
@@ -410,6 +407,8 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
         pushed=published.pushed,
         commits_ahead=published.ahead,
         oldest_unpushed=published.oldest,
+        tampered=(*result.tampered, *published.tampered),
+        warnings=warnings,
         error=result.error or error,
     )
 
@@ -446,27 +445,3 @@ def _warnings(
     # What was there at the last run was told then, and needs no word each time.
     tables = table_warnings(server, content, run.status.probe) if content.partial is None else []
     return (*back, *left, *schema, *tables)
-
-
-def _open_repository(run: Run, stack: ExitStack) -> Repository:
-    """
-    Return the server's repository, locked as long as *stack*, made or taken over from the remote if there is none yet.
-    """
-    options, remote = repository_options(run.settings, run.tools.stop), run.settings.repository.remote
-    # Before it is locked, since the lock's file stands in it.
-    create(options)
-    repository = check_is_ours(options)
-    stack.enter_context(locked(repository.lock, run.options.wait, run.tools.sleep))
-    # First of all, since a lock that a killed run left would stop everything else.
-    if stale := clear_stale(repository.path):
-        run.tools.log.warning("stale-files-removed", repository=str(repository.path), files=stale)
-    # At every run, so that a repository of an older version, or one changed by hand, is set up as it must be.
-    configure(repository)
-    if repository.head() is None and remote is not None:
-        try:
-            if adopt(repository, remote):
-                run.tools.log.warning("history-taken-over", remote=remote, head=repository.head())
-        except GitError as error:
-            # No reason to audit nothing: what the remote has is met when the first commit is pushed.
-            run.tools.log.warning("remote-not-reached", reason=str(error))
-    return repository

@@ -39,9 +39,11 @@ class AuditResult:
 
     ``outcome`` is ``changed``, ``unchanged``, ``failed`` or ``skipped``; ``seconds`` and ``phases``
     are seconds of wall time; ``window_seconds`` is ``None`` where no window was opened; ``pushed`` is
-    ``None`` where no remote is set; ``changes`` counts documents by type and outcome, as
-    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``left_out`` counts, by type, states that come and go by
-    themselves; ``in_git`` says of documents that are new or changed which of their parts live in git, and where.
+    ``None`` where no remote is set, or nothing was to be pushed and it could not be asked; ``changes``
+    counts documents by type and outcome, as ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``left_out``
+    counts, by type, states that come and go by themselves; ``in_git`` says of documents that are new or changed which
+    of their parts live in git, and where. ``tampered`` has a sentence for each thing that somebody else did to the
+    branch, here or on the remote.
     """
 
     run_id: str
@@ -64,6 +66,7 @@ class AuditResult:
     tables: TablesRead | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     in_git: Mapping[str, str] = field(default_factory=dict)
+    tampered: tuple[str, ...] = ()
     error: str | None = None
 
     @property
@@ -71,7 +74,8 @@ class AuditResult:
         """
         Return whether the run did all that it should, without a document left behind.
         """
-        return self.outcome in ("changed", "unchanged", "skipped") and not self.warnings
+        good = self.outcome in ("changed", "unchanged", "skipped") and self.pushed is not False
+        return good and not self.warnings
 
     def as_json(self) -> dict[str, Any]:
         """
@@ -79,6 +83,7 @@ class AuditResult:
         """
         value = asdict(self)
         value["commits"] = list(self.commits)
+        value["tampered"] = list(self.tampered)
         value["warnings"] = [asdict(item) for item in self.warnings]
         value["tables"] = None if self.tables is None else self.tables.as_json()
         return value

@@ -59,6 +59,7 @@ class Run:
     went_back: tuple[str, str] | None = None
     moved: tuple[str, ...] = ()
     adopted_from: str | None = None
+    tampered: tuple[str, ...] = ()
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
 

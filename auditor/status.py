@@ -18,7 +18,8 @@ from auditor.state_folder import StateFolder
 @dataclass(frozen=True)
 class Status:
     """
-    Times are ISO 8601 in UTC; ``probe`` is the sign of the database at the last full read.
+    Times are ISO 8601 in UTC; ``probe`` is the sign of the database at the last full read, ``last_commit`` what the
+    last run left ``branch`` at, ``verified`` up to which commit the repository was read whole.
     """
 
     last_run: str | None = None
@@ -26,8 +27,11 @@ class Status:
     last_outcome: str | None = None
     last_error: str | None = None
     last_commit: str | None = None
+    branch: str | None = None
     last_full: str | None = None
     last_repack: str | None = None
+    last_fsck: str | None = None
+    verified: str | None = None
     commits_ahead: int = 0
     window_stuck: bool = False
     version: str | None = None
@@ -85,7 +89,7 @@ def after(status: Status, result: AuditResult, now: str) -> Status:
         # A commit that this machine alone has may be lost with it, so such a run is told as failed too.
         last_outcome="failed" if result.pushed is False or not good else result.outcome,
         last_error=result.error,
-        last_commit=result.commits[-1] if result.commits else status.last_commit,
+        last_commit=status.last_commit or (result.commits[-1] if result.commits else None),
         commits_ahead=result.commits_ahead,
         window_stuck=result.window_stuck,
     )

@@ -51,6 +51,8 @@ def states_of(result: AuditResult, previous_outcome: str | None) -> set[str]:
             states.add("recovered")
     if result.window_stuck:
         states.add("window-stuck")
+    if result.tampered:
+        states.add("tampered")
     return states
 
 
@@ -77,7 +79,7 @@ def message(result: AuditResult, link: str | None = None, states: Collection[str
 
 
 def _headline(result: AuditResult, states: Collection[str]) -> str:
-    special = [state for state in ("window-stuck", "failed", "recovered") if state in states]
+    special = [state for state in ("window-stuck", "tampered", "failed", "recovered") if state in states]
     parts = [*special, *([] if result.outcome in special else [result.outcome])]
     totals = [f"{count} {outcome}" for outcome, count in _totals(result).items() if count]
     return ", ".join(parts) + (f" - {', '.join(totals)}" if totals else "")
@@ -87,6 +89,8 @@ def _problems(result: AuditResult) -> list[str]:
     lines = []
     if result.window_stuck:
         lines.append("The server could not be taken out of maintenance mode. Switch it off by hand, now.")
+    # Branches and ids of commits, no names of documents.
+    lines += [f"Not done by the auditor: {sentence}." for sentence in result.tampered]
     if result.error:
         lines.append(redact_text(result.error))
     if result.pushed is False and result.commits_ahead:
@@ -117,7 +121,7 @@ def _history(result: AuditResult) -> list[str]:
 def _warnings(result: AuditResult) -> list[str]:
     if not result.warnings:
         return []
-    places = [f"- {item.document}{f' at {item.path}' if item.path else ''}" for item in result.warnings]
+    places = [f"- {' at '.join(filter(None, (item.document, item.path)))}" for item in result.warnings]
     lines = [f"Warnings: {len(places)}, see the log of run {result.run_id}", *places[:MAX_NAMES]]
     return [*lines, f"- and {len(places) - MAX_NAMES} more"] if len(places) > MAX_NAMES else lines
 
@@ -149,6 +153,7 @@ def _payload(result: AuditResult, link: str | None, states: Collection[str]) -> 
         "pushed": result.pushed,
         "commits_ahead": result.commits_ahead,
         "warnings": len(result.warnings),
+        "tampered": list(result.tampered[:MAX_NAMES]),
         "error": _cut(_line(redact_text(result.error)), MAX_LINE) if result.error else None,
         "link": link,
     }

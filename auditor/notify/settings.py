@@ -15,9 +15,9 @@ from pydantic import AfterValidator, Field, model_validator
 from migrator.credentials import check_reference, holds_password
 from migrator.toml_file import Reference, Table
 
-State = Literal["changed", "unchanged", "failed", "recovered", "window-stuck"]
+State = Literal["changed", "unchanged", "failed", "recovered", "window-stuck", "tampered"]
 # Most runs change nothing, and to be told so each time is noise.
-STATES: tuple[State, ...] = ("changed", "failed", "recovered", "window-stuck")
+STATES: tuple[State, ...] = ("changed", "failed", "recovered", "window-stuck", "tampered")
 LINK_FIELDS = ("commit", "server", "run_id")
 # On the way to the machine itself nobody listens in.
 _LOCAL = ("localhost", "127.0.0.1", "::1")

@@ -15,6 +15,7 @@ from typing import Any
 
 from auditor.repository.repository import METADATA, Repository
 from migrator.tree.git import GitError
+from migrator.wording import counted
 
 _ATTEMPTS = 5
 _FETCHED = "refs/auditor/fetched"
@@ -24,13 +25,17 @@ _FETCHED = "refs/auditor/fetched"
 class Published:
     """
     How a push ended. ``ahead`` commits are not known to be on the remote; ``oldest`` is the first one's time.
+
+    ``pushed`` is ``None`` where nothing was to be pushed and the remote could not be asked; ``tampered`` has a sentence
+    for each thing that somebody else did to its branch.
     """
 
-    pushed: bool
+    pushed: bool | None
     ahead: int = 0
     oldest: str | None = None
     superseded: tuple[str, ...] = ()
     error: str | None = None
+    tampered: tuple[str, ...] = ()
 
 
 def adopt(repository: Repository, remote: str) -> bool:
@@ -56,7 +61,19 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
     Push the branch until the remote shows our commit, with a limit; nothing is raised for a remote that is down.
     """
     superseded: list[str] = []
-    error = ""
+    head, error = repository.head(), ""
+    if head is None:
+        return Published(True)
+    try:
+        # Looked at before anything is pushed, since a push would cover up what was done to it.
+        tip = remote_tip(repository, remote)
+    except GitError as refused:
+        ahead, oldest = backlog(repository, remote)
+        return Published(False if ahead else None, ahead, oldest, error=str(refused))
+    tampered = _tampering(repository, remote, tip)
+    if tip == head:
+        _remember(repository, remote, head)
+        return Published(True, tampered=tuple(tampered))
     for attempt in range(_ATTEMPTS):
         head = repository.head()
         if head is None:
@@ -72,10 +89,10 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
             tip = remote_tip(repository, remote)
             if tip == head:
                 _remember(repository, remote, head)
-                return Published(True, superseded=tuple(superseded))
+                return Published(True, superseded=tuple(superseded), tampered=tuple(tampered))
             # Also where we do not have that commit: git fails on it, and so it is no ancestor.
             if tip is not None and not _has(repository, tip, head):
-                superseded += _put_on_top(repository, remote, head, log)
+                superseded += _put_on_top(repository, remote, head, log, tampered)
             elif tip is not None and tip != head and not error:
                 error = f"the remote says that {repository.ref} is {tip[:12]} after {head[:12]} was pushed"
         except GitError as refused:
@@ -87,7 +104,9 @@ def publish(repository: Repository, remote: str, log: Any, sleep: Callable[[floa
             break
         sleep(0.2 * attempt)
     ahead, oldest = backlog(repository, remote)
-    return Published(False, ahead, oldest, tuple(superseded), error or "the remote did not take the commit")
+    return Published(
+        False, ahead, oldest, tuple(superseded), error or "the remote did not take the commit", tuple(tampered)
+    )
 
 
 def _fetch(repository: Repository, remote: str) -> None:
@@ -99,10 +118,28 @@ def _has(repository: Repository, commit: str, head: str) -> bool:
     return repository.git.succeeds("merge-base", "--is-ancestor", commit, head)
 
 
-def _put_on_top(repository: Repository, remote: str, head: str, log: Any) -> list[str]:
+def _tampering(repository: Repository, remote: str, tip: str | None) -> list[str]:
+    known = _known(repository, remote)
+    branch = repository.options.branch
+    if known is None or tip == known:
+        return []
+    if tip is None:
+        return [f"the branch {branch} is gone from the remote, which had {known[:12]}; it is pushed again"]
+    if _has(repository, tip, known):
+        return [f"the remote's branch {branch} was moved back from {known[:12]} to {tip[:12]}; it is pushed again"]
+    return []
+
+
+def _put_on_top(repository: Repository, remote: str, head: str, log: Any, tampered: list[str]) -> list[str]:
     _fetch(repository, remote)
     tip = repository.git.run("rev-parse", "--verify", _FETCHED)
     foreign = repository.git.run("rev-list", "--max-count=100", tip, f"^{head}").split()
+    known, branch = _known(repository, remote), repository.options.branch
+    if known is not None and not _has(repository, known, tip):
+        tampered.append(f"the remote's branch {branch} was rewritten: {known[:12]} is in it no more")
+    if foreign:
+        shown = ", ".join(commit[:12] for commit in foreign[:3]) + (" ..." if len(foreign) > 3 else "")
+        tampered.append(f"the remote's branch {branch} has {counted(len(foreign), 'commit')} that no run made: {shown}")
     contained = _has(repository, head, tip)
     message = "\n".join(
         [
@@ -135,16 +172,16 @@ def _pushed_ref(remote: str) -> str:
     return f"refs/auditor/pushed-{hashlib.blake2b(remote.encode(), digest_size=6).hexdigest()}"
 
 
+def _known(repository: Repository, remote: str) -> str | None:
+    """
+    Return the commit that the remote was last seen to have.
+    """
+    found = repository.git.run("for-each-ref", "--format=%(objectname)", _pushed_ref(remote))
+    return found or None
+
+
 def _remember(repository: Repository, remote: str, commit: str) -> None:
     repository.git.run("update-ref", _pushed_ref(remote), commit)
-
-
-def is_published(repository: Repository, remote: str) -> bool:
-    """
-    Return whether HEAD was proved to be on the remote before.
-    """
-    head = repository.head()
-    return head is None or repository.git.succeeds("merge-base", "--is-ancestor", head, _pushed_ref(remote))
 
 
 def backlog(repository: Repository, remote: str) -> tuple[int, str | None]:

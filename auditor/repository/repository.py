@@ -106,10 +106,21 @@ class Repository:
     def head(self) -> str | None:
         """
         Return the branch's commit, ``None`` if there is none yet.
+
+        Raises:
+            GitError: there is one, but it cannot be read.
         """
         try:
             return self.git.run("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}") or None
         except GitError:
+            # That quiet answer is the same for no branch and for one that leads nowhere, on which no first export may
+            # be put.
+            if (self.path / self.ref).is_file() or self.git.run("for-each-ref", "--format=%(objectname)", self.ref):
+                raise GitError(
+                    f"the branch {self.options.branch} of {self.path} is damaged: its commit cannot be read; "
+                    f"`mv {self.path} {self.path}.damaged`, and the next run goes on with the remote's "
+                    "history"
+                ) from None
             return None
 
     def tree(self, commit: str) -> str:
@@ -170,11 +181,15 @@ class Repository:
 
     def commit(self, tree: str, parents: list[str], message: str, when: int | None = None) -> str:
         """
-        Make a commit object and return its id; no ref moves. *when* is in seconds since the epoch.
+        Make a commit object and return its id; no ref moves. *when* is in seconds since the epoch; never older than a
+        parent.
         """
         who = self.options.committer
+        # A clock that was set back must not make a commit older than its parent, by which git cuts its walks short.
+        before = self.git.run("log", "--no-walk", "--format=%ct", *parents).split() if parents else []
+        when = max(int(time.time()) if when is None else when, *map(int, before), 0)
         # Without the @ git takes a small number for a date of another form.
-        date = f"@{int(time.time()) if when is None else when} +0000"
+        date = f"@{when} +0000"
         env = {
             "GIT_AUTHOR_NAME": who.name,
             "GIT_AUTHOR_EMAIL": who.email,

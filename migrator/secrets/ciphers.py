@@ -162,6 +162,14 @@ class KeyDerivation:
     block: int = 8
     parallel: int = 3
 
+    @property
+    def is_ours(self) -> bool:
+        """
+        Return whether an export of this program, of whatever version, may have these parameters.
+        """
+        # A change of COST keeps the old one here.
+        return self.cost in (1 << 15, COST) and (self.block, self.parallel) == (8, 3) and len(self.salt) == 16
+
 
 @dataclass(frozen=True)
 class PasswordCipher:

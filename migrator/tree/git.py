@@ -27,6 +27,7 @@ _OWNER = re.compile(r"detected dubious ownership in repository at '(.*)'")
 # What env(1) ends with where it does not find the program.
 _NOT_FOUND = 127
 _LOOK_EVERY = 0.2
+_REMOTE_LINES = 5
 
 
 class GitError(OperatorError):
@@ -249,5 +250,10 @@ def _failed(words: tuple[str, ...], code: int, said: bytes) -> OperatorError:
             f"the repository {owned[1]} belongs to another user than the one who runs this; run it as that user, or, "
             f"if you trust that one: git config --global --add safe.directory {owned[1]}"
         )
+    # What a hook of the other side says is its reason; git's own line only tells that there was one.
+    remote = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     reason = telling or (lines[0] if lines else f"exit code {code}")
-    return GitError(f"git {_verb(words)} failed: " + _PASSWORD.sub(r"\1:***@", reason))
+    if remote := [line for line in remote if line][:_REMOTE_LINES]:
+        reason = f"{reason.removeprefix('remote:').strip()}; the remote says: {' / '.join(remote)}"
+    shown = "".join(sign if sign.isprintable() else " " for sign in reason)
+    return GitError(f"git {_verb(words)} failed: " + _PASSWORD.sub(r"\1:***@", shown))

@@ -20,8 +20,6 @@ from migrator.secrets.sealing import SecretsMode
 NAME = "metadata.json"
 FORMAT = "octopus-migrator"
 VERSION = 1
-_LARGEST_MEMORY = 1 << 22
-"""In units of 128 bytes: 512 MiB. A tree of unknown origin must not make its reader ask for more."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +124,7 @@ def _derivation(secrets: dict[str, Any]) -> KeyDerivation | None:
     derivation = KeyDerivation(
         base64.b64decode(secrets["Salt"], validate=True), secrets["N"], secrets["R"], secrets["P"]
     )
-    parameters_fit = 1 <= derivation.block <= 32 and 1 <= derivation.parallel <= 16
-    is_power_of_two = derivation.cost >= 2 and derivation.cost & (derivation.cost - 1) == 0
-    if not parameters_fit or not is_power_of_two or derivation.cost * derivation.block > _LARGEST_MEMORY:
-        raise ValueError("cost out of range")
+    # Parameters of somebody else's choice would cost each reader, and each run on top of such a tree, what they like.
+    if not derivation.is_ours:
+        raise ValueError("parameters that no export has")
     return derivation

@@ -11,6 +11,7 @@ import pytest
 
 from auditor.audit import RunOptions
 from auditor.cli.once import exit_code
+from auditor.notify.message import message, states_of
 from tests.support.audits import Audited, bare, foreign_commit, git, hook
 
 FULL = RunOptions(full=True)
@@ -42,13 +43,13 @@ def test_a_remote_that_refuses(audited: Audited, remote: Path) -> None:
     """
     A hook that refuses is an error with exit code 1; the commit is kept and pushed when the hook is gone.
     """
-    refusing = hook(remote, "pre-receive", "echo not today; exit 1")
+    refusing = hook(remote, "pre-receive", "printf 'not\\033[31m today\\n'; exit 1")
     audited.edit("change a variable")
 
     result = audited.run()
 
     assert (result.outcome, result.pushed, result.commits_ahead) == ("changed", False, 1)
-    assert result.error
+    assert "the remote says: not [31m today" in (result.error or "")
     assert exit_code(result) == 1
     assert tip(remote) != audited.head()
     refusing.unlink()
@@ -109,6 +110,7 @@ def test_foreign_commits(audited: Audited, remote: Path, contained: bool) -> Non
     assert audited.exported_tree() == audited.tree()
     assert len(audited.git("log", "-1", "--format=%P", "main").split()) == 2
     assert "foreign-commits-superseded" in audited.said()
+    assert any(foreign[:12] in sentence for sentence in result.tampered)
     assert f"Supersedes: {foreign}" in audited.git("log", "-1", "--format=%B", "main")
     assert audited.good().outcome == "unchanged"
 
@@ -124,6 +126,51 @@ def test_a_remote_made_anew(audited: Audited, remote: Path) -> None:
 
     assert (result.outcome, result.pushed) == ("unchanged", True)
     assert tip(remote) == audited.head()
+
+
+@pytest.mark.parametrize("change", [True, False], ids=["with a change", "without"])
+@pytest.mark.parametrize("way", ["gone", "moved back", "rewritten"])
+def test_a_remote_that_was_tampered_with(audited: Audited, remote: Path, way: str, change: bool) -> None:
+    """
+    A branch of the remote that is gone, was moved back or rewritten is told by the very next run, whether or not it has
+    something to push: in the result, its warnings and a notification; afterwards the remote has all again.
+    """
+    audited.edit("change a lifecycle")
+    audited.good()
+    before = tip(remote)
+    if way == "gone":
+        git(remote, "update-ref", "-d", "refs/heads/main")
+    elif way == "moved back":
+        git(remote, "update-ref", "refs/heads/main", "main~1")
+    else:
+        git(remote, "update-ref", "-d", "refs/heads/main")
+        foreign_commit(remote)
+    if change:
+        audited.edit("change a variable")
+
+    result = audited.good()
+
+    assert result.pushed is True
+    assert (before[:12] in result.tampered[0], "main" in result.tampered[0]) == (True, True)
+    assert result.as_json()["warnings"][0]["message"] == result.tampered[0]
+    assert "tampered" in states_of(result, "unchanged")
+    assert before[:12] in message(result).text
+    assert tip(remote) == audited.head()
+    assert before in git(remote, "rev-list", "main").split()
+    assert audited.good().tampered == ()
+
+
+def test_a_remote_that_cannot_be_asked(audited: Audited, remote: Path) -> None:
+    """
+    A remote that is down while there is nothing to push is no failure, but nothing is said to be pushed.
+    """
+    remote.rename(remote.with_name("away.git"))
+
+    result = audited.good()
+
+    assert (result.outcome, result.pushed, result.commits_ahead) == ("unchanged", None, 0)
+    assert [warning.path for warning in result.warnings] == ["repository.remote"]
+    assert exit_code(result) == 0
 
 
 def test_a_local_repository_that_is_gone(audited: Audited, remote: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from auditor.repository.fast_import import FastImport
-from auditor.repository.push import adopt, backlog, is_published, publish
+from auditor.repository.push import adopt, backlog, publish
 from auditor.repository.repository import METADATA, Repository, RepositoryOptions, check_is_ours, configure, create
 from migrator.documents.file import File
 from tests.support.audits import bare, git
@@ -41,6 +41,13 @@ def commit(repository: Repository, text: str, when: int) -> str:
 
 def pushed(repository: Repository, remote: Path) -> bool:
     return publish(repository, str(remote), CapturingLogger(), lambda seconds: None).pushed
+
+
+def is_published(repository: Repository, remote: str) -> bool:
+    """
+    Return whether HEAD is known to be on a remote, without asking it.
+    """
+    return backlog(repository, remote) == (0, None)
 
 
 def test_what_the_remote_was_seen_to_have_is_remembered(tmp_path: Path, remote: Path) -> None:

@@ -90,6 +90,18 @@ def test_the_branch_moves_only_from_where_it_was(repository: Repository) -> None
         repository.advance(first, first)
 
 
+def test_a_clock_that_goes_back(repository: Repository) -> None:
+    """
+    No commit is older than its parent, by whatever clock it is made.
+    """
+    first = commit(repository, File("a", b"1"))
+    late = repository.commit(repository.tree(first), [first], "late", 2_000_000_000)
+
+    early = repository.commit(repository.tree(first), [first, late], "early", 1_000_000_000)
+
+    assert git(repository.path, "log", "--no-walk", "--format=%at %ct", early) == "2000000000 2000000000"
+
+
 def test_a_message_of_any_length(repository: Repository) -> None:
     """
     A commit says all that it was given to say, however long that is.
