@@ -14,7 +14,10 @@ FROM python:${PYTHON}-slim AS build
 WORKDIR /source
 RUN python -m venv /opt/octopus-auditor
 COPY . .
-RUN /opt/octopus-auditor/bin/pip install --no-cache-dir --no-compile .
+# What was tested together, and compiled: what runs may write nowhere, so each start would compile everything again. By
+# hash and not by time, since the times of files do not survive every registry.
+RUN /opt/octopus-auditor/bin/pip install --no-cache-dir --no-compile --constraint constraints.txt . \
+    && /opt/octopus-auditor/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/octopus-auditor/lib
 
 FROM python:${PYTHON}-slim
 # git and ssh write the history; FreeTDS (tdsodbc) is the ODBC driver for SQL Server that the distribution packages:

@@ -25,7 +25,7 @@ _VARIABLES = {MASTER_KEY_VARIABLE, PASSWORD_VARIABLE}
 _REFERENCE = re.compile(rf"(?:{'|'.join(KINDS)}):(?!//)")
 # SQLAlchemy takes everything up to the @ for the password, slashes and question marks too.
 _LOGIN = re.compile(r"\s*[^:/?#]+://[^:/]*:[^@]+@")
-_SETTING = re.compile(r"(?i)(?:^|[?&;])\s*(?:pwd|password)\s*=\s*[^\s;&]")
+_SETTING = re.compile(r"(?i)(?:^|[?&;])\s*(?:pwd|password|access_?token|client_?secret)\s*=\s*[^\s;&]")
 _SHOWN = 300
 _SECONDS = 60
 

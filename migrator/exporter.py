@@ -42,6 +42,7 @@ from migrator.sql.server_facts import ServerFacts
 from migrator.sql.tables import NO_RULES, TableRules
 from migrator.tree.folder import FolderSink, check_same, mixed
 from migrator.tree.metadata import NAME, Metadata
+from migrator.wording import counted
 
 
 @dataclass(frozen=True)
@@ -422,10 +423,7 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1
         warnings.append(ReportedWarning(item.identity.id, item.path, f"{item.message}; its previous file was kept"))
     if strangers:
-        warnings.append(
-            ReportedWarning(
-                "", "", f"{strangers} files in the directory are no part of this export; --clean removes them"
-            )
-        )
+        beside = f"the directory holds {counted(strangers, 'file')} beside this export"
+        warnings.append(ReportedWarning("", "", f"{beside}; --clean removes what is no part of this export"))
     tables = tables_read(server, content) if content.partial is None else None
     return Report(counts, tuple(warnings), {}, seconds, bool(stream.unreadable), tables)

@@ -47,8 +47,17 @@ def test_no_secret_goes_into_the_image() -> None:
         "auditor",
         "migrator",
         "pyproject.toml",
+        "constraints.txt",
         "README.md",
     }
+
+
+def test_it_is_what_was_tested_and_compiled() -> None:
+    """The versions are those of constraints.txt, and the bytecode is in the image, which may be read-only."""
+    built = next(value for name, value in instructions() if name == "RUN" and "pip install" in value)
+
+    assert "--constraint constraints.txt" in built
+    assert "compileall" in built
 
 
 def test_it_starts_the_daemon() -> None:

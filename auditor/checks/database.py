@@ -19,6 +19,7 @@ from migrator.sql.engine import open_engine
 from migrator.sql.rights import Isolation, Rights, database_time, read_isolation, read_rights
 from migrator.sql.server_facts import read_facts
 from migrator.sql.tables import full_name
+from migrator.wording import counted
 
 _SHOWN = 8
 # History is not read, save for the number of the newest event and the installed version.
@@ -58,7 +59,7 @@ def database(subject: Subject) -> Iterator[Finding]:
         yield from _rights_of(subject, address)
     server = look_at(address, limits=subject.settings.limits.limits, rules=subject.settings.export.rules)
     try:
-        yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
+        yield passed("database", f"{counted(len(server.schema.tables), 'table')} of documents can be read")
         yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
         yield from _tables(server)
         yield from _isolation(server)

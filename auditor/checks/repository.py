@@ -39,10 +39,10 @@ def repository(subject: Subject) -> Iterator[Finding]:
     found = check_is_ours(_options(subject))
     head = found.head()
     found.fsck()
-    counted = dict(line.split(": ", 1) for line in found.git.run("count-objects", "-v").splitlines())
-    size = (int(counted.get("size", 0)) + int(counted.get("size-pack", 0))) / 1024
-    commits = found.git.run("rev-list", "--count", head) if head else "0"
-    yield passed("repository", f"{path}: {commits} commits, {size:.1f} MiB, HEAD can be read")
+    objects = dict(line.split(": ", 1) for line in found.git.run("count-objects", "-v").splitlines())
+    size = (int(objects.get("size", 0)) + int(objects.get("size-pack", 0))) / 1024
+    commits = int(found.git.run("rev-list", "--count", head)) if head else 0
+    yield passed("repository", f"{path}: {counted(commits, 'commit')}, {size:.1f} MiB, HEAD can be read")
     if not writable(path):
         yield failed("repository", f"{path} cannot be written", "give the auditor's user the right to write there")
 

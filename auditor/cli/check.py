@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from auditor.checks import database as check_database
 from auditor.checks import host as check_host
 from auditor.checks import repository as check_repository
 from auditor.checks import server as check_server
 from auditor.checks.check import Finding, Level, Probe, Subject, examine, failed, passed
+from auditor.cli.table import show_table
 from auditor.settings import Settings, load
 from migrator.errors import UsageError
 from migrator.wording import counted
@@ -69,13 +68,9 @@ def show(findings: list[Finding], as_json: bool) -> None:
         value = [vars(finding) | {"level": finding.level.value} for finding in findings]
         click.echo(json.dumps({"ok": all(item["level"] != "fail" for item in value), "findings": value}))
         return
-    # Elsewhere than on a terminal rich takes 80 columns and breaks the lines. No markup: a message may hold brackets.
-    console = Console(width=None if Console().is_terminal else 140, highlight=False, markup=False)
-    table = Table("Server", "Check", "Result", "Found")
-    for item in findings:
-        table.add_row(item.server, item.name, item.level.value, item.message, style=_STYLE[item.level])
-    console.print(table)
+    rows = [(item.server, item.name, item.level.value, item.message) for item in findings]
+    console = show_table(("Server", "Check", "Result", "Found"), rows, [_STYLE[item.level] for item in findings])
     for item in findings:
         if item.remedy:
             place = f"{item.server}, {item.name}" if item.server else item.name
-            console.print(f"{item.level.value}: {place}: {item.remedy}", soft_wrap=True)
+            console.print(f"{item.level.value}: {place}: {item.remedy}", soft_wrap=not console.is_terminal)

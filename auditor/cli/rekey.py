@@ -20,7 +20,7 @@ from migrator.wording import counted
 
 def rekey(config: Path, server: str, old_password: str, new_password: str | None) -> int:
     """
-    Seal the secrets of HEAD under a new password, in one commit.
+    Seal the secrets of HEAD under a new password, in one commit; 1 when the remote does not have it.
 
     Raises:
         OperatorError: it could not be done; the repository is as it was.
@@ -41,4 +41,5 @@ def rekey(config: Path, server: str, old_password: str, new_password: str | None
         click.echo(
             f"auditor: {server}: the remote does not have it yet ({done.error}); the next run pushes it", err=True
         )
-    return 0
+    # None: nothing was to be pushed; False: the commit is here alone, and may be lost with this machine.
+    return int(done.pushed is False)

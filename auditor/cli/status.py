@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from auditor.cli.table import show_table
 from auditor.cron import Cron
+from auditor.daemon.trigger import is_heard
 from auditor.settings import Settings, load
 from auditor.state_folder import StateFolder
 from auditor.status import Status, read_status
@@ -35,7 +35,7 @@ def status(config: Path, as_json: bool) -> int:
 
 def facts(settings: Settings, server: str, now: datetime) -> dict[str, Any]:
     """
-    Return what is known of a server: times in ISO 8601, ages in seconds.
+    Return what is known of a server: times in ISO 8601, ages in seconds; ``daemon`` is whether one runs it.
 
     ``window`` is ``closed``, ``open`` (a run has it open, or left it so) or ``stuck`` (it could not be closed).
     """
@@ -54,6 +54,7 @@ def facts(settings: Settings, server: str, now: datetime) -> dict[str, Any]:
         "window": _window(folder, remembered),
         "last_error": remembered.last_error,
         "version": remembered.version,
+        "daemon": is_heard(folder),
     }
 
 
@@ -65,23 +66,28 @@ def _window(folder: StateFolder, remembered: Status) -> str:
 
 
 def _show(servers: dict[str, dict[str, Any]]) -> None:
-    table = Table("Server", "Last run", "Outcome", "Success", "Next run (UTC)", "Ahead", "Window")
-    for name, item in sorted(servers.items()):
-        table.add_row(
+    rows = [
+        (
             name,
             _moment(item["last_run"]),
             item["last_outcome"] or "none yet",
             "never" if item["age_seconds"] is None else f"{duration(item['age_seconds'])} ago",
-            _moment(item["next_run"]),
+            _moment(item["next_run"]) if item["daemon"] else "no daemon",
             str(item["commits_ahead"]),
             item["window"],
         )
-    # Elsewhere than on a terminal rich takes 80 columns and breaks the lines.
-    console = Console(width=None if Console().is_terminal else 140, highlight=False, markup=False)
-    console.print(table)
+        for name, item in sorted(servers.items())
+    ]
+    console = show_table(("Server", "Last run", "Outcome", "Success", "Next run (UTC)", "Ahead", "Window"), rows)
     for name, item in sorted(servers.items()):
         if item["last_error"]:
-            console.print(f"{name}: {item['last_error']}", soft_wrap=True)
+            console.print(f"{name}: {item['last_error']}", soft_wrap=not console.is_terminal)
+    if deaf := [name for name, item in sorted(servers.items()) if not item["daemon"]]:
+        console.print(
+            f"no daemon runs for {', '.join(deaf)}; unless a timer does, start `auditor run`, or do one run with "
+            "`auditor once`",
+            soft_wrap=not console.is_terminal,
+        )
 
 
 def _moment(text: str | None) -> str:

@@ -37,6 +37,17 @@ def ask(folder: StateFolder) -> bool:
     return True
 
 
+def is_heard(folder: StateFolder) -> bool:
+    """
+    Return whether a daemon listens at this state folder, without asking it for anything.
+    """
+    try:
+        os.close(os.open(folder.trigger, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
 class Requests:
     """
     The daemon's end of the FIFOs; wait for ``handles`` to be readable, then ``take``.

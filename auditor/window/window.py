@@ -22,6 +22,7 @@ from auditor.window.journal import Entry, Journal
 from auditor.window.octopus_api import BrokenOff, Refused
 from auditor.world import Tools
 from migrator.errors import DatabaseError, OperatorError
+from migrator.wording import counted
 
 RESTORING = 15.0
 """Seconds after the window's limit, or a request to stop, in which maintenance mode is tried to be switched off."""
@@ -153,7 +154,7 @@ class Window:
                 self._tools.log.warning("tasks-still-running", server=self._options.server, tasks=running)
                 if self._options.give_up_if_busy:
                     raise TooLong(
-                        f"{running} tasks were still running after {self._options.drain:g} seconds; nothing was read"
+                        f"after {self._options.drain:g} seconds {counted(running, 'task')} still ran; nothing was read"
                     )
                 return
             self._tools.stop.sleep(min(1.0, self._options.drain))

@@ -87,6 +87,14 @@ _WORDS = (
     (("file is not a database",), "the file is not a SQLite database; check the address"),
     (("database is locked",), "another program holds it locked; try again later"),
     (("login failed",), MEANINGS[18456]),
+    (
+        # OpenSSL's words, in Microsoft's driver behind "SSL Provider", and FreeTDS's.
+        ("ssl provider", "certificate verify failed", "ssl routines", "tls handshake", "unable to open ssl"),
+        (
+            "no TLS connection to it could be made; put the issuer of its certificate into this machine's store, name "
+            "the host as the certificate does (HostNameInCertificate), or look which versions of TLS both sides allow"
+        ),
+    ),
     (("permission was denied",), MEANINGS[229].format(on="")),
     (("deadlock",), MEANINGS[1205]),
     (("disk i/o error", "disk is full"), "its disk gave an error or is full"),

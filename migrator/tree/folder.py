@@ -29,7 +29,7 @@ class FolderSink:
     Receives the files of one export; use it in a ``with`` block and call ``finish`` when all is well.
 
     Raises (at start):
-        UsageError: ``clean`` on a directory that is neither empty nor an export of ours.
+        UsageError: a directory that is neither empty nor an export of ours.
         OperatorError: not a directory, or not writable.
     """
 
@@ -47,8 +47,7 @@ class FolderSink:
         with folder_errors(self.directory):
             if self.directory.exists() and not self.directory.is_dir():
                 raise OperatorError(f"{self.directory} is not a directory; name another")
-            if self.clean:
-                check_clean(self.directory)
+            check_own(self.directory, clean=self.clean)
             self._made = not self.directory.exists()
             self.directory.mkdir(parents=True, exist_ok=True)
             # Within the directory, since a file is moved as a whole only within one file system.
@@ -156,26 +155,29 @@ class FolderSink:
                     yield (here / name).relative_to(self.directory).as_posix()
 
 
-def check_clean(directory: Path) -> None:
+def check_own(directory: Path, *, clean: bool) -> None:
     """
-    Refuse to clean what is not ours.
+    Refuse to write into what is not ours, and all the more to clean it.
 
     Raises:
         UsageError: the directory holds something, but no metadata.json that this program wrote.
     """
-    if not directory.exists() or not any(p.name not in KEPT for p in directory.iterdir()):
+    # What a killed export has staged is no content.
+    held = (path.name for path in directory.iterdir()) if directory.exists() else iter(())
+    if not any(name not in KEPT and not name.startswith(".migrator-") for name in held):
         return
     metadata = directory / METADATA
     try:
-        if directory.is_symlink() or metadata.is_symlink():
+        if metadata.is_symlink() or (clean and directory.is_symlink()):
             raise OperatorError("a link")
         content = metadata.read_bytes()
-        # Either form is ours to clean: both are what this program writes.
+        # Either form is ours: both are what this program writes.
         if not is_octopus(content):
             Metadata.from_bytes(content)
     except (OSError, OperatorError):
+        lead = "--clean would delete everything in" if clean else "other files stand in"
         raise UsageError(
-            f"--clean would delete everything in {directory}, which is not an export of this program "
+            f"{lead} {directory}, which is not an export of this program "
             f"(no {METADATA} of it is there); empty the directory yourself or name another"
         ) from None
 

@@ -310,7 +310,7 @@ def test_a_full_disk_leaves_the_directory_as_it_was(server: SampleServer, tmp_pa
 
     directory = tmp_path / "out"
     directory.mkdir()
-    (directory / "mine.txt").write_text("x")
+    (directory / ".gitignore").write_text("x")
     done = subprocess.run(
         [
             sys.executable,
@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_the_directory_as_it_was(server: SampleServer, tmp_pa
     )
     assert done.returncode == 1
     one_sentence(done.stderr)
-    assert contents(directory) == {"mine.txt": b"x"}
+    assert contents(directory) == {".gitignore": b"x"}
 
 
 def test_a_missing_driver_is_told(tmp_path: Path) -> None:

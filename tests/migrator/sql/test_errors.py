@@ -173,6 +173,10 @@ def test_what_says_more_goes_first() -> None:
     [
         ("[01000] Can't open lib 'ODBC Driver 18 for SQL Server' : file not found", "msodbcsql18"),
         ("[28000] Login failed for user 'sa'. hunter2", "refuses the login"),
+        (
+            "[08001] SSL Provider: [error:0A000086:SSL routines::certificate verify]. hunter2",
+            "no TLS connection",
+        ),
         ("[HYT00] Login timeout expired (0) (SQLDriverConnect)", "cannot be reached"),
         ("[HYT00] Query timeout expired (0) (SQLExecDirectW)", "limits.statement"),
         ("[08S01] Adaptive Server is unavailable (20009) (SQLDriverConnect)", "cannot be reached"),

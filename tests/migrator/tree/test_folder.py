@@ -71,16 +71,18 @@ def test_without_clean_strangers_are_counted(tmp_path: Path) -> None:
     assert (tmp_path / "y.json").exists()
 
 
+@pytest.mark.parametrize("clean", [True, False])
 @pytest.mark.parametrize("metadata", [None, b"{}", b"not JSON", b'{"Format": "other"}'])
-def test_clean_refuses_what_is_not_ours(metadata: bytes | None, tmp_path: Path) -> None:
+def test_what_is_not_ours_is_refused(metadata: bytes | None, clean: bool, tmp_path: Path) -> None:
     """
-    A directory with other things in it is not emptied, also when it holds a metadata.json of something else.
+    A directory with other things in it is neither emptied nor written into, also when it holds a metadata.json of
+    something else.
     """
     (tmp_path / "thesis.doc").write_text("years of work")
     if metadata is not None:
         (tmp_path / "metadata.json").write_bytes(metadata)
     with pytest.raises(UsageError, match="not an export of this program"):
-        put(tmp_path, ("x.json", b"1"), clean=True)
+        put(tmp_path, ("x.json", b"1"), clean=clean)
     assert (tmp_path / "thesis.doc").exists()
     assert not (tmp_path / "x.json").exists()
 
