@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,6 @@ def configuration(answers: Answers) -> str:
     """
     Return the configuration file's text.
     """
-    name = answers.server
     lines = [
         "# The configuration of the auditor, made by `auditor init`. `auditor check --config THIS` looks at all of it.",
         "#",
@@ -67,6 +67,21 @@ def configuration(answers: Answers) -> str:
         "#   file:PATH      the content of a file that only you can read",
         "#   systemd:NAME   a credential of the unit (LoadCredential=)",
         "#   command:CMD    what a command prints, such as a password manager's",
+        *server_tables(answers),
+        "# Prometheus metrics, /healthz and /readyz.",
+        "#[metrics]",
+        '#listen = "127.0.0.1:9823"',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def server_tables(answers: Answers) -> list[str]:
+    """
+    Return the lines of one server's tables.
+    """
+    name = answers.server
+    return [
         "",
         f"[servers.{name}]",
         "# A SQLAlchemy URL, or an ODBC connection string; where it holds a password, a reference to such a text.",
@@ -101,12 +116,7 @@ def configuration(answers: Answers) -> str:
         f"cron = {_quoted(answers.cron)}",
         f"timezone = {_quoted(answers.timezone)}",
         "",
-        "# Prometheus metrics, /healthz and /readyz.",
-        "#[metrics]",
-        '#listen = "127.0.0.1:9823"',
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _rest(answers: Answers) -> list[str]:
@@ -130,32 +140,74 @@ def drop_in(answers: Answers) -> str:
     """
     Return the systemd drop-in that hands the unit its credentials.
     """
-    references = (answers.database, answers.master_key, answers.api_key, answers.password, answers.signing_key)
-    names = list(dict.fromkeys(text.partition(":")[2] for text in references if text.startswith("systemd:")))
     lines = [
         "# Put this into /etc/systemd/system/octopus-auditor.service.d/credentials.conf, each secret into the file",
         "# named here (root, mode 0600), then: systemctl daemon-reload && systemctl enable --now octopus-auditor",
         "[Service]",
-        *(f"LoadCredential={name}:/etc/credstore/octopus-auditor.{name}" for name in names),
+        *credential_lines(answers),
     ]
     return "\n".join(lines) + "\n"
 
 
-def write_new(path: Path, text: str) -> None:
+def credential_lines(answers: Answers) -> list[str]:
     """
-    Write a file that does not exist yet, readable by its owner alone.
+    Return a line of a unit for each credential that the answers refer to.
+    """
+    references = (answers.database, answers.master_key, answers.api_key, answers.password, answers.signing_key)
+    names = dict.fromkeys(text.partition(":")[2] for text in references if text.startswith("systemd:"))
+    return [f"LoadCredential={name}:/etc/credstore/octopus-auditor.{name}" for name in names]
+
+
+def write(path: Path, answers: Answers, check: Callable[[Path], object]) -> None:
+    """
+    Write the configuration and the drop-in beside it, or add the server to those that are there, if *check* takes it.
+
+    Raises:
+        UsageError: they cannot be written, or the file would not load with that server in it.
+    """
+    beside, mode = path.with_name(DROP_IN), 0o600
+    if credential_lines(answers):
+        # The unit's user exists only while it runs, so nothing but "all" has it in; the file holds no secret.
+        mode = 0o644
+    if not path.exists():
+        write_new(path, configuration(answers), mode)
+        write_new(beside, drop_in(answers), mode)
+        return
+    before = path.read_text(encoding="utf-8-sig")
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    write_new(new, before.rstrip("\n") + "\n" + "\n".join(server_tables(answers)), path.stat().st_mode & 0o777)
+    try:
+        check(new)
+        new.replace(path)
+    except UsageError as error:
+        raise UsageError(str(error).replace(str(new), str(path))) from None
+    finally:
+        new.unlink(missing_ok=True)
+    if not beside.exists():
+        write_new(beside, drop_in(answers), mode)
+        return
+    present = beside.read_text(encoding="utf-8")
+    missing = [line for line in credential_lines(answers) if line not in present.splitlines()]
+    with beside.open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in missing)
+
+
+def write_new(path: Path, text: str, mode: int = 0o600) -> None:
+    """
+    Write a file that does not exist yet, by default readable by its owner alone.
 
     Raises:
         UsageError: there is something at *path* already, or it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     except FileExistsError:
         raise UsageError(f"{path} exists already and is not overwritten; name another with --output") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         # A strict umask may have taken the owner's own rights away.
-        os.fchmod(file.fileno(), 0o600)
+        os.fchmod(file.fileno(), mode)
         file.write(text)

@@ -4,14 +4,18 @@ The units of systemd/: sound to systemd itself where it is installed, and by the
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from auditor.checks.unit import inside_the_unit
+
 FOLDER = Path(__file__).parent.parent / "systemd"
 DAEMON, ONCE, TIMER = "octopus-auditor.service", "octopus-auditor@.service", "octopus-auditor@.timer"
+ADDRESSES = "octopus-auditor-addresses.conf"
 PROGRAM = "/opt/octopus-auditor/bin/auditor"
 SECRETS = ("database", "master_key", "api_key", "export_password", "signing_key")
 HARDENING = {
@@ -70,7 +74,7 @@ def problems(folder: Path) -> list[str]:
     found = [line for line in (verify.stdout + verify.stderr).splitlines() if "octopus-auditor" in line]
     for name in names[:2]:
         secure = subprocess.run(
-            [analyze, "security", "--offline=true", "--threshold=20", name], capture_output=True, text=True
+            [analyze, "security", "--offline=true", "--threshold=12", name], capture_output=True, text=True
         )
         if secure.returncode:
             found.append((secure.stdout + secure.stderr).strip().splitlines()[-1])
@@ -82,8 +86,32 @@ def _parts() -> list[tuple[str, str]]:
 
 
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    """systemd accepts each line, and rates the exposure of both services at 2.0 or better."""
+    """systemd accepts each line, and rates the exposure of both services at 1.2 or better."""
     assert problems(tmp_path) == []
+
+
+def test_the_drop_in_of_addresses_is_a_drop_in(tmp_path: Path) -> None:
+    """The drop-in for allowed addresses denies all others, and systemd takes it with either service."""
+    service = unit(ADDRESSES)["Service"]
+    assert service["IPAddressDeny"] == ["any"]
+    assert "localhost" in service["IPAddressAllow"]
+    for name in (DAEMON, ONCE):
+        folder = tmp_path / f"{name.replace('@.', '@prod.')}.d"
+        folder.mkdir()
+        (folder / "addresses.conf").write_text((FOLDER / ADDRESSES).read_text(encoding="utf-8"), encoding="utf-8")
+    assert problems(tmp_path) == []
+
+
+def test_each_credential_of_the_checks_own_command_is_the_units(tmp_path: Path) -> None:
+    """The command by which `auditor check` looks inside the unit has the unit's user, folders and program."""
+    service = unit(DAEMON)["Service"]
+    words = shlex.split(inside_the_unit(["database"], Path("/etc/octopus-auditor/auditor.toml")))
+    given = {word.removeprefix("--property=") for word in words if word.startswith("--property=")}
+
+    for key in ("DynamicUser", "User", "StateDirectory", "ConfigurationDirectory", "UMask"):
+        assert f"{key}={service[key][0]}" in given
+    assert f"LoadCredential={service['LoadCredential'][0].replace(':', ':/etc/credstore/')}" in given
+    assert PROGRAM in words
 
 
 @pytest.mark.parametrize("name", [DAEMON, ONCE])

@@ -8,6 +8,7 @@ changed by a check.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -130,6 +131,13 @@ def existing(path: Path) -> Path:
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
+
+
+def to_own(path: Path) -> str:
+    """
+    Return the command by which root gives a path, or what of it exists, to the user of this process.
+    """
+    return f"chown -R {os.getuid()}:{os.getgid()} {shlex.quote(str(existing(path)))}"
 
 
 def writable(path: Path) -> bool:

@@ -148,6 +148,7 @@ def _facts(subject: Subject, server: Server) -> Iterator[Finding]:
     with reader_of(server) as reader:
         facts = read_facts(reader)
     subject.shared["version"] = facts.version
+    subject.shared["identity"] = facts.name
     yield passed("version", f"Octopus {facts.version or 'of unknown version'}, identity {facts.name}")
     options = export_options(subject.settings, subject.folder)
     cipher = options.master_cipher()

@@ -11,8 +11,9 @@ from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from auditor.checks.check import Finding, Subject, existing, failed, passed, warned, writable
+from auditor.checks.check import Finding, Subject, existing, failed, passed, to_own, warned, writable
 from auditor.checks.notifications import check as check_notifications
+from auditor.checks.unit import installed, references
 from auditor.cron import Cron
 
 _LEAST, _ENOUGH = 100 << 20, 1 << 30
@@ -34,16 +35,16 @@ def disk(subject: Subject) -> Iterator[Finding]:
         else:
             yield passed("disk", room)
     if not writable(subject.folder.path):
-        yield failed(
-            "state", f"{subject.folder.path} cannot be written", "give the auditor's user the right to write there"
-        )
+        yield failed("state", f"{subject.folder.path} cannot be written", to_own(subject.folder.path))
 
 
 def modes(subject: Subject) -> Iterator[Finding]:
     """
     Can others read the configuration or a secret?
     """
-    open_to_all = [path for path in (subject.config, *secret_files(subject)) if _others_read(path)]
+    # The unit's user exists only while it runs, so its configuration can be read by all; it holds no secret.
+    config = () if installed() else (subject.config,)
+    open_to_all = [path for path in (*config, *secret_files(subject)) if _others_read(path)]
     for path in open_to_all:
         yield warned("file modes", f"every user of this machine can read {path}", f"chmod o-rwx {path}")
     if not open_to_all:
@@ -54,16 +55,8 @@ def secret_files(subject: Subject) -> list[Path]:
     """
     Return the files that the server's settings name as secrets.
     """
-    settings = subject.settings
-    references = [
-        settings.database,
-        settings.master_key,
-        settings.api_key,
-        settings.export.password,
-        settings.repository.signing_key,
-    ]
-    files = [Path(text[5:]).expanduser() for text in references if text and text.startswith("file:")]
-    key = settings.repository.ssh_key_file
+    files = [Path(text[5:]).expanduser() for text in references(subject.settings) if text.startswith("file:")]
+    key = subject.settings.repository.ssh_key_file
     return [*files, *([Path(key).expanduser()] if key else [])]
 
 

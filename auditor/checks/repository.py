@@ -10,15 +10,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auditor.checks.check import Finding, Subject, failed, passed, warned, writable
+from auditor.checks.check import Finding, Subject, failed, passed, to_own, warned, writable
+from auditor.export_key import metadata_in
 from auditor.repository.git import GitOptions
 from auditor.repository.push import backlog, remote_tip
 from auditor.repository.repository import Repository, RepositoryOptions, check_is_ours, create
 from auditor.state_folder import LOCK
 from auditor.upkeep.signing import check_signing
 from auditor.wiring import repository_options
-from migrator.errors import OperatorError
+from migrator.credentials import resolve
+from migrator.errors import OperatorError, SecretError
 from migrator.tree.git import GitError
+from migrator.tree.metadata import Metadata
 from migrator.wording import counted
 
 # A person waits for the answer.
@@ -34,7 +37,7 @@ def repository(subject: Subject) -> Iterator[Finding]:
         if writable(path):
             yield passed("repository", f"{path} will be made at the first run")
         else:
-            yield failed("repository", f"{path} cannot be made", "give the auditor's user the right to write there")
+            yield failed("repository", f"{path} cannot be made", to_own(path))
         return
     found = check_is_ours(_options(subject))
     head = found.head()
@@ -44,7 +47,33 @@ def repository(subject: Subject) -> Iterator[Finding]:
     commits = int(found.git.run("rev-list", "--count", head)) if head else 0
     yield passed("repository", f"{path}: {counted(commits, 'commit')}, {size:.1f} MiB, HEAD can be read")
     if not writable(path):
-        yield failed("repository", f"{path} cannot be written", "give the auditor's user the right to write there")
+        yield failed("repository", f"{path} cannot be written", to_own(path))
+    yield from _of_head(subject, metadata_in(found, head))
+
+
+def _of_head(subject: Subject, before: Metadata | None) -> Iterator[Finding]:
+    if before is None:
+        return
+    identity = subject.shared.get("identity", before.server)
+    if identity != before.server:
+        yield failed(
+            "repository",
+            f"it holds the history of another server ({before.server}; the database is of {identity})",
+            f"auditor adopt --config {subject.config} --server {subject.server}",
+        )
+    password = subject.settings.export.password
+    if before.check is None or password is None:
+        return
+    try:
+        before.open_with(resolve(password, key="export.password").reveal())
+    except SecretError:
+        yield failed(
+            "password",
+            "the export password is not the one that this repository was written with",
+            f"auditor rekey --config {subject.config} --server {subject.server} --old-password file:PATH",
+        )
+        return
+    yield passed("password", "it opens what HEAD has sealed")
 
 
 def remote(subject: Subject) -> Iterator[Finding]:

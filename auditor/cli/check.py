@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from auditor.checks import database as check_database
 from auditor.checks import host as check_host
 from auditor.checks import repository as check_repository
 from auditor.checks import server as check_server
+from auditor.checks import unit as check_unit
 from auditor.checks.check import Finding, Level, Probe, Subject, examine, failed, passed
 from auditor.cli.table import show_table
 from auditor.settings import Settings, load
@@ -30,9 +32,11 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("signing", check_repository.signing),
     ("disk", check_host.disk),
     ("file modes", check_host.modes),
+    ("unit", check_unit.configuration),
     ("schedule", check_host.schedule),
     ("notifications", check_host.notifications),
 )
+WITHOUT_SECRETS = frozenset(("disk", "file modes", "unit", "schedule"))
 _STYLE = {Level.PASS: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
@@ -57,7 +61,14 @@ def everything(settings: Settings, config: Path, servers: Iterable[str]) -> list
     Return what all probes find on these servers.
     """
     subjects = [Subject(name, settings.servers[name], settings.state_folder(name), config) for name in servers]
-    return [finding for subject in subjects for finding in examine(subject, PROBES)]
+    found = []
+    for subject in subjects:
+        names = check_unit.credentials([subject.settings])
+        if names:
+            # One finding, in place of one for each probe that fails for the same reason.
+            found.append(replace(check_unit.not_here(names, config), server=subject.server))
+        found += examine(subject, [probe for probe in PROBES if not names or probe[0] in WITHOUT_SECRETS])
+    return found
 
 
 def show(findings: list[Finding], as_json: bool) -> None:

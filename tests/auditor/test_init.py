@@ -88,6 +88,9 @@ def test_a_conversation_on_a_terminal(site: Site) -> None:  # noqa: F811
     assert "hunter2" not in path.read_text()
 
 
+NO_UNIT = ("--master-key", "env:T_KEY", "--password", "env:T_PASSWORD")
+
+
 def init(*words: str) -> Result:
     return CliRunner().invoke(PROGRAM, ["init", *words], standalone_mode=False)
 
@@ -97,11 +100,35 @@ def test_without_questions(site: Site) -> None:  # noqa: F811
     With --yes nothing is asked; what fails the check is told with exit code 1, and the files are there to be corrected.
     """
     output = site.root / "auditor.toml"
-    done = init("--yes", "--output", str(output), "--database", "sqlite:////nowhere/none.db")
+    done = init("--yes", "--output", str(output), "--database", "sqlite:////nowhere/none.db", *NO_UNIT)
     assert done.return_value == 1
     assert "does not exist" in done.output
+    assert "systemd-run" not in done.output
+
+
+def test_for_the_unit(site: Site) -> None:  # noqa: F811
+    """
+    What is for the unit can be read by its user, names a credential for each secret, and is checked inside the unit
+    only, by a command that stands there; a second server gets credentials of its own, and the first stays as it is.
+    """
+    output = site.root / "auditor.toml"
+    done = init("--yes", "--output", str(output), "--database", "sqlite:////nowhere/none.db")
+    assert done.return_value == 0, done.output
+    command = next(line for line in done.output.splitlines() if "systemd-run" in line)
+    assert "--property=LoadCredential=master_key:/etc/credstore/octopus-auditor.master_key" in command
+    assert command.endswith(f"/opt/octopus-auditor/bin/auditor check --config {output}")
+    assert stat.S_IMODE(output.stat().st_mode) == 0o644
     assert load(output).servers["prod"].master_key == "systemd:master_key"
+    before = output.read_text()
+
+    second = init("--yes", "--output", str(output), "--server", "test", "--database", "sqlite:////nowhere/none.db")
+    assert second.return_value == 0, second.output
+    assert output.read_text().startswith(before)
+    assert set(load(output).servers) == {"prod", "test"}
+    assert load(output).servers["test"].master_key == "systemd:test_master_key"
+    assert "already" in str(init("--yes", "--output", str(output), "--server", "test").exception)
     lines = (site.root / "octopus-auditor.credentials.conf").read_text().splitlines()
+    assert "LoadCredential=test_master_key:/etc/credstore/octopus-auditor.test_master_key" in lines
     assert "LoadCredential=master_key:/etc/credstore/octopus-auditor.master_key" in lines
     assert "LoadCredential=export_password:/etc/credstore/octopus-auditor.export_password" in lines
 

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from datetime import timedelta
 
 import pytest
 
 from auditor.audit import audit
+from auditor.checks import unit
 from auditor.checks.check import Finding, Level, Subject, clock_finding, examine, of_error
 from auditor.checks.database import NEEDED, rights_findings
 from auditor.cli.check import everything
@@ -20,7 +23,7 @@ from auditor.world import Tools
 from migrator.errors import OperatorError
 from migrator.sql.rights import Rights, parse_time
 from tests.support.audits import bare, foreign_commit, git, hook
-from tests.support.daemons import API_KEY, Site, site, small_database  # noqa: F401
+from tests.support.daemons import API_KEY, SECRETS, Site, site, small_database  # noqa: F401
 
 
 def findings(site: Site) -> dict[str, Finding]:  # noqa: F811
@@ -146,6 +149,71 @@ def test_the_repository(site: Site) -> None:  # noqa: F811
     for item in (site.root / "other.git" / "objects").rglob("*.pack"):
         item.unlink()
     assert findings(site)["repository"].level is Level.FAIL
+
+
+def test_the_repository_is_this_servers_and_this_passwords(site: Site) -> None:  # noqa: F811
+    """
+    A password that HEAD was not sealed with, a history of another server, and a branch that leads nowhere are found
+    before the run that would fail by them, each with the command that mends it.
+    """
+    database = site.add("prod")
+    assert audit("prod", site.load().servers["prod"], site.state("prod"), Tools()).error is None
+    assert findings(site)["password"].level is Level.PASS
+
+    site.change("prod", export={"password": "env:T_OTHER"})
+    assert "auditor rekey" in findings(site)["password"].remedy
+    site.change("prod", export={"password": "env:T_PASSWORD"})
+    database.run("UPDATE OctopusServerInstallationHistory SET Node = 'ANOTHER'")
+    assert "auditor adopt" in findings(site)["repository"].remedy
+    (site.root / "prod.git" / "refs" / "heads" / "main").write_text("0" * 39 + "1\n")
+    assert "mv " in findings(site)["repository"].remedy
+
+
+def test_what_is_not_needed_does_not_fail(site: Site) -> None:  # noqa: F811
+    """
+    Where no window is ever opened, a server that does not answer is no failure.
+    """
+    site.add("prod", url="http://127.0.0.1:1", maintenance={"mode": "never"})
+    assert level(site, "REST") == "pass"
+
+
+def test_credentials_of_the_unit(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """
+    Where secrets are credentials that only the unit has, there is one finding with the command that checks inside the
+    unit, and nothing fails for want of them; within the unit everything is looked at.
+    """
+    site.add("prod", master_key="systemd:master_key")
+    found = findings(site)
+    assert [name for name, item in found.items() if item.level is Level.FAIL] == ["credentials"]
+    assert "systemd-run" in found["credentials"].remedy
+    assert f"auditor check --config {site.config}" in found["credentials"].remedy
+
+    folder = site.root / "credentials"
+    folder.mkdir()
+    (folder / "master_key").write_text(SECRETS["T_KEY"])
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert {item.level for item in findings(site).values()} <= {Level.PASS, Level.WARN}
+
+
+def test_the_units_user_can_read_the_configuration(
+    site: Site,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Where a unit is installed, a configuration that its user cannot read fails, and one that all can read is right.
+    """
+    units = site.root / "units"
+    units.mkdir()
+    (units / "octopus-auditor.service").touch()
+    monkeypatch.setattr(unit, "INSTALLED", units)
+    for folder in (site.root, *site.root.parents):
+        if folder.stat().st_uid == os.getuid() and str(folder).startswith(tempfile.gettempdir() + "/"):
+            folder.chmod(0o755)
+    site.add("prod")
+    assert findings(site)["unit"].remedy == f"chmod 0644 {site.config}"
+    site.config.chmod(0o644)
+    assert findings(site)["unit"].level is Level.PASS
+    assert findings(site)["file modes"].level is Level.PASS
 
 
 def test_files_that_others_can_read(site: Site) -> None:  # noqa: F811
