@@ -167,6 +167,8 @@ def folder_readonly(arena: Arena) -> Mend:
     return mend
 
 
+SLOW = ("hang", "drip", "endless", "after-hang", "after-drip", "after-500", "after-403")
+"""A server that does not come to an end, or that does what it is asked and says that it did not."""
 _READING = ("look", "probe", "read", "window-open", "window-closed")
 
 FAULTS = (
@@ -176,7 +178,7 @@ FAULTS = (
     Fault("the database is locked", database_locked, (), ("look", "read")),
     *(
         Fault(f"REST: {kind}", rest(kind), (), ("release", "read", "window-open", "window-closed"))
-        for kind in ("401", "403", "500", "503-once", "html", "drop", "after-drop")
+        for kind in ("401", "403", "500", "503-once", "html", "drop", "after-drop", *SLOW)
     ),
     *(
         Fault(f"the remote {name}", strike, (), ("repository", "branch-moved", "push"))

@@ -164,12 +164,21 @@ def every_fault(torture: Torture, faults: tuple[Fault, ...] = FAULTS) -> None:
             torture.strike(fault, step)
 
 
+def random_fault(torture: Torture) -> None:
+    """
+    Let a random fault strike at a random step of a run.
+    """
+    fault = torture.arena.rng.choice(FAULTS)
+    torture.strike(fault, torture.arena.rng.choice(fault.steps or STEPS))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """
     Do what the command line says and print a summary; exit with 1 at the first breach.
     """
     parser = argparse.ArgumentParser(prog="python -m torture.run", description=__doc__)
     parser.add_argument("--kills", type=int, default=2000, help="how many random kills (default 2000)")
+    parser.add_argument("--faults", type=int, default=0, help="how many random faults beside every one once")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--no-faults", action="store_true", help="kills only")
     options = parser.parse_args(arguments)
@@ -185,6 +194,10 @@ def main(arguments: list[str] | None = None) -> None:
                 torture.random_kill()
                 if number % 100 == 99:
                     print(f"{number + 1} random kills, {time.monotonic() - begun:.0f} s", flush=True)
+            for number in range(options.faults):
+                random_fault(torture)
+                if number % 100 == 99:
+                    print(f"{number + 1} random faults, {time.monotonic() - begun:.0f} s", flush=True)
         except Broken as broken:
             print(f"BROKEN: {broken}")
             sys.exit(1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -96,8 +96,8 @@ class Daemon:
                 stack.enter_context(StatusServer(self._settings.metrics, self._metrics, self._heartbeat))
             stack.callback(self._requests.close)
             self._expect(self._settings)
-            self._requests.replace(self._folders())
-            self._releaser.watch_left_open(self._folders(), self._options.start_patience)
+            self._requests.replace(_folders(self._settings))
+            self._releaser.watch_left_open(_folders(self._settings), self._options.start_patience)
             self._scheduler.start()
             self._manager.ready(self._state())
             self._log.info("started", config=str(self._config), servers=sorted(self._settings.servers))
@@ -166,6 +166,14 @@ class Daemon:
         self._manager.ready(self._state())
 
     def _apply(self, settings: Settings) -> None:
+        jobs = self._jobs(settings)
+        try:
+            self._requests.replace(_folders(settings))
+        except OSError:
+            # A state folder that cannot be made: nothing of the new one counts.
+            with suppress(OSError):
+                self._requests.replace(_folders(self._settings))
+            raise
         before, self._settings = self._settings, settings
         if before.metrics != settings.metrics:
             self._log.warning("restart-needed", reason="the table metrics is read at start only")
@@ -173,8 +181,7 @@ class Daemon:
         for server in before.servers.keys() - settings.servers.keys():
             self._metrics.forget(server)
         self._expect(settings)
-        self._requests.replace(self._folders())
-        self._scheduler.replace(self._jobs(settings))
+        self._scheduler.replace(jobs)
 
     def _expect(self, settings: Settings) -> None:
         for server in settings.servers:
@@ -208,9 +215,6 @@ class Daemon:
         # Looked at once, since a reload may put another one in its place.
         settings = self._settings
         return settings.servers[server], settings.state_folder(server)
-
-    def _folders(self) -> dict[str, StateFolder]:
-        return {server: self._settings.state_folder(server) for server in self._settings.servers}
 
     def _scheduled(self, kind: str, server: str, detail: str) -> None:
         level: Callable[..., Any] = self._log.error if kind == "error" else self._log.warning
@@ -250,6 +254,10 @@ class Daemon:
 
     def _journal_left(self, server: str) -> bool:
         return self._settings.state_folder(server).journal.exists()
+
+
+def _folders(settings: Settings) -> dict[str, StateFolder]:
+    return {server: settings.state_folder(server) for server in settings.servers}
 
 
 def _readable(handles: list[int], wait: float) -> set[int]:
