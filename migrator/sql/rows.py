@@ -227,7 +227,7 @@ def to_body(table: Table, row: Row, text: str) -> Body:
         body[name] = column if simple else from_column(column, form)
     for join in table.joined:
         outer, _, inner = join.property.partition("/")
-        if inner:
+        if inner and join.property in body:
             value, holder = body.pop(join.property), body.get(outer)
             # Where nothing is in the table and nothing was said, nothing is.
             if value or isinstance(holder, dict):

@@ -13,7 +13,7 @@ import pytest
 
 from migrator.credentials import Secret
 from migrator.export.read import look_at, probe
-from migrator.exporter import export, partial_export
+from migrator.exporter import Octopus, export, partial_export
 from migrator.importer import ImportOptions, Precautions, import_tree, undo_import
 from migrator.selection.request import Selection
 from migrator.tree.files import FolderFiles
@@ -43,11 +43,15 @@ def documents(folder: Path) -> dict[str, Any]:
 
 def test_a_project_reads_as_before_its_sets_had_a_table(server: SampleServer, tmp_path: Path) -> None:
     """
-    The tree, of the whole and of one project, is to the byte what it was; the table is no table of its own in it.
+    The tree, of the whole and of one project and in the original form, is to the byte what it was; the table is no
+    table of its own in it.
     """
     for name in ("before", "after"):
         report = export(server.address, tmp_path / name / "whole", server.options())
         partial_export(server.address, tmp_path / name / "part", Selection(("Web Shop",)), server.options())
+        export(server.address, tmp_path / name / "octopus", server.options(), form=Octopus)
+        # It says when it was made.
+        (tmp_path / name / "octopus" / "metadata.json").unlink()
         assert report.tables is not None
         assert not report.tables.unmapped
         if name == "before":
