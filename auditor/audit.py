@@ -246,7 +246,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             commits=(commit,) if commit else (),
             subject=_subject(run, changes.changes, facts, head) if commit else "",
             warnings=_warnings(run, stream.unreadable, server, content),
-            left_out=stream.left_out(),
+            left_out=stream.left_out(tables.unchanged),
             in_git={identity.id: str(place) for identity, place in stream.in_git},
             tables=tables_read(server, content) if content.partial is None else None,
         )

@@ -8,7 +8,7 @@ them. Shared by the exporter (all rows into a folder) and the auditor (changed r
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -128,19 +128,19 @@ class Stream:
         self._chosen[position] = chosen
         return documents, chosen.flags.count(1)
 
-    def left_out(self) -> dict[str, int]:
+    def left_out(self, unchanged: Mapping[int, int]) -> dict[str, int]:
         """
-        Return how many documents of each type are states that come and go by themselves, whatever was looked at.
+        Return how many documents of each type are states that come and go by themselves; *unchanged* are the documents
+        of tables that nobody looked at, by position.
         """
         found: dict[str, int] = {}
         for (type_, _), count in self.passing.items():
             found[type_] = found.get(type_, 0) + count
-        for position, item in self.tables():
-            table = item.table
-            if position not in self._chosen and self.renderer.options.looks_for_states(table.map):
-                rows = (Spool.unpack(packed) for _, _, packed in self.spool.rows(position))
-                count = sum(bool(self.renderer.passing(table, row)) for row in rows)
-                found |= {table.map.type: count} if count else {}
+        for position, documents in unchanged.items():
+            item = self.spool.tables[position]
+            # What is left out by its id is no such state, and no type has both.
+            if self.renderer.options.looks_for_states(item.table.map) and item.count > documents:
+                found[item.table.map.type] = item.count - documents
         return found
 
     def _learn_owners(self, before: int) -> None:
