@@ -149,6 +149,7 @@ def test_a_message_tells_all_that_a_person_must_know() -> None:
     ]
     assert told.payload == {
         "version": 1,
+        "tampered": [],
         "states": ["failed", "window-stuck"],
         "run_id": "r1",
         "server": "prod",
