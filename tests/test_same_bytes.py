@@ -65,7 +65,7 @@ KINDS: dict[str, tuple[bool, Writes, str]] = {
     "octopus": (False, octopus, "fceaedaabeee863b5038465aaca1c7faa8d274bd"),
     "octopus, spaces": (True, octopus, "50d4529a04712f7a175cd201abef5d7f1c5da919"),
     "a project": (False, part(SHOP), "cc721bb087980737c943bbf192eaf946e5d694fb"),
-    "a group in a space": (True, part(OFFICE), "605b0199df3086dfc2f033bcf726a69e263252a4"),
+    "a group in a space": (True, part(OFFICE), "7e2edd8bd8c3e4008368dbe665ee5d1a69a9aab3"),
     "two projects without tenants and history": (False, part(LESS), "c2ccd3d0d8499fa718a124d19f71ef895ab8bcec"),
     "a project, octopus": (False, octopus_part, "327899ea9f7bffab049a62144dbad5b843a6634b"),
 }

@@ -210,7 +210,7 @@ def _runbooks_and_channels(build: Builder) -> None:
     )
 
 
-def _processes(build: Builder) -> None:
+def _step_from_git() -> dict[str, Any]:
     container = {"FeedId": "Feeds-65", "Image": "tools/deploy", "GitUrl": None, "Dockerfile": None}
     from_git = steps.script("Projects-1", "Check out and run", "Bash") | {"Id": guid("step from git")}
     for action in from_git["Actions"]:
@@ -232,6 +232,11 @@ def _processes(build: Builder) -> None:
             [{"containerName": "web", "containerImageReference": {"imageName": "web", "feedId": "Feeds-65"}}]
         )
         action["Properties"]["Octopus.Action.Claude.McpServers"] = json.dumps({"token": plaintext("server of tools")})
+    return from_git
+
+
+def _processes(build: Builder) -> None:
+    from_git = _step_from_git()
     package = "Retail.Package"
     entry: dict[str, Any] = {
         "Id": guid("package of the template"),
@@ -274,6 +279,10 @@ def _processes(build: Builder) -> None:
         }
     process = read(build.connection, "DeploymentProcess", "deploymentprocess-Projects-1")
     edit(build, "DeploymentProcess", process["Id"], Steps=[*process["Steps"], from_git, by_template])
+    _settings(build, package)
+
+
+def _settings(build: Builder, package: str) -> None:
     donor = {"DeploymentAction": guid("action by template"), "PackageReference": package}
     policy = {"SkipMachineBehavior": "SkipUnavailableMachines", "TargetRoles": ["web", "edge"]}
     edit(
@@ -321,8 +330,8 @@ def _variables(build: Builder) -> None:
     edit(build, "VariableSet", found["Id"], Variables=[*found["Variables"], *more])
 
 
-def _triggers(build: Builder) -> None:
-    triggers: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+def _filters_and_actions(build: Builder) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    return [
         (
             "On a call from outside",
             {"FilterType": "WebhookFilter", "WebhookId": guid("webhook"), "Secret": build.secret("webhook")},
@@ -375,7 +384,10 @@ def _triggers(build: Builder) -> None:
             },
         ),
     ]
-    for number, (name, filter_, action) in enumerate(triggers, start=61):
+
+
+def _triggers(build: Builder) -> None:
+    for number, (name, filter_, action) in enumerate(_filters_and_actions(build), start=61):
         build.add(
             "ProjectTrigger",
             Id=f"ProjectTriggers-{number}",

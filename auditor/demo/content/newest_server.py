@@ -24,12 +24,8 @@ def add_newest_server(build: Builder) -> None:
     _bookkeeping(build)
 
 
-def _machines(build: Builder) -> None:
-    rpc = {"MachineRpcCallRetryPolicy": {"Enabled": True}}
-    account = {"TentacleUpdateAccountId": "usernamepassword-deploy-robot"}
-    policy = read(build.connection, "MachinePolicy", "MachinePolicies-2")
-    edit(build, "MachinePolicy", policy["Id"], MachineUpdatePolicy=policy["MachineUpdatePolicy"] | account, **rpc)
-    endpoints: dict[str, dict[str, Any]] = {
+def _endpoints(build: Builder) -> dict[str, dict[str, Any]]:
+    return {
         "KubernetesTentacle": {
             "TentacleEndpointConfiguration": {"CommunicationMode": "Listening", "ProxyId": "Proxies-1"},
             "KubernetesAgentDetails": {
@@ -61,7 +57,14 @@ def _machines(build: Builder) -> None:
             "DefaultWorkerPoolId": "",
         },
     }
-    for number, (style, endpoint) in enumerate(endpoints.items(), start=61):
+
+
+def _machines(build: Builder) -> None:
+    rpc = {"MachineRpcCallRetryPolicy": {"Enabled": True}}
+    account = {"TentacleUpdateAccountId": "usernamepassword-deploy-robot"}
+    policy = read(build.connection, "MachinePolicy", "MachinePolicies-2")
+    edit(build, "MachinePolicy", policy["Id"], MachineUpdatePolicy=policy["MachineUpdatePolicy"] | account, **rpc)
+    for number, (style, endpoint) in enumerate(_endpoints(build).items(), start=61):
         build.add(
             "Machine",
             Id=f"Machines-{number}",
