@@ -31,7 +31,6 @@ WORDS = {
     ("auditor/repository/repository.py", "blob"): "git's word for what a file holds",
     ("auditor/window/octopus_api.py", "/api/users/me"): "an address of the server's API",
     ("auditor/window/octopus_api.py", "/api/users/"): "an address of the server's API",
-    ("auditor/window/octopus_api.py", "certificate"): "a word in an error of TLS",
     ("migrator/cli/import_command.py", "project"): "the option --project",
     ("migrator/cli/options.py", "project"): "the option --project",
     ("migrator/cli/options.py", "projectGroup"): "the option --projectGroup",

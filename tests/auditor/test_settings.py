@@ -114,6 +114,9 @@ DEFAULTS: dict[str, Any] = {
         "project_groups": (),
         "spaces": (),
         "leave_out": (),
+        "exclude_tables": (),
+        "volatile": (),
+        "table_rows": 100_000,
     },
     "maintenance": {
         "mode": "always",

@@ -43,7 +43,7 @@ def checked(*documents: TreeDocument, without: tuple[str, ...] = ()) -> list[tup
     """
     Return what is wrong with documents: file, place, words; first what force goes on despite.
     """
-    problems, refusals, warnings = check_tree(Tree(documents), view(*without), ImportOptions())
+    problems, refusals, warnings = check_tree(Tree(documents), view(*without), ImportOptions(strict=True))
     assert warnings == []
     return [(item.file, item.place, item.message) for item in (*problems, *refusals)]
 
