@@ -89,10 +89,10 @@ def test_secrets_in_clear_and_in_names_are_met() -> None:
     A declared place that holds its secret unsealed is known too, and so is a secret in the name of a property.
     """
     secrets = OpenedSecrets(CIPHER)
-    secrets.meet(MAP, {"Inner": [{"Password": "never sealed"}], "Deep": {CIPHER.seal("as a name"): 1}})
+    secrets.meet(MAP, {"Inner": [{"Password": "never sealed"}], "Deep": {CIPHER.seal("as a name, too"): 1}})
     secrets.meet_text(f"not JSON at all {CIPHER.seal('in a broken row')}")
 
-    for plain in ("never sealed", "as a name", "in a broken row"):
+    for plain in ("never sealed", "as a name, too", "in a broken row"):
         assert secrets.guard().finds(encode({"Text": f"it is {plain}."}))
 
 
