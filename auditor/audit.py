@@ -54,7 +54,7 @@ from migrator.export.read import (
 )
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream, Unreadable
-from migrator.exporter import metadata_of, renderer_of
+from migrator.exporter import ExportOptions, metadata_of, renderer_of
 from migrator.maps.system import EVENTS
 from migrator.report import ReportedWarning
 from migrator.secrets.ciphers import KeyDerivation
@@ -162,6 +162,8 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
             result = _audited(run, result, repository, server)
         else:
             result = replace(result, outcome="unchanged", files=FileCounts(unchanged=0))
+            with State(run.folder.rows) as state:
+                result = _with_findings(run, result, state)
             # Commits of earlier runs may still wait for a remote that was down.
             result = _published(run, repository, result)
         run.status = replace(run.status, last_commit=repository.head())
@@ -209,9 +211,8 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         spool, content = _read(run, server, stack)
         facts, secrets = content.facts, OpenedSecrets(master) if master is not None else None
         check_whose(run, repository, before, facts.name)
-        facts.check_master_key(secrets)
-        derivation = KeyDerivation(facts.identity)
-        cipher = partial(key.cipher, derivation)
+        facts.judge(secrets)
+        cipher = partial(key.cipher, derivation := KeyDerivation(facts.identity))
         known = state if head is not None and not run.full and state.made_on() == made_on(head, content) else None
         if known is None:
             state.clear()
@@ -221,22 +222,27 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             if tables.any:
                 key.start(derivation)
             rows = changed_rows(stream, tables, known, run.tools.stop.check)
+            if known is not None and rows.differ and _secrets_moved(stream, known, options):
+                # One that came or went may stand in clear in any row, also in one that did not change.
+                known = None
+                state.clear()
+                rows = changed_rows(stream, changed_tables(stream, None), None, run.tools.stop.check)
         changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
         total = changes.before.files()
         changes.before.keep_tables(kept_tables(server, content))
-        tree = None
+        tree, commit = None, None
         if known is None or rows.differ:
             with run.phase("render"):
                 metadata = metadata_of(options, content, cipher())
                 check_password(before, options, metadata)
                 tree = _written(run, stream, changes, repository, head, File(METADATA, metadata.to_bytes()))
-        commit = None
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
                 commit = _committed(run, changes.changes, repository, head, tree, facts)
         count = changes.counts(total)
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
-        _finish(run, state, made_on(repository.head(), content), count, wholes)
+        digest = secrets.digest(options.state_key()) if known is None and secrets is not None else None
+        _finish(run, state, made_on(repository.head(), content), count, wholes, digest)
         done = replace(
             result,
             outcome="changed" if commit else "unchanged",
@@ -245,18 +251,46 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             changes=counts(changes.changes) if commit else {},
             commits=(commit,) if commit else (),
             subject=_subject(run, changes.changes, facts, head) if commit else "",
-            warnings=_warnings(run, stream.unreadable, server, content),
             left_out=stream.left_out(tables.unchanged),
             in_git={identity.id: str(place) for identity, place in stream.in_git},
             tables=tables_read(server, content) if content.partial is None else None,
         )
+        done = _with_findings(run, replace(done, warnings=_warnings(run, stream.unreadable, server, content)), state)
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
     return _published(run, repository, done)
 
 
-def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole]) -> None:
+def _secrets_moved(stream: Stream, known: State, options: ExportOptions) -> bool:
+    """
+    Return whether the server has other secrets than when the state was made.
+    """
+    secrets = stream.renderer.secrets
+    if secrets is None:
+        return False
+    stream.meet_all()
+    return secrets.digest(options.state_key()) != known.secrets()
+
+
+def _with_findings(run: Run, result: AuditResult, state: State) -> AuditResult:
+    """
+    Return a result with what the state knows of secrets in clear, and which of them are no longer found.
+    """
+    findings: list[ReportedWarning] = []
+    broken: list[ReportedWarning] = []
+    for document, is_broken, places in state.findings():
+        told = broken if is_broken else findings
+        told += [ReportedWarning(" ".join(document), item.path, item.message) for item in places]
+    now = {(item.document, item.path) for item in findings}
+    gone = [(document, path) for document, path in run.status.findings if (document, path) not in now]
+    resolved = [ReportedWarning(*place, "no secret stands in clear here any longer") for place in gone]
+    return replace(result, warnings=(*result.warnings, *broken), findings=tuple(findings), resolved=tuple(resolved))
+
+
+def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole], digest: str | None) -> None:
     try:
+        if digest is not None:
+            state.knows(digest)
         state.finish(made_on, count.added + count.modified + count.unchanged, wholes)
     except StateError as error:
         # What was committed stands, and is still to be pushed; only the next run is slower.
@@ -329,7 +363,10 @@ def _written(
         for document in stream.documents():
             run.tools.stop.check()
             changes.add(document, sink)
+            changes.state.find(document.identity, document.findings, broken=document.broken)
         changes.add_metadata(metadata, sink)
+        for item in stream.unreadable:
+            changes.state.find(item.identity, ())
         changes.finish(stream.unreadable, sink, limit)
         run.tools.step("files-written")
         return sink.finish() if sink.started else None

@@ -67,6 +67,10 @@ class AuditResult:
     left_out: Mapping[str, int] = field(default_factory=dict)
     in_git: Mapping[str, str] = field(default_factory=dict)
     tampered: tuple[str, ...] = ()
+    findings: tuple[ReportedWarning, ...] = ()
+    """Secrets that stand in clear in the database, told by every run; they make no run fail."""
+    resolved: tuple[ReportedWarning, ...] = ()
+    """Findings of the run before that are found no longer."""
     error: str | None = None
 
     @property
@@ -84,6 +88,9 @@ class AuditResult:
         value = asdict(self)
         value["commits"] = list(self.commits)
         value["tampered"] = list(self.tampered)
-        value["warnings"] = [asdict(item) for item in self.warnings]
+        # Whoever reads the warnings alone learns of findings, too.
+        value["warnings"] = [asdict(item) for item in (*self.warnings, *self.findings)]
+        value["findings"] = [asdict(item) for item in self.findings]
+        value["resolved"] = [asdict(item) for item in self.resolved]
         value["tables"] = None if self.tables is None else self.tables.as_json()
         return value

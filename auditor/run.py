@@ -106,6 +106,7 @@ class MadeOn:
             str(FORMAT),
             render.noise.value,
             render.inline_scripts.value,
+            render.plaintext.value,
             options.secrets.value,
             digest.hex(),
         ]

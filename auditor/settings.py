@@ -159,6 +159,7 @@ class ExportTable(Table):
     password: Reference | None = None
     noise: Literal["strict", "normal", "raw"] = "normal"
     secrets: Literal["encrypt", "fingerprint", "omit"] = "encrypt"
+    plaintext: Literal["seal", "warn", "stop"] = "seal"
     inline_scripts: Annotated[str, AfterValidator(_inline)] = "CopyToFiles"
     shrink_limit: Annotated[float, Field(gt=0, le=1)] = 0.3
     projects: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,8 @@ class Status:
     window_stuck: bool = False
     version: str | None = None
     probe: Mapping[str, str] = field(default_factory=dict)
+    findings: Sequence[Sequence[str]] = ()
+    """Document and path of each finding of the last run that read them."""
 
     def success_time(self) -> datetime | None:
         """
@@ -85,6 +87,7 @@ def after(status: Status, result: AuditResult, now: str) -> Status:
     return replace(
         status,
         last_run=now,
+        findings=sorted({(item.document, item.path) for item in result.findings}) if good else status.findings,
         last_success=now if good else status.last_success,
         # A commit that this machine alone has may be lost with it, so such a run is told as failed too.
         last_outcome="failed" if result.pushed is False or not good else result.outcome,

@@ -23,6 +23,7 @@ from migrator.credentials import is_reference, resolve
 from migrator.errors import OperatorError
 from migrator.export.render import RenderOptions
 from migrator.exporter import ExportOptions
+from migrator.secrets.exposed import Plaintext
 
 
 def repository_options(settings: ServerSettings, stop: Stop | None = None) -> RepositoryOptions:
@@ -93,7 +94,7 @@ def export_options(settings: ServerSettings, folder: StateFolder) -> ExportOptio
         resolve(table.password, key="export.password") if table.password else None,
         resolve(settings.master_key, key="master_key") if settings.master_key else None,
         table.secrets_mode,
-        RenderOptions(table.noise_level, table.scripts_mode),
+        RenderOptions(table.noise_level, table.scripts_mode, Plaintext(table.plaintext)),
         spool_directory=folder.path,
         limits=settings.limits.limits,
         rules=table.rules,

@@ -7,6 +7,7 @@ Every export is this one story with three values: what is exported (a whole serv
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -80,6 +81,13 @@ class ExportOptions:
                 "or leave the secrets out with --secrets omit"
             )
         return MasterKeyCipher.from_base64(self.master_key.reveal())
+
+    def state_key(self) -> bytes:
+        """
+        Return a key for digests of secrets that stay on this machine: who has it has the secrets anyway.
+        """
+        master = self.master_cipher()
+        return hmac.digest(master.key, b"state", "sha256") if master is not None else b""
 
     def check(self) -> None:
         """
@@ -330,7 +338,7 @@ def _export(
         # At once: rendering takes far longer than the read, and must hold neither connection nor snapshot meanwhile.
         server.close()
         # A wrong key would make every document with a secret unreadable; here it is one sentence.
-        content.facts.check_master_key(secrets)
+        content.facts.judge(secrets)
         tree = form.begin(content, secrets, pool)
         stream = Stream(spool, tree.renderer, HistoryPlaces(tree.renderer.layout) if source.history else None)
         # All of it before the first file: owners give paths, and the search for plaintexts must know every secret.
@@ -422,8 +430,10 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
         kinds = counts.setdefault(item.identity.type, {})
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1
         warnings.append(ReportedWarning(item.identity.id, item.path, f"{item.message}; its previous file was kept"))
+    for document, findings in sorted((stream.findings | stream.broken).items()):
+        warnings += [ReportedWarning(document.id, item.path, item.message) for item in findings]
     if strangers:
         beside = f"the directory holds {counted(strangers, 'file')} beside this export"
         warnings.append(ReportedWarning("", "", f"{beside}; --clean removes what is no part of this export"))
     tables = tables_read(server, content) if content.partial is None else None
-    return Report(counts, tuple(warnings), {}, seconds, bool(stream.unreadable), tables)
+    return Report(counts, tuple(warnings), {}, seconds, bool(stream.unreadable or stream.broken), tables)

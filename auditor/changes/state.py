@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from migrator.documents.document import DocumentId
 from migrator.errors import OperatorError
+from migrator.secrets.exposed import Finding
 
 Files = tuple[tuple[str, bytes], ...]
 """Paths and blob ids of one document's files."""
@@ -50,6 +52,9 @@ CREATE TABLE IF NOT EXISTS made (one INTEGER PRIMARY KEY CHECK (one = 1), made_o
 CREATE TABLE IF NOT EXISTS row (
   tbl TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL, name TEXT NOT NULL, files BLOB NOT NULL,
   PRIMARY KEY (tbl, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS finding (
+  tbl TEXT NOT NULL, id TEXT NOT NULL, broken INTEGER NOT NULL, places BLOB NOT NULL, PRIMARY KEY (tbl, id));
+CREATE TABLE IF NOT EXISTS secrets (one INTEGER PRIMARY KEY CHECK (one = 1), digest TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS whole (tbl TEXT PRIMARY KEY, hash BLOB NOT NULL, documents INTEGER NOT NULL);
 """
 
@@ -112,6 +117,45 @@ class State:
             self._db.execute("DELETE FROM row")
             self._db.execute("DELETE FROM whole")
             self._db.execute("DELETE FROM made")
+            self._db.execute("DELETE FROM finding")
+            self._db.execute("DELETE FROM secrets")
+
+    def secrets(self) -> str:
+        """
+        Return the digest of the secrets that were known, ``""`` if none is.
+        """
+        with self._errors():
+            found = self._db.execute("SELECT digest FROM secrets").fetchone()
+        return str(found[0]) if found else ""
+
+    def knows(self, digest: str) -> None:
+        """
+        Remember the digest of the secrets that are known.
+        """
+        with self._errors():
+            self._db.execute("INSERT OR REPLACE INTO secrets VALUES (1, ?)", (digest,))
+
+    def find(self, document: DocumentId, findings: tuple[Finding, ...], *, broken: bool = False) -> None:
+        """
+        Remember what a person should know of a document, in place of what was known.
+        """
+        with self._errors():
+            if findings:
+                places = marshal.dumps(tuple(tuple(item) for item in findings))
+                self._db.execute("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", (*document, broken, places))
+            else:
+                self._db.execute("DELETE FROM finding WHERE tbl = ? AND id = ?", document)
+
+    def findings(self) -> list[tuple[DocumentId, bool, tuple[Finding, ...]]]:
+        """
+        Return what a person should know of documents; the flag says that a secret of the document does not open.
+        """
+        asked = "SELECT tbl, id, broken, places FROM finding ORDER BY tbl, id"
+        with self._errors():
+            return [
+                (DocumentId(table, identity), bool(broken), tuple(Finding(*item) for item in marshal.loads(places)))  # noqa: S302 - ours
+                for table, identity, broken, places in self._db.execute(asked)
+            ]
 
     def whole(self, table: str) -> Whole | None:
         """
@@ -168,8 +212,10 @@ class State:
         """
         Forget rows: table, id.
         """
+        both = list(rows)
         with self._errors():
-            self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", rows)
+            self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", both)
+            self._db.executemany("DELETE FROM finding WHERE tbl = ? AND id = ?", both)
 
     def total_files(self) -> int:
         """

@@ -121,7 +121,7 @@ def complain(result: AuditResult) -> None:
     """
     Say on stderr what went wrong.
     """
-    for warning in result.warnings:
+    for warning in (*result.warnings, *result.findings, *result.resolved):
         place = f" at {warning.path}" if warning.path else ""
         click.echo(
             f"auditor: {result.server}: {warning.document + place + ': ' if warning.document else ''}{warning.message}",

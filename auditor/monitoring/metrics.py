@@ -182,6 +182,12 @@ def _of_run(servers: Sequence[tuple[str, _Server]]) -> Iterable[tuple[str, str, 
         (),
         [((name,), float(run.commits_ahead)) for name, run in last],
     )
+    yield (
+        "auditor_plaintext_findings",
+        "Places of the last success where a secret stands in clear in the database.",
+        (),
+        [((name,), float(len(run.findings))) for name, run in good],
+    )
     yield "auditor_warnings", "Warnings of the last run.", (), [((n,), float(len(r.warnings))) for n, r in last]
 
 

@@ -7,13 +7,14 @@ Pure. Not here: to whom it goes and how.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from auditor.logs import redact_text
 from auditor.result import AuditResult
+from migrator.report import ReportedWarning
 from migrator.wording import counted
 
 MAX_TITLE = 150
@@ -73,7 +74,7 @@ def message(result: AuditResult, link: str | None = None, states: Collection[str
     Return the one message of a run; *link* is the finished address, *states* come first in the title.
     """
     title = _cut(_line(f"{result.server}: {_headline(result, states)}"), MAX_TITLE)
-    lines = [title, *_problems(result), *_by_type(result), *_history(result), *_warnings(result)]
+    lines = [title, *_problems(result), *_by_type(result), *_history(result), *_warnings(result), *_findings(result)]
     text = _bounded([_cut(_line(line), MAX_LINE) for line in lines], link)
     return Message(title, text, _payload(result, link, states) | {"title": title, "text": text})
 
@@ -121,9 +122,22 @@ def _history(result: AuditResult) -> list[str]:
 def _warnings(result: AuditResult) -> list[str]:
     if not result.warnings:
         return []
-    places = [f"- {' at '.join(filter(None, (item.document, item.path)))}" for item in result.warnings]
+    places = _places(result.warnings)
     lines = [f"Warnings: {len(places)}, see the log of run {result.run_id}", *places[:MAX_NAMES]]
     return [*lines, f"- and {len(places) - MAX_NAMES} more"] if len(places) > MAX_NAMES else lines
+
+
+def _findings(result: AuditResult) -> list[str]:
+    lines = []
+    for found, head in ((result.findings, "Secrets in clear"), (result.resolved, "No longer found in clear")):
+        if places := _places(found):
+            lines += [f"{head}: {len(places)}", *places[:MAX_NAMES]]
+            lines += [f"- and {len(places) - MAX_NAMES} more"] if len(places) > MAX_NAMES else []
+    return lines
+
+
+def _places(found: Sequence[ReportedWarning]) -> list[str]:
+    return [f"- {' at '.join(filter(None, (item.document, item.path)))}" for item in found]
 
 
 def _payload(result: AuditResult, link: str | None, states: Collection[str]) -> dict[str, Any]:
@@ -154,6 +168,8 @@ def _payload(result: AuditResult, link: str | None, states: Collection[str]) -> 
         "commits_ahead": result.commits_ahead,
         "warnings": len(result.warnings),
         "tampered": list(result.tampered[:MAX_NAMES]),
+        "findings": len(result.findings),
+        "resolved": len(result.resolved),
         "error": _cut(_line(redact_text(result.error)), MAX_LINE) if result.error else None,
         "link": link,
     }

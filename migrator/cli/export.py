@@ -17,6 +17,7 @@ from migrator.export.task_logs import check_source
 from migrator.exporter import FORMS, ExportOptions, export
 from migrator.maps.document_map import Noise
 from migrator.report import Report
+from migrator.secrets.exposed import Plaintext
 from migrator.secrets.sealing import SecretsMode
 from migrator.wording import counted
 
@@ -49,7 +50,11 @@ def export_options(values: Values, server: ServerChoice, mode: SecretsMode, task
         password=server.password,
         master_key=server.master_key,
         secrets=mode,
-        render=RenderOptions(Noise(values.text("noise")), InlineScripts(values.text("inline-scripts"))),
+        render=RenderOptions(
+            Noise(values.text("noise")),
+            InlineScripts(values.text("inline-scripts")),
+            Plaintext(values.text("plaintext")),
+        ),
         history=values.has("include-history"),
         task_logs=task_logs,
         limits=server.limits,
@@ -100,6 +105,8 @@ def show_result(values: Values, report: Report, report_path: Path | None, direct
         sys.stdout.write(summary(report, head))
     if report.incomplete:
         kept = sum(counts.get("Kept (unreadable)", 0) for counts in report.counts.values())
+        if not kept:
+            raise OperatorError("everything was written, but a secret of the server does not open (named above)")
         raise OperatorError(
             f"the export is incomplete: {counted(kept, 'document')} could not be read (named above); "
             "all others were written"

@@ -102,6 +102,7 @@ TREE = (
         default="normal",
     ),
     option("secrets", "MODE", "What to write for secrets.", ("encrypt", "fingerprint", "omit")),
+    option("plaintext", "MODE", "What to do about secrets that stand in clear.", ("seal", "warn", "stop")),
     option("format", "FORMAT", "The layout of the files.", ("native", "octopus")),
 )
 RESULT = (

@@ -17,13 +17,15 @@ from migrator.documents.document import Body, DocumentId, display_name, holders
 from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
 from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script_owner
-from migrator.errors import UnreadableDocument
+from migrator.errors import PlaintextFound, UnreadableDocument
 from migrator.export.spool import Head, Packed
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.maps.in_git import GitPlace, place_in_git
+from migrator.secrets.exposed import OPAQUE, UNOPENED, Finding, Plaintext, bounded, seal_exposed
 from migrator.secrets.opened import OpenedSecrets
+from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
-from migrator.sql.rows import Row, Table, body_text, to_body
+from migrator.sql.rows import Row, Table, body_text, row_text, to_body
 
 FORMAT = 1
 """Raise it when the same row is to give other bytes."""
@@ -46,6 +48,9 @@ class Rendered:
     row_hash: bytes = b""
     in_git: GitPlace | None = None
     """Where parts of it live that are not in the tree."""
+    findings: tuple[Finding, ...] = ()
+    broken: bool = False
+    """A secret of it does not open."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class RenderOptions:
 
     noise: Noise = Noise.NORMAL
     inline_scripts: InlineScripts = InlineScripts.COPY
+    plaintext: Plaintext = Plaintext.SEAL
 
     def leaves_out(self, document_map: DocumentMap) -> bool:
         """
@@ -168,13 +174,31 @@ class Renderer:
             for text in texts:
                 self.secrets.meet_text(text)
 
-    def render(self, table: Table, row: Row, row_hash: bytes = b"") -> Rendered:
+    def render(self, table: Table, row: Row, row_hash: bytes = b"", guard: LeakGuard | None = None) -> Rendered:
         """
         Return the files of one row, whose secrets were met before.
 
+        What *guard* finds in clear becomes what the options say. Only a secret that the row itself does not hold in
+        clear is not written by anybody's wish.
+
         Raises:
-            UnreadableDocument: its body or one of its secrets cannot be read.
+            UnreadableDocument: its body cannot be read.
+            PlaintextFound: a secret would be written in clear that the database holds encrypted there, or the options
+                say that any stops the export; nothing of the tree may be kept.
         """
+        rendered = self._rendered(table, row, row_hash, None)
+        if guard is None or not any(guard.finds(file.content) for file in rendered.files):
+            return rendered
+        rendered = self._rendered(table, row, row_hash, guard)
+        hits = frozenset[int]().union(*(guard.hits(file.content) for file in rendered.files))
+        if hits and hits - guard.hits(row_text(table, row)):
+            raise PlaintextFound(
+                f"{rendered.identity.type} {rendered.identity.id}: a secret that the database holds encrypted there "
+                f"would stand in clear in {rendered.files[0].path}; nothing was written. This is a fault of the program"
+            )
+        return rendered
+
+    def _rendered(self, table: Table, row: Row, row_hash: bytes, guard: LeakGuard | None) -> Rendered:
         text = body_text(table, row)
         body = to_body(table, row, text)
         known = body.get("Id") if table.map.known else None
@@ -182,7 +206,8 @@ class Renderer:
         thorough = may_hold_secret(text) or may_hold_secret(
             "\n".join([v for v in row if isinstance(v, str) and v is not text])
         )
-        opened = open_stored(table.map, identity, body, self.secrets, thorough=thorough)
+        opaque: list[tuple[str, bool]] = []
+        opened = open_stored(table.map, identity, body, self.secrets, thorough=thorough, opaque=opaque)
         if opened is not body and self.secrets is not None and not self.secrets.knows(opened):
             # The search for plaintexts knows what was met and nothing else, so this file would go unsearched.
             raise AssertionError(f"a secret of {table.map.type} {identity} was not met before it was rendered")
@@ -191,17 +216,40 @@ class Renderer:
         owner = opened.get(table.map.owner) if table.map.owner else None
         owner = owner if isinstance(owner, str) else None
         place = self.layout.owner_place(owner)
-        files = self._files(table.map, identity, opened, path, with_secrets=thorough or opened is not body)
+        with_secrets = thorough or opened is not body
+        _quieten(table.map, opened, self.options.noise)
+        # Before secrets are sealed: a seal is bound to the element's path, which may be its index in the written order.
+        _sort_sets(table.map, opened)
+        findings = [Finding(at, UNOPENED if declared else OPAQUE) for at, declared in opaque]
+        if guard is not None:
+            opened, found = self._exposed(table.map, identity, opened, guard)
+            findings, with_secrets = findings + found, True
+        files = self._files(table.map, identity, opened, path, with_secrets=with_secrets)
         document = DocumentId(table.map.type, identity)
+        broken = any(declared for _, declared in opaque)
+        title = place.title if place else None
         in_git = place_in_git(table.map.in_git, opened)
-        return Rendered(document, name, owner, place.title if place else None, files, row_hash, in_git)
+        return Rendered(document, name, owner, title, files, row_hash, in_git, bounded(findings), broken)
+
+    def _exposed(
+        self, document_map: DocumentMap, identity: str, body: Body, guard: LeakGuard
+    ) -> tuple[Body, list[Finding]]:
+        wish = self.options.plaintext
+        exposed, found = seal_exposed(document_map, body, guard, seal=wish is Plaintext.SEAL)
+        # The original tool's form has no place for a sealed text that is to be restored in clear.
+        if found and (wish is Plaintext.STOP or (wish is Plaintext.SEAL and self.write is not None)):
+            way = "take it out of the document (use a sensitive variable), or change the secret"
+            if self.write is not None:
+                way += "; in this format it cannot be sealed: --plaintext warn writes it as it stands"
+            raise PlaintextFound(
+                f"{document_map.type} {identity} at {found[0].path}: a secret stands there in clear; nothing was "
+                f"written. {way[0].upper()}{way[1:]}"
+            )
+        return exposed, found
 
     def _files(
         self, document_map: DocumentMap, identity: str, body: Body, path: str, *, with_secrets: bool
     ) -> tuple[File, ...]:
-        _quieten(document_map, body, self.options.noise)
-        # Before secrets are sealed: a seal is bound to the element's path, which may be its index in the written order.
-        _sort_sets(document_map, body)
         if with_secrets and self.write is None:
             # Before the links to scripts are put in, which are reserved words of the tree like those of secrets.
             body = seal_for_tree(document_map, identity, body, self.seal)

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from migrator.documents.document import DocumentId
-from migrator.errors import PlaintextFound, SecretError, UnreadableDocument
+from migrator.errors import SecretError, UnreadableDocument
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.render import Rendered, Renderer, Signs
 from migrator.export.spool import Head, Packed, RawHead, Spool, SpooledTable
 from migrator.maps import REGISTRY
 from migrator.maps.in_git import GitPlace
+from migrator.secrets.exposed import Finding
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.sql.rows import Table
 from migrator.sql.server_facts import WRONG_KEY
@@ -63,6 +64,10 @@ class Stream:
     history: HistoryPlaces | None = None
     """Where documents of history stand, if there may be any."""
     unreadable: list[Unreadable] = field(default_factory=list)
+    findings: dict[DocumentId, tuple[Finding, ...]] = field(default_factory=dict)
+    """Places where something stands that a person should know of, by document."""
+    broken: dict[DocumentId, tuple[Finding, ...]] = field(default_factory=dict)
+    """The same of documents of which a secret does not open."""
     counts: dict[str, int] = field(default_factory=dict)
     """Documents of each type that were rendered."""
     in_git: list[tuple[DocumentId, GitPlace]] = field(default_factory=list)
@@ -143,6 +148,24 @@ class Stream:
                 found[item.table.map.type] = item.count - documents
         return found
 
+    def meet_all(self) -> None:
+        """
+        Learn the secrets of the rows that were not chosen, too: a chosen one may hold any of them in clear.
+        """
+        for position, item in self.tables():
+            table, signs = item.table, Signs.of(item.table)
+            excluded = table.map.exclusion if table.map.excluded_ids else None
+            states = self.renderer.options.looks_for_states(table.map)
+            chosen = self._chosen.get(position)
+            for index, head, packed in self.spool.rows(position):
+                if (chosen is not None and chosen.flags[index]) or not signs.may_stand_in(packed):
+                    continue
+                row = Spool.unpack(packed)
+                if (excluded is None or excluded(str(head[0])) is None) and not (
+                    states and self.renderer.passing(table, row)
+                ):
+                    self.renderer.meet(table, row, signs)
+
     def _learn_owners(self, before: int) -> None:
         """
         Learn from the heads of tables *before* a position that nothing else will look at.
@@ -158,7 +181,7 @@ class Stream:
         Yield every chosen document that can be read, each searched for plaintexts before it is yielded.
 
         Raises:
-            PlaintextFound: a secret's plaintext would be written; nothing of what was yielded may be kept.
+            PlaintextFound: as ``Renderer.render``; nothing of what was yielded may be kept.
             SecretError: no secret at all opens under the master key.
         """
         if self.history is not None:
@@ -177,13 +200,13 @@ class Stream:
         for _, head, packed in self.spool.rows(position, chosen.flags):
             digest, at = bytes(chosen.hashes[at : at + HASH]), at + HASH
             try:
-                rendered = self.renderer.render(table, Spool.unpack(packed), digest)
+                rendered = self.renderer.render(table, Spool.unpack(packed), digest, guard)
             except UnreadableDocument as error:
                 self._leave(table, Head(*head), error)
                 continue
-            # Before it is handed on: a sink may write it at once.
-            if guard is not None:
-                _search(rendered, guard)
+            if rendered.findings:
+                told = self.broken if rendered.broken else self.findings
+                told[rendered.identity] = rendered.findings
             self.counts[type_] = self.counts.get(type_, 0) + 1
             if rendered.in_git is not None:
                 self.in_git.append((rendered.identity, rendered.in_git))
@@ -196,16 +219,6 @@ class Stream:
             body[table.map.owner] = head.owner
         path = self.renderer.layout.path(table.map, str(head.id), body)
         self.unreadable.append(Unreadable(DocumentId(table.map.type, str(head.id)), error.path, error.message, path))
-
-
-def _search(rendered: Rendered, guard: LeakGuard) -> None:
-    for file in rendered.files:
-        if guard.finds(file.content):
-            raise PlaintextFound(
-                f"{rendered.identity.type} {rendered.identity.id}: the plaintext of a secret stands in clear in "
-                f"{file.path}; nothing was written. Take it out of the document (use a sensitive variable), or change "
-                "the secret"
-            )
 
 
 _USUAL = gc.get_threshold()

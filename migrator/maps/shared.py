@@ -137,3 +137,9 @@ ENDPOINT_SECRETS = (
 )
 ENDPOINT_CONFIDENTIAL = ("Endpoint/AadClientCredentialSecret",)
 """Stands in clear in every model that is known."""
+
+NEVER_SEALED = (
+    *("name", "names", "id", "ids", "slug", "type", "kind", "mode", "style", "syntax", "state", "status", "strategy"),
+    *("scope", "roles", "tags", "environments", "channels", "format", "severity", "scheme", "condition", "version"),
+)
+"""Endings (lower case) of places that hold names, ids, keys and enumerations, by which things are told apart."""

@@ -6,6 +6,8 @@ The search for plaintexts needs all of them from the beginning. Not here: where 
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -15,7 +17,7 @@ from migrator.errors import SecretError
 from migrator.maps.document_map import DocumentMap
 from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard
-from migrator.secrets.sealing import open_stored, plaintexts
+from migrator.secrets.sealing import declared_secrets, open_stored, plaintexts
 
 _ACCIDENTS = 20
 """A wrong key opens one secret in 256 by accident, since nothing authenticates them; a right one opens nearly all."""
@@ -30,6 +32,9 @@ class OpenedSecrets:
         self._master = master
         self._opened: dict[str, str | None] = {}
         self._plain: set[str] = set()
+        self._known: dict[bool, int] = {True: 0, False: 0}
+        self.proven = False
+        """The server's own certificate opened, so that the key is the right one whatever else does not open."""
 
     def __repr__(self) -> str:
         return "OpenedSecrets(...)"
@@ -55,7 +60,11 @@ class OpenedSecrets:
         Open all secrets of a document; those that do not open are left for the rendering to name.
         """
         # Also what the server should have sealed and this row holds in clear.
-        self._plain.update(plaintexts(open_stored(document_map, "", body, self, strict=False)))
+        opened = open_stored(document_map, "", body, self, strict=False)
+        failed = declared_secrets(document_map, opened)
+        self._known[False] += failed
+        self._known[True] += declared_secrets(document_map, body) - failed
+        self._plain.update(plaintexts(opened))
         # A key of a dictionary may have that shape too; it stays as it is, but its plaintext may stand nowhere.
         for key in _keys(body):
             self.meet_text(key)
@@ -76,17 +85,28 @@ class OpenedSecrets:
 
     def fit(self) -> bool:
         """
-        Return whether the master key is the right one: it opens nearly all that was met.
+        Return whether the master key is the right one: it opens nearly all that stands where secrets are declared.
         """
         # Not just one that fails: an old row under a lost key must not stop what the key opens.
-        failed = sum(plain is None for plain in self._opened.values())
-        return failed <= (len(self._opened) - failed) * _ACCIDENTS
+        return self.proven or self._known[False] <= self._known[True] * _ACCIDENTS
 
     def guard(self) -> LeakGuard:
         """
         Return what searches files for the plaintexts of everything that was met.
         """
-        return LeakGuard(self._plain.union(plain for plain in self._opened.values() if plain is not None))
+        return LeakGuard(self._all())
+
+    def digest(self, key: bytes) -> str:
+        """
+        Return a digest of everything that was met, by which two runs tell whether they know the same secrets.
+        """
+        mac = hmac.new(key, digestmod="sha256")
+        for plain in sorted(self._all()):
+            mac.update(hashlib.sha256(plain.encode("utf-8", "surrogatepass")).digest())
+        return mac.hexdigest()
+
+    def _all(self) -> set[str]:
+        return self._plain.union(plain for plain in self._opened.values() if plain is not None)
 
 
 def _keys(value: Any) -> Iterator[str]:

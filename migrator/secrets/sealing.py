@@ -107,13 +107,15 @@ def open_stored(
     *,
     thorough: bool = True,
     strict: bool = True,
+    opaque: list[tuple[str, bool]] | None = None,
 ) -> Body:
     """
     Return a document as the database holds it with its secrets opened.
 
     Without a cipher their plaintext stays empty (for an export that omits them). Not *thorough*: the row is known
-    to hold none at undeclared places. Not *strict*: what does not open stays as it is. A document without secrets is
-    returned as it is, the very same object.
+    to hold none at undeclared places. Not *strict*: what does not open stays as it is. With *opaque* it becomes a
+    secret as it stands, and its place is put there: its path, and whether a secret is declared there. A document
+    without secrets is returned as it is, the very same object.
 
     Raises:
         UnreadableDocument: a secret does not open.
@@ -121,7 +123,7 @@ def open_stored(
     declared = _declared(document_map, body)
     if not declared and not thorough:
         return body
-    opener = _Opener(identity, cipher, strict)
+    opener = _Opener(identity, cipher, strict, opaque=opaque)
     opened: Body = _opened(body, (), declared, opener)
     return opened if opener.met else body
 
@@ -137,6 +139,18 @@ def _declared(document_map: DocumentMap, body: Body) -> frozenset[tuple[str, ...
     return frozenset(found)
 
 
+def declared_secrets(document_map: DocumentMap, body: Body) -> int:
+    """
+    Return how many encrypted values stand where the map declares a secret.
+    """
+    return sum(
+        is_ciphertext(container[key])
+        for item in document_map.sensitive
+        for container, key in holders(body, item.path)
+        if isinstance(container[key], str) and _applies(container, item.when)
+    )
+
+
 def _applies(container: Any, when: tuple[tuple[str, object], ...]) -> bool:
     return not when or any(container.get(name) == value for name, value in when)
 
@@ -147,28 +161,35 @@ class _Opener:
     cipher: Opens | None
     strict: bool = True
     met: bool = False
+    opaque: list[tuple[str, bool]] | None = None
 
-    def whole(self, text: str, path: tuple[str, ...]) -> Any:
+    def whole(self, text: str, path: tuple[str, ...], *, declared: bool) -> Any:
         self.met = True
         if self.cipher is None:
             return SecretText("")
         try:
             return SecretText(self.cipher.open(text))
         except SecretError:
+            if self.opaque is not None:
+                self.opaque.append((spelled(path), declared))
+                return SecretText(text, encrypted=False)
             if not self.strict:
                 return text
             raise UnreadableDocument(
                 self.identity, spelled(path), "its secret does not open under the master key that opens others"
             ) from None
 
-    def mixed(self, text: str) -> Any:
+    def mixed(self, text: str, path: tuple[str, ...]) -> Any:
         parts: list[str | SecretText] = []
         end = 0
         for start, stop in find_ciphertexts(text):
             try:
                 secret = SecretText(self.cipher.open(text[start:stop]) if self.cipher else "")
             except SecretError:
-                continue  # It only looks like one; what this key does not open is no secret of this server.
+                if self.opaque is None:
+                    continue  # It only looks like one; what this key does not open is no secret of this server.
+                self.opaque.append((spelled(path), False))
+                secret = SecretText(text[start:stop], encrypted=False)
             self.met = True
             parts += (text[end:start], secret)
             end = stop
@@ -179,11 +200,11 @@ def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ..
     if isinstance(value, str):
         # By its shape and before the map is asked: a secret at a place that nobody knows is sealed all the same.
         if is_ciphertext(value):
-            return opener.whole(value, path)
+            return opener.whole(value, path, declared=path in declared)
         if value and path in declared:
             opener.met = True
             return SecretText(value, encrypted=False)
-        return opener.mixed(value) if "|" in value and "==" in value else value
+        return opener.mixed(value, path) if "|" in value and "==" in value else value
     if isinstance(value, dict):
         return {key: _opened(item, (*path, key), declared, opener) for key, item in value.items()}
     if isinstance(value, list):
@@ -194,12 +215,12 @@ def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ..
 
 def plaintexts(value: Any) -> list[str]:
     """
-    Return the plaintexts of all secrets in an opened body.
+    Return the plaintexts of all secrets in an opened body; what did not open has none.
     """
     if isinstance(value, SecretText):
-        return [value.plain]
+        return [] if not value.encrypted and is_ciphertext(value.plain) else [value.plain]
     if isinstance(value, MixedText):
-        return [part.plain for part in value.parts if isinstance(part, SecretText)]
+        return [plain for part in value.parts for plain in plaintexts(part)]
     if isinstance(value, dict):
         return [plain for item in value.values() for plain in plaintexts(item)]
     if isinstance(value, list):

@@ -196,6 +196,17 @@ def body_text(table: Table, row: Row) -> str:
     return text or ""
 
 
+def row_text(table: Table, row: Row) -> bytes:
+    """
+    Return all text that a row holds in clear, each column's between quotes.
+
+    Raises:
+        UnreadableDocument: as ``body_text``.
+    """
+    columns = [value.hex() if isinstance(value, bytes) else str(value) for value in row if value is not None]
+    return "\n".join([*(f'"{column}"' for column in columns), body_text(table, row)]).encode("utf-8", "surrogatepass")
+
+
 def to_body(table: Table, row: Row, text: str) -> Body:
     """
     Return the merged document of a row whose JSON is *text*.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from migrator.errors import SecretError, UnreadableDocument
 from migrator.maps.system import INSTALLATIONS, SERVER_CERTIFICATE, SETTINGS
 from migrator.secrets.ciphers import is_ciphertext
+from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import Opens
 from migrator.sql.reader import Reader
 from migrator.sql.rows import Row, Table, body_text, to_body
@@ -60,6 +61,17 @@ class ServerFacts:
             cipher.open(self.certificate)
         except SecretError:
             raise SecretError(WRONG_KEY) from None
+
+    def judge(self, secrets: OpenedSecrets | None) -> None:
+        """
+        Try the key as ``check_master_key`` does, and note that it is proven: nothing else then speaks against it.
+
+        Raises:
+            SecretError: the key is of another server, or was rotated.
+        """
+        self.check_master_key(secrets)
+        if secrets is not None:
+            secrets.proven = self.certificate is not None
 
 
 def read_facts(reader: Reader) -> ServerFacts:

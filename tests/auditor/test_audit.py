@@ -259,7 +259,7 @@ class TestWhatIsTold:
 
     def test_a_plaintext_in_clear(self, audited: Audited) -> None:
         """
-        A document that holds a secret's plaintext in clear stops the run; nothing is committed, the value is not told.
+        With ``plaintext = "stop"`` a secret in clear stops the run; nothing is committed, the value is not told.
         """
         plain = "the plaintext of a secret in the clear"
 
@@ -269,6 +269,7 @@ class TestWhatIsTold:
         audited.database.edit("VariableSet", "variableset-Projects-3", change)
         audited.database.edit("Project", "Projects-2", lambda document: document.update(Description=f"see {plain}"))
         before = audited.head()
+        audited.change(export={"plaintext": "stop"})
 
         result = audited.run()
 

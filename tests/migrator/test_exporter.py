@@ -16,15 +16,16 @@ import pytest
 from auditor.demo.edits import apply_edit
 from auditor.demo.schema import insert
 from migrator.documents.scripts import InlineScripts
-from migrator.errors import PlaintextFound, SecretError, UsageError
+from migrator.errors import SecretError, UsageError
 from migrator.export.render import RenderOptions
 from migrator.exporter import ExportOptions, export
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import Noise
 from migrator.report import Report
-from migrator.secrets.sealing import SecretsMode
+from migrator.secrets.exposed import Plaintext
+from migrator.secrets.sealing import SecretsMode, open_from_tree, seal_for_database
 from migrator.tree.metadata import Metadata
-from tests.support.servers import CIPHER, KEY, SampleServer, contents, document, migrator, migrator_process
+from tests.support.servers import CIPHER, KEY, PASSWORD, SampleServer, contents, document, migrator, migrator_process
 
 BODY = "Octopus.Action.Script.ScriptBody"
 OMIT = {"secrets": SecretsMode.OMIT, "password": None, "master_key": None}
@@ -323,28 +324,45 @@ def test_history_only_on_request(tree: Path, server: SampleServer, tmp_path: Pat
     assert all(path.startswith("Releases/") for path in snapshots)
 
 
-def test_a_plaintext_is_never_written(server: SampleServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wish", list(Plaintext))
+def test_a_secret_in_clear(server: SampleServer, tmp_path: Path, wish: Plaintext) -> None:
     """
-    Where a secret's plaintext stands in a description, the export stops, names the document, and writes nothing.
+    A secret in a description is sealed there and told; or only told; or it stops the export, which writes nothing.
     """
-    exported(server, tmp_path / "out")
-    before = contents(tmp_path / "out")
     (row,) = server.run("SELECT JSON FROM VariableSet WHERE Id = 'variableset-Projects-1'")
     variables = json.loads(row[0])["Variables"]
     secret = CIPHER.open(next(item["Value"] for item in variables if item.get("Type") == "Sensitive"))
     server.edit("Project", "Projects-2", lambda project: project.update(Description=f"the password is {secret}!"))
-    server.edit("Project", "Projects-3", lambda project: project.update(Description="another change"))
-    with pytest.raises(PlaintextFound, match="Project Projects-2") as error:
-        exported(server, tmp_path / "out")
-    assert secret not in str(error.value)
-    assert secret not in repr(error.value)
-    assert contents(tmp_path / "out") == before
-    done = migrator("export", f"--database={server.address}", f"--directory={tmp_path}/new", f"--report={tmp_path}/r")
-    assert done.returncode == 1
+    words = (f"--database={server.address}", f"--directory={tmp_path}/new", f"--report={tmp_path}/r")
+    done = migrator("export", *words, f"--plaintext={wish.value}")
+    assert done.returncode == (1 if wish is Plaintext.STOP else 0)
     assert "Projects-2" in done.stderr
+    assert "Description" in done.stderr
     assert secret not in done.stderr + done.stdout
-    assert not (tmp_path / "r").exists()
-    assert not (tmp_path / "new").exists()
+    if wish is Plaintext.STOP:
+        assert not (tmp_path / "r").exists()
+        assert not (tmp_path / "new").exists()
+        return
+    told = json.loads((tmp_path / "r").read_text())["warnings"]
+    assert [(item["document"], item["path"]) for item in told if item["path"]] == [("Projects-2", "Description")]
+    shown = [path for path, content in contents(tmp_path / "new").items() if secret.encode() in content]
+    assert len(shown) == (wish is Plaintext.WARN)
+
+
+def test_a_sealed_text_comes_back_in_clear(server: SampleServer, tmp_path: Path) -> None:
+    """
+    Reading the tree gives what stood in the database: the secret in the description as plain text.
+    """
+    ((account, text),) = server.run("SELECT Id, JSON FROM Account WHERE JSON LIKE '%Password%' LIMIT 1")
+    secret = CIPHER.open(json.loads(text)["Password"])
+    server.edit("Project", "Projects-2", lambda project: project.update(Description=f"see {secret}, {account}"))
+    exported(server, tmp_path / "out")
+    path = next(path for path, text in contents(tmp_path / "out").items() if b'"Projects-2"' in text[:40])
+    body = document(tmp_path / "out", path)
+    cipher = Metadata.from_bytes((tmp_path / "out/metadata.json").read_bytes()).open_with(PASSWORD)
+    opened = open_from_tree(REGISTRY["Project"], "Projects-2", body, cipher)
+    assert secret.encode() not in contents(tmp_path / "out")[path]
+    assert seal_for_database(opened["Description"], CIPHER) == f"see {secret}, {account}"
 
 
 def test_what_is_missing_is_told_before_anything_is_read(tmp_path: Path) -> None:

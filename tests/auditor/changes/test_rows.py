@@ -156,7 +156,8 @@ def test_a_run_looks_twice_and_opens_once(
     audited: Audited, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    No row is handed out more than twice in a run, and no secret is opened more than once, whatever changed.
+    No row is handed out more than twice in a run, and no secret is opened more than once, whatever changed; where a
+    secret came or went, which any row may hold in clear, those that did not change are looked at again.
     """
     seen: Counter[tuple[int, int]] = Counter()
     opened: Counter[str] = Counter()
@@ -177,5 +178,5 @@ def test_a_run_looks_twice_and_opens_once(
     monkeypatch.setattr(MasterKeyCipher, "open", counting)
     assert audited.good(options).commits
 
-    assert max(seen.values()) == 2
+    assert max(seen.values()) <= (2 if options.full else 4)
     assert set(opened.values()) == {1}

@@ -266,7 +266,7 @@ def test_one_unreadable_document(body: str, server: SampleServer, tmp_path: Path
 
 def test_one_secret_that_does_not_open(server: SampleServer, tmp_path: Path, capsys: Capture) -> None:
     """
-    The document whose secret does not open is named with the place; others are written.
+    The document whose secret does not open is named with the place; it is written as all others are, that one sealed.
     """
     foreign = "rmnp0lvoK/M4fReq4OBtxbKxddmHomLTh5TWHgRf428=|oKGio6SlpqeoqaqrrK2urw=="
     server.edit("Proxy", "Proxies-1", lambda proxy: proxy.update(Password=foreign))
@@ -274,7 +274,9 @@ def test_one_secret_that_does_not_open(server: SampleServer, tmp_path: Path, cap
     shown = capsys.readouterr()
     assert "Proxies-1 at Password" in shown.err
     assert foreign not in shown.err + shown.out
-    assert len(list((tmp_path / "out/Proxies").iterdir())) == 1
+    files = list((tmp_path / "out/Proxies").iterdir())
+    assert len(files) == 2
+    assert not any(foreign in file.read_text() for file in files)
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nowhere", "/dev/null/x"])

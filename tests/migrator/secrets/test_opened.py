@@ -111,11 +111,16 @@ def test_a_key_that_opens_next_to_nothing_is_wrong(good: int, bad: int, fits: bo
     One secret in twenty is an accident that a wrong key has too; a server without secrets says nothing of its key.
     """
     secrets = OpenedSecrets(CIPHER)
-    secrets.meet(MAP, {"good": [CIPHER.seal(f"{n}") for n in range(good)]})
+    secrets.meet(MAP, {"Inner": [{"Password": CIPHER.seal(f"{n}")} for n in range(good)]})
     # A secret whose last byte is flipped opens now and then, so that the shape alone stands here.
-    secrets.meet(MAP, {"bad": [text for n in range(400) if not opens(text := FOREIGN.seal(f"{n}"))][:bad]})
+    broken = [text for n in range(400) if not opens(text := FOREIGN.seal(f"{n}"))]
+    secrets.meet(MAP, {"Inner": [{"Password": text} for text in broken[:bad]]})
+    # What stands anywhere else says nothing: anybody may write it there.
+    secrets.meet(MAP, {"decoys": broken})
 
     assert secrets.fit() is fits
+    secrets.proven = True
+    assert secrets.fit()
 
 
 def opens(text: str) -> bool:
