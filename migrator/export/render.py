@@ -21,10 +21,10 @@ from migrator.errors import PlaintextFound, UnreadableDocument
 from migrator.export.spool import Head, Packed
 from migrator.maps.document_map import DocumentMap, Noise
 from migrator.maps.in_git import GitPlace, place_in_git
-from migrator.secrets.exposed import OPAQUE, UNOPENED, Finding, Plaintext, bounded, seal_exposed
+from migrator.secrets.exposed import SEALED_AS_IT_IS, Finding, Plaintext, bounded, seal_exposed
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.plaintext_search import LeakGuard
-from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
+from migrator.secrets.sealing import Opaque, Sealer, may_hold_secret, open_stored, seal_for_tree
 from migrator.sql.rows import Row, Table, body_text, row_text, to_body
 
 FORMAT = 1
@@ -206,7 +206,7 @@ class Renderer:
         thorough = may_hold_secret(text) or may_hold_secret(
             "\n".join([v for v in row if isinstance(v, str) and v is not text])
         )
-        opaque: list[tuple[str, bool]] = []
+        opaque: list[tuple[str, Opaque]] = []
         opened = open_stored(table.map, identity, body, self.secrets, thorough=thorough, opaque=opaque)
         if opened is not body and self.secrets is not None and not self.secrets.knows(opened):
             # The search for plaintexts knows what was met and nothing else, so this file would go unsearched.
@@ -220,13 +220,13 @@ class Renderer:
         _quieten(table.map, opened, self.options.noise)
         # Before secrets are sealed: a seal is bound to the element's path, which may be its index in the written order.
         _sort_sets(table.map, opened)
-        findings = [Finding(at, UNOPENED if declared else OPAQUE) for at, declared in opaque]
+        findings = [Finding(at, SEALED_AS_IT_IS[what]) for at, what in opaque]
         if guard is not None:
             opened, found = self._exposed(table.map, identity, opened, guard)
             findings, with_secrets = findings + found, True
         files = self._files(table.map, identity, opened, path, with_secrets=with_secrets)
         document = DocumentId(table.map.type, identity)
-        broken = any(declared for _, declared in opaque)
+        broken = any(what is Opaque.DECLARED for _, what in opaque)
         title = place.title if place else None
         in_git = place_in_git(table.map.in_git, opened)
         return Rendered(document, name, owner, title, files, row_hash, in_git, bounded(findings), broken)

@@ -14,8 +14,10 @@ import hashlib
 import hmac
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -30,8 +32,10 @@ from migrator.wording import counted
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BODY = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _VECTOR = re.compile(r"\|[A-Za-z0-9+/]{22}==")
-# In JSON a slash may be written with a backslash before it.
-_VECTOR_IN_JSON = re.compile(r"\|[A-Za-z0-9+/\\]{22,44}==")
+# In JSON a slash may be written with a backslash before it, and in JSON inside JSON with several.
+_VECTOR_IN_JSON = re.compile(r"\|[A-Za-z0-9+/\\]{22,400}==")
+# What .NET's serializers write for +, /, = and |, at any depth of JSON inside JSON.
+_ESCAPE = re.compile(r"\\+(?:u00(?:2[bBfF]|3[dD]|7[cC])|/)")
 
 
 def is_ciphertext(text: str) -> bool:
@@ -60,18 +64,71 @@ def _is_blocks(body: str) -> bool:
 def find_ciphertexts(text: str) -> list[tuple[int, int]]:
     """
     Return start and end of everything in *text* that has the shape of a stored secret; linear in its length.
+
+    Also where it is written as JSON inside JSON has it, with ``\\u002B`` for a plus; ``as_stored`` undoes that.
     """
+    if "==" not in text and "\\u00" not in text:
+        return []
+    if "\\" not in text or _ESCAPE.search(text) is None:
+        return _find(text)
+    plain, where = _without_escapes(text)
+    return [(_back(where, start), _back(where, end)) for start, end in _find(plain)]
+
+
+def as_stored(text: str) -> str:
+    """
+    Return a found ciphertext as the database holds one, without escapes.
+    """
+    return _ESCAPE.sub(_sign, text) if "\\" in text else text
+
+
+def _find(text: str) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     floor = 0
     for match in _VECTOR.finditer(text):
         before = text[floor : match.start()]
         # A body holds no bar, so the next one begins behind this one, whether or not this is a secret.
         floor = match.start() + 1
-        start = match.start() - (len(before) - len(before.rstrip("=").rstrip(_ALPHABET)))
-        if start < match.start() and _is_blocks(text[start : match.start()]):
-            found.append((start, match.end()))
+        run = before[len(before.rstrip("=").rstrip(_ALPHABET)) :]
+        if blocks := _blocks_at_end(run):
+            found.append((match.start() - blocks, match.end()))
             floor = match.end()
     return found
+
+
+def _blocks_at_end(run: str) -> int:
+    """
+    Return how many characters at the end of a run of base64 are whole blocks, 0 if there is none.
+
+    What stands before may be no part of it: the n of a line end that is written ``\\n``, say.
+    """
+    padding = len(run) - len(run.rstrip("="))
+    # 16, 32 and 48 bytes are 24, 44 and 64 characters with 2, 1 and 0 signs at the end; then it begins anew.
+    least = {2: 24, 1: 44, 0: 64}.get(padding)
+    return least + (len(run) - least) // 64 * 64 if least is not None and len(run) >= least else 0
+
+
+def _without_escapes(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """
+    Return a text without escapes, and from which place in it on how much further a place in the original is.
+    """
+    pieces: list[str] = []
+    where = [(0, 0)]
+    end = size = 0
+    for match in _ESCAPE.finditer(text):
+        pieces += (text[end : match.start()], _sign(match))
+        size += match.start() - end + 1
+        end = match.end()
+        where.append((size, end - size))
+    return "".join((*pieces, text[end:])), where
+
+
+def _back(where: list[tuple[int, int]], place: int) -> int:
+    return place + where[bisect_right(where, place, key=itemgetter(0)) - 1][1]
+
+
+def _sign(found: re.Match[str]) -> str:
+    return "/" if found[0].endswith("/") else chr(int(found[0][-2:], 16))
 
 
 def _cbc_decrypt(key: bytes, text: str) -> bytes:
@@ -132,7 +189,7 @@ class MasterKeyCipher:
             SecretError: it does not open under this key.
         """
         try:
-            return _cbc_decrypt(self.key, text).decode("utf-8")
+            return _cbc_decrypt(self.key, text).decode("utf-8", "surrogatepass")
         # Nothing authenticates the value: a wrong key shows as bad padding or bad UTF-8, and now and then as neither.
         except (ValueError, binascii.Error):
             raise SecretError("the value does not open under this master key") from None
@@ -142,7 +199,7 @@ class MasterKeyCipher:
         Return *plain* as the database stores it, under a fresh random IV.
         """
         # A fresh IV, as the server does it: an equal one would show which secrets are equal.
-        return _cbc_encrypt(self.key, plain.encode("utf-8"), self.random(16))
+        return _cbc_encrypt(self.key, plain.encode("utf-8", "surrogatepass"), self.random(16))
 
 
 COST = 1 << 15
@@ -268,13 +325,14 @@ class InterchangeCipher:
         """
         Derive the key as the original tool does.
         """
-        return cls(hashlib.pbkdf2_hmac("sha1", password.encode("utf-8"), b"Octopuss", 1000, 16))
+        text = password.encode("utf-8", "surrogatepass")
+        return cls(hashlib.pbkdf2_hmac("sha1", text, b"Octopuss", 1000, 16))
 
     def seal(self, plain: str) -> str:
         """
         Return *plain* sealed, always the same text for the same plaintext.
         """
-        return _cbc_encrypt(self.key, plain.encode("utf-8"), bytes(16))
+        return _cbc_encrypt(self.key, plain.encode("utf-8", "surrogatepass"), bytes(16))
 
     def open(self, text: str) -> str:
         """
@@ -284,6 +342,6 @@ class InterchangeCipher:
             SecretError: it does not open under this password.
         """
         try:
-            return _cbc_decrypt(self.key, text).decode("utf-8")
+            return _cbc_decrypt(self.key, text).decode("utf-8", "surrogatepass")
         except (ValueError, binascii.Error):
             raise SecretError("the value does not open under this password") from None

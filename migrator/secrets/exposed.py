@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from migrator.documents.document import Body, element_names, places, spelled
 from migrator.maps.document_map import DocumentMap
 from migrator.maps.shared import NEVER_SEALED
+from migrator.secrets.ciphers import find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard, is_strong
-from migrator.secrets.sealing import MixedText, SecretText
+from migrator.secrets.sealing import MixedText, Opaque, SecretText
 
 MOST = 20
 """Findings of one document that are told one by one."""
@@ -46,10 +47,13 @@ NAMED = (
     "a secret stands in clear in a name, an id or a key, which are not sealed: the tree shows it. Rename it, or change "
     "the secret"
 )
-OPAQUE = "this looks like an encrypted value but does not open under the master key; the tree has it sealed as it is"
-UNOPENED = (
-    "this secret does not open under the master key; the tree has it sealed as it is. Enter it anew on the server"
-)
+SEALED_AS_IT_IS = {
+    Opaque.DECLARED: "this secret does not open under the master key; the tree has it sealed as it is. Enter it anew "
+    "on the server",
+    Opaque.ELSEWHERE: "this looks like an encrypted value but does not open under the master key; the tree has it "
+    "sealed as it is",
+    Opaque.KEY: "a key here looks like an encrypted value; the tree has it sealed as it is",
+}
 
 
 def bounded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -107,13 +111,13 @@ class _Walk:
 
     def _key(self, key: str, at: int, shown: tuple[str, ...]) -> str:
         name = self._shown(key, at)
-        if name != key:
+        if name != key and not find_ciphertexts(key):
             self.found.append(Finding(spelled((*shown, name)), NAMED))
         return name
 
     def _shown(self, name: str, at: int) -> str:
         # A path is told to people, so that a key that holds a secret must not stand in it.
-        return f"key {at + 1}" if self.guard.parts(name) else name
+        return f"key {at + 1}" if self.guard.parts(name) or find_ciphertexts(name) else name
 
     def _text(self, text: str, path: tuple[str, ...], shown: tuple[str, ...]) -> Any:
         whole = self.guard.is_one(text)

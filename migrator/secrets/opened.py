@@ -15,7 +15,7 @@ from typing import Any
 from migrator.documents.document import Body
 from migrator.errors import SecretError
 from migrator.maps.document_map import DocumentMap
-from migrator.secrets.ciphers import MasterKeyCipher, find_ciphertexts
+from migrator.secrets.ciphers import MasterKeyCipher, as_stored, find_ciphertexts
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import declared_secrets, open_stored, plaintexts
 
@@ -65,7 +65,7 @@ class OpenedSecrets:
         self._known[False] += failed
         self._known[True] += declared_secrets(document_map, body) - failed
         self._plain.update(plaintexts(opened))
-        # A key of a dictionary may have that shape too; it stays as it is, but its plaintext may stand nowhere.
+        # A key of a dictionary may have that shape too; it is sealed as it is, but its plaintext may stand nowhere.
         for key in _keys(body):
             self.meet_text(key)
 
@@ -75,7 +75,7 @@ class OpenedSecrets:
         """
         for start, end in find_ciphertexts(text):
             with suppress(SecretError):
-                self.open(text[start:end])
+                self.open(as_stored(text[start:end]))
 
     def knows(self, opened: Body) -> bool:
         """
@@ -111,7 +111,7 @@ class OpenedSecrets:
 
 def _keys(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
-        yield from (key for key in value if "==" in key)
+        yield from value
         for item in value.values():
             yield from _keys(item)
     elif isinstance(value, list):

@@ -34,7 +34,7 @@ _PIECE = 1 << 18
 _MOST_PARTS = 64
 """A text with more secrets in it is taken for one as a whole."""
 
-_SEALED = re.compile(rb'"\$(?:secret|fingerprint)": "[A-Za-z0-9+/=]*"')
+_SEALED = re.compile(rb'"\$(?:secret|fingerprint)(?:": "|:)[A-Za-z0-9+/=]*"')
 _UNICODE = re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+")
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")

@@ -20,6 +20,7 @@ from migrator.maps.document_map import DocumentMap
 from migrator.secrets.ciphers import (
     MasterKeyCipher,
     PasswordCipher,
+    as_stored,
     find_ciphertexts,
     is_ciphertext,
     may_hold_ciphertext,
@@ -27,7 +28,10 @@ from migrator.secrets.ciphers import (
 
 SECRET, PARTS, DIGEST, OMITTED, ESCAPED = "$secret", "$parts", "$fingerprint", "$omitted", "$escaped"
 RESERVED = frozenset((SECRET, PARTS, DIGEST, OMITTED, ESCAPED, "$file"))
-_RESERVED_WORD = re.compile("|".join(re.escape(f'"{word}"') for word in sorted(RESERVED)))
+_RESERVED_KEY = re.compile(r"\$(?:secret|fingerprint|omitted|escaped):")
+_RESERVED_WORD = re.compile(
+    "|".join(re.escape(f'"{word}"') for word in sorted(RESERVED)) + f'|"{_RESERVED_KEY.pattern}'
+)
 # Sealed with the value, so that an import knows how its database holds it, whatever somebody wrote around it.
 _AS_IT_STOOD, _UNDER_MASTER_KEY = "p", "m"
 
@@ -40,6 +44,16 @@ class SecretsMode(Enum):
     ENCRYPT = "encrypt"
     FINGERPRINT = "fingerprint"
     OMIT = "omit"
+
+
+class Opaque(Enum):
+    """
+    What is sealed as it stands: a declared secret that does not open, another text that looks like one, or a key.
+    """
+
+    DECLARED = "declared"
+    ELSEWHERE = "elsewhere"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +121,15 @@ def open_stored(
     *,
     thorough: bool = True,
     strict: bool = True,
-    opaque: list[tuple[str, bool]] | None = None,
+    opaque: list[tuple[str, Opaque]] | None = None,
 ) -> Body:
     """
     Return a document as the database holds it with its secrets opened.
 
     Without a cipher their plaintext stays empty (for an export that omits them). Not *thorough*: the row is known
     to hold none at undeclared places. Not *strict*: what does not open stays as it is. With *opaque* it becomes a
-    secret as it stands, and its place is put there: its path, and whether a secret is declared there. A document
-    without secrets is returned as it is, the very same object.
+    secret as it stands, and its place is put there; those of keys that look like one, too. A document without secrets
+    is returned as it is, the very same object.
 
     Raises:
         UnreadableDocument: a secret does not open.
@@ -161,7 +175,7 @@ class _Opener:
     cipher: Opens | None
     strict: bool = True
     met: bool = False
-    opaque: list[tuple[str, bool]] | None = None
+    opaque: list[tuple[str, Opaque]] | None = None
 
     def whole(self, text: str, path: tuple[str, ...], *, declared: bool) -> Any:
         self.met = True
@@ -171,12 +185,12 @@ class _Opener:
             return SecretText(self.cipher.open(text))
         except SecretError:
             if self.opaque is not None:
-                self.opaque.append((spelled(path), declared))
+                self.opaque.append((told(path), Opaque.DECLARED if declared else Opaque.ELSEWHERE))
                 return SecretText(text, encrypted=False)
             if not self.strict:
                 return text
             raise UnreadableDocument(
-                self.identity, spelled(path), "its secret does not open under the master key that opens others"
+                self.identity, told(path), "its secret does not open under the master key that opens others"
             ) from None
 
     def mixed(self, text: str, path: tuple[str, ...]) -> Any:
@@ -184,16 +198,20 @@ class _Opener:
         end = 0
         for start, stop in find_ciphertexts(text):
             try:
-                secret = SecretText(self.cipher.open(text[start:stop]) if self.cipher else "")
+                secret = SecretText(self.cipher.open(as_stored(text[start:stop])) if self.cipher else "")
             except SecretError:
                 if self.opaque is None:
                     continue  # It only looks like one; what this key does not open is no secret of this server.
-                self.opaque.append((spelled(path), False))
+                self.opaque.append((told(path), Opaque.ELSEWHERE))
                 secret = SecretText(text[start:stop], encrypted=False)
             self.met = True
             parts += (text[end:start], secret)
             end = stop
         return MixedText((*parts, text[end:])) if parts else text
+
+    def keys(self, body: Body, path: tuple[str, ...]) -> None:
+        if self.opaque is not None and self.cipher is not None:
+            self.opaque += [(told((*path, key)), Opaque.KEY) for key in body if find_ciphertexts(key)]
 
 
 def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ...]], opener: _Opener) -> Any:
@@ -204,13 +222,21 @@ def _opened(value: Any, path: tuple[str, ...], declared: frozenset[tuple[str, ..
         if value and path in declared:
             opener.met = True
             return SecretText(value, encrypted=False)
-        return opener.mixed(value, path) if "|" in value and "==" in value else value
+        return opener.mixed(value, path)
     if isinstance(value, dict):
+        opener.keys(value, path)
         return {key: _opened(item, (*path, key), declared, opener) for key, item in value.items()}
     if isinstance(value, list):
         names = _element_names(value)
         return [_opened(item, (*path, name), declared, opener) for item, name in zip(value, names, strict=True)]
     return value
+
+
+def told(path: tuple[str, ...]) -> str:
+    """
+    Return a path as people read it, without what in it looks like an encrypted value.
+    """
+    return spelled([segment if not find_ciphertexts(segment) else "(encrypted key)" for segment in path])
 
 
 def plaintexts(value: Any) -> list[str]:
@@ -268,13 +294,29 @@ def seal_for_tree(document_map: DocumentMap, identity: str, body: Body, seal: Se
             # A document's own object of this form would be opened as ours by an import.
             if len(value) == 1 and not RESERVED.isdisjoint(value):
                 return {ESCAPED: {key: sealed(item, (*path, ESCAPED, key)) for key, item in value.items()}}
-            return {key: sealed(item, (*path, key)) for key, item in value.items()}
+            return {key_of(key, path, at): sealed(item, (*path, key)) for at, (key, item) in enumerate(value.items())}
         if isinstance(value, list):
             return [sealed(item, (*path, name)) for item, name in zip(value, _element_names(value), strict=True)]
         return value
 
+    def key_of(key: str, path: tuple[str, ...], at: int) -> str:
+        if find_ciphertexts(key):
+            # As it stands, since what a key means is its spelling.
+            secret = seal(SecretText(key, encrypted=False), (document_map.type, identity, key_place(path)))
+            ((kind, inner),) = secret.items()
+            return f"{kind}:{inner if isinstance(inner, str) else at}"
+        # A document's own key of this form would be opened as ours by an import.
+        return f"{ESCAPED}:{key}" if key[:1] == "$" and _RESERVED_KEY.match(key) else key
+
     result: Body = sealed(body, ())
     return result
+
+
+def key_place(path: tuple[str, ...]) -> str:
+    """
+    Return what the sealed keys of the dictionary at *path* are bound to; no value's path is spelled so.
+    """
+    return spelled(path) + "~key"
 
 
 def open_from_tree(document_map: DocumentMap, identity: str, body: Body, cipher: PasswordCipher | None) -> Body:
@@ -298,10 +340,26 @@ def open_from_tree(document_map: DocumentMap, identity: str, body: Body, cipher:
         if isinstance(value, dict):
             if len(value) == 1 and not RESERVED.isdisjoint(value):
                 return _marker(value, path)
-            return {key: walk(item, (*path, key)) for key, item in value.items()}
+            pairs = [(key_of(key, path), item) for key, item in value.items()]
+            return {key: walk(item, (*path, key)) for key, item in pairs}
         if isinstance(value, list):
             return [walk(item, (*path, name)) for item, name in zip(value, _element_names(value), strict=True)]
         return value
+
+    def key_of(key: str, path: tuple[str, ...]) -> str:
+        if key[:1] != "$" or _RESERVED_KEY.match(key) is None:
+            return key
+        kind, _, inner = key.partition(":")
+        if kind == ESCAPED:
+            return inner
+        if kind != SECRET:
+            raise UnreadableDocument(identity, spelled(path), "this export does not hold the sealed key itself")
+        if cipher is None:
+            raise UnreadableDocument(identity, spelled(path), "a sealed key needs the password of its export")
+        try:
+            return cipher.open(inner, (document_map.type, identity, key_place(path)))[1:]
+        except SecretError as error:
+            raise UnreadableDocument(identity, spelled(path), str(error)) from None
 
     def _marker(value: Any, path: tuple[str, ...]) -> Any:
         ((kind, inner),) = value.items()

@@ -65,8 +65,14 @@ def test_one_commit_that_says_so(audited: Site) -> None:
 
 def test_what_is_sealed_anew_is_what_a_fresh_export_has(audited: Site) -> None:
     """
-    The tree is the one that a run under the new password alone would have made.
+    The tree is the one that a run under the new password alone would have made; keys that were sealed, too.
     """
+    key = CIPHER.seal("as a key")
+    with closing(sqlite3.connect(audited.root / "prod.db")) as db, db:
+        ((identity, text),) = db.execute("SELECT Id, JSON FROM Project LIMIT 1").fetchall()
+        body = json.loads(text) | {"Odd": {key: {"Inner": CIPHER.seal("below a key")}, "$secret:x": 1}}
+        db.execute("UPDATE Project SET JSON = ? WHERE Id = ?", (json.dumps(body), identity))
+    assert audited.audit("prod").outcome == "changed"
     audited.change("prod", export={"password": NEW})
     rekey(audited)
     tree = git(repository(audited), "rev-parse", "main^{tree}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import re
 import string
 
@@ -19,9 +20,11 @@ from migrator.secrets.ciphers import (
     KeyDerivation,
     MasterKeyCipher,
     PasswordCipher,
+    as_stored,
     find_ciphertexts,
     is_ciphertext,
 )
+from tests.support.servers import CIPHER
 from tests.support.values import any_text, mixed_texts, utf8_text
 
 PLAIN = "Pa$$w0rd-Ünïcode"
@@ -186,6 +189,21 @@ def test_whole_and_partial_recognition_agree(text: str) -> None:
     A text that is a ciphertext as a whole is found as one.
     """
     assert not is_ciphertext(text) or find_ciphertexts(text) == [(0, len(text))]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@given(plain=utf8_text)
+def test_ciphertexts_are_found_in_json_inside_json(depth: int, plain: str) -> None:
+    """
+    Whatever a serializer writes for +, /, = and |, and with a line end's ``n`` right before it, the secret opens.
+    """
+    text = f"before\n{CIPHER.seal(plain)}\nafter"
+    for _ in range(depth):
+        text = json.dumps(text)[1:-1].replace("/", "\\/")
+        for sign in "+=|":
+            text = text.replace(sign, f"\\u00{ord(sign):02X}")
+    [(start, end)] = find_ciphertexts(text)
+    assert CIPHER.open(as_stored(text[start:end])) == plain
 
 
 def test_digests_of_events_are_no_ciphertexts() -> None:

@@ -4,6 +4,7 @@ Secrets in documents: database to tree and back, at declared places and wherever
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from migrator.maps.document_map import DocumentMap, Sensitive
 from migrator.secrets.ciphers import KeyDerivation, MasterKeyCipher, PasswordCipher, find_ciphertexts
 from migrator.secrets.sealing import (
     MixedText,
+    Opaque,
     SecretsMode,
     SecretText,
     may_hold_secret,
@@ -39,6 +41,12 @@ MAP = DocumentMap(
 PASSWORD = PasswordCipher.from_password("p", KeyDerivation(b"salt", 2, 1, 1))
 bodies = st.dictionaries(
     st.one_of(st.sampled_from(["Value", "Hash", "Inner", "Type"]), any_text), stored_values, max_size=5
+)
+
+DECOY = "A" * 22 + "==|" + "A" * 22 + "=="
+keys = st.one_of(
+    st.sampled_from([CIPHER.seal("as a key"), DECOY, f"x {DECOY}", "$secret:x", "$omitted:1", "$escaped:", "$secret"]),
+    any_text,
 )
 
 
@@ -137,6 +145,38 @@ def test_ciphertext_inside_text_is_taken_apart() -> None:
     tree = to_tree(opened)
     assert "first one" not in str(tree)
     assert open_from_tree(MAP, "Samples-1", tree, PASSWORD) == opened
+
+
+def test_json_inside_json_is_taken_apart() -> None:
+    """
+    A serializer may have escaped the ciphertext inside a text; the tree has none of it, and the database a fresh one.
+    """
+    inner = json.dumps({"Password": CIPHER.seal("deep")}).replace("+", "\\u002B").replace("=", "\\u003D")
+    opened = open_stored(MAP, "Samples-1", {"Other": json.dumps(inner)}, CIPHER)
+    assert plaintexts(opened) == ["deep"]
+    assert "u003D" not in json.dumps(to_tree(opened))
+    again = json.loads(json.loads(seal_for_database(opened, CIPHER)["Other"]))
+    assert CIPHER.open(again["Password"]) == "deep"
+
+
+@given(st.dictionaries(keys, st.one_of(stored_values, st.dictionaries(keys, stored_values, max_size=2)), max_size=3))
+def test_keys_that_look_encrypted_are_sealed(body: dict[str, Any]) -> None:
+    """
+    A key is sealed as it stands and told; import restores it, and also a key that only looks like a sealed one.
+    """
+    opaque: list[tuple[str, Opaque]] = []
+    opened = open_stored(MAP, "Samples-1", {"Other": body}, CIPHER, opaque=opaque)
+    tree = encode(to_tree(opened)).decode()
+    assert not find_ciphertexts(tree)
+    assert not any(find_ciphertexts(path) for path, _ in opaque)
+    assert any(what is Opaque.KEY for _, what in opaque) == any(find_ciphertexts(key) for key in all_keys(body))
+    assert open_from_tree(MAP, "Samples-1", decode(tree), PASSWORD) == opened
+
+
+def all_keys(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(key for item in value.values() for key in all_keys(item))]
+    return [key for item in value for key in all_keys(item)] if isinstance(value, list) else []
 
 
 def test_what_does_not_open_names_its_place() -> None:
