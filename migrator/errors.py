@@ -8,6 +8,7 @@ What does not belong here: how an error is printed (the command lines do that).
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,16 @@ class PlaintextFound(OperatorError):
     """
     What was about to be written holds a secret's plaintext; nothing was written.
     """
+
+
+def bug(error: BaseException) -> str:
+    """
+    Return what kind of error came from where in this program; its own text may hold a document's content.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if {"migrator", "auditor"} & set(Path(frame.filename).parts)]
+    place = next((f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(ours or frames)), "nowhere")
+    return f"{type(error).__name__} at {place}"
 
 
 @contextmanager

@@ -231,8 +231,6 @@ class FileChanges:
     added: int = 0
     modified: int = 0
     deleted: int = 0
-    _claimed: set[int] = field(default_factory=set)
-    """Hashes of the paths met, letters' case ignored: no two documents may share one on any file system."""
     _rows: list[StateRow] = field(default_factory=list)
 
     def add(self, document: Rendered, sink: FastImport) -> None:
@@ -286,18 +284,10 @@ class FileChanges:
         return FileCounts(self.added, self.modified, self.deleted, max(unchanged, 0))
 
     def _write(self, file: File, blob: bytes, had: dict[str, bytes], sink: FastImport) -> Outcome | None:
-        # 64 bits: even among a million paths two meet by chance less than once in ten million runs.
-        claim = hash(file.path.casefold())
-        if claim in self._claimed:
-            raise OperatorError(
-                f"two documents would be the same file {file.path}; rename one of them on the server (names must "
-                "differ by more than upper and lower case)"
-            )
-        self._claimed.add(claim)
         known = had.pop(file.path, None)
         if known == blob:
             return None
-        sink.write(file)
+        sink.write(file, blob)
         if known is None:
             self.added += 1
             return Outcome.ADDED

@@ -1,20 +1,22 @@
 """
 Files straight into a pack: one `git fast-import` per run, fed as a stream.
 
-What it makes hangs on a private ref until the run is decided; a run that is abandoned leaves HEAD untouched and
-nothing that a repack does not sweep away.
+What comes out is compared with what was meant before anybody is given it. What it makes hangs on a private ref until
+the run is decided; a run that is abandoned leaves HEAD untouched and nothing that a repack does not sweep away.
 """
 
 from __future__ import annotations
 
 import hashlib
 import queue
+import re
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
-from migrator.documents.file import File
+from migrator.documents.file import File, check_path
 from migrator.tree.git import Git, GitError, close, end
 
 INCOMING = "refs/auditor/incoming"
@@ -23,6 +25,7 @@ _WHO = b"Octopus Auditor <octopus-auditor@localhost> 0 +0000"
 # Large pieces, since each is handed over to another thread.
 _BUFFER = 1 << 19
 _WAITING = 2
+_SPECIAL = re.compile(rb'[\x00-\x1f"\\\x7f]')
 
 
 def blob_id(content: bytes, algorithm: str = "sha1") -> bytes:
@@ -48,6 +51,9 @@ class FastImport:
         self._feeder: _Feeder | None = None
         self._pending: list[bytes] = []
         self._size = 0
+        # Hashes of paths with their blobs, since there may be hundreds of thousands.
+        self._written: set[int] = set()
+        self._deleted: set[bytes] = set()
 
     @property
     def started(self) -> bool:
@@ -56,24 +62,36 @@ class FastImport:
         """
         return self._process is not None
 
-    def write(self, file: File) -> None:
+    def write(self, file: File, blob: bytes | None = None) -> None:
         """
-        Put a file into the tree.
+        Put a file into the tree; *blob* is its id, where it is known already.
+
+        Raises:
+            OperatorError: the path is not safe.
         """
-        self._put(b"M 100644 inline %s\ndata %d\n" % (_path(file.path), len(file.content)), file.content, b"\n")
+        check_path(file.path)
+        path = file.path.encode()
+        self._put(b"M 100644 inline %s\ndata %d\n" % (_quoted(path), len(file.content)), file.content, b"\n")
+        self._written.add(hash((path, blob or blob_id(file.content, self._algorithm))))
 
     def delete(self, path: str) -> None:
         """
-        Take a file out of the tree.
+        Take a file out of the tree, whatever it is called.
         """
-        self._put(b"D %s\n" % _path(path))
+        raw = path.encode("utf-8", "surrogateescape")
+        self._put(b"D %s\n" % _quoted(raw))
+        self._deleted.add(raw)
+
+    @cached_property
+    def _algorithm(self) -> str:
+        return self._git.run("rev-parse", "--show-object-format")
 
     def finish(self) -> str:
         """
         End the stream and return the id of the new tree.
 
         Raises:
-            GitError: git could not keep it, as on a full disk.
+            GitError: git could not keep it, as on a full disk, or made another tree than was meant.
         """
         # With --done git takes a stream without this word for one that broke off, and keeps nothing of it.
         self._put(b"done\n")
@@ -85,7 +103,47 @@ class FastImport:
         process, self._process = self._process, None
         assert process is not None
         close(process, "fast-import")
-        return self._git.run("rev-parse", "--verify", "--quiet", f"{INCOMING}^{{tree}}")
+        tree = self._git.run("rev-parse", "--verify", "--quiet", f"{INCOMING}^{{tree}}")
+        self._compare(tree)
+        return tree
+
+    def _compare(self, tree: str) -> None:
+        """
+        Raise ``GitError`` unless a tree differs from the base by exactly what was written and deleted.
+        """
+        written, deleted = set(self._written), set(self._deleted)
+        for path, file in self._differences(tree):
+            if file is None and path in deleted:
+                deleted.remove(path)
+            elif file is not None and (met := hash((path, file))) in written:
+                written.remove(met)
+            else:
+                raise _other(path)
+        if written or deleted:
+            # What stood there already as it was to be, as where two documents swap their names, makes no difference.
+            for path, file in self._files(tree):
+                written.discard(hash((path, file)))
+                if path in deleted:
+                    raise _other(path)
+            if written:
+                raise _other(b"")
+
+    def _differences(self, tree: str) -> Iterator[tuple[bytes, bytes | None]]:
+        if self._base is None:
+            yield from self._files(tree)
+            return
+        pieces = self._git.lines("diff-tree", "-r", "-z", "--raw", "--no-renames", self._base, tree)
+        for about in pieces:
+            if about:
+                _, mode, _, blob, _ = about.split()
+                file = None if mode == b"000000" else b"" if mode != b"100644" else bytes.fromhex(blob.decode())
+                yield next(pieces), file
+
+    def _files(self, tree: str) -> Iterator[tuple[bytes, bytes]]:
+        for line in self._git.lines("ls-tree", "-r", "-z", "--full-tree", tree):
+            if line:
+                about, _, path = line.partition(b"\t")
+                yield path, bytes.fromhex(about.split()[2].decode())
 
     def abandon(self) -> None:
         """
@@ -172,5 +230,14 @@ class _Feeder(threading.Thread):
                     self.failed = True
 
 
-def _path(path: str) -> bytes:
-    return path.encode("utf-8")
+def _quoted(path: bytes) -> bytes:
+    # As git itself quotes: a line end in it would end the command, and what follows would be another one.
+    return b'"%s"' % _SPECIAL.sub(lambda found: b"\\%03o" % found[0][0], path)
+
+
+def _other(path: bytes) -> GitError:
+    where = f" at {path.decode('utf-8', 'replace')!r}" if path else ""
+    return GitError(
+        f"git made another tree than this run meant to write{where}; nothing was committed. Run `auditor once --full`, "
+        "and report it if that does not help"
+    )

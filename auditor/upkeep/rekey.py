@@ -75,9 +75,10 @@ def rekey(
             raise OperatorError(f"{repository.path} has no commit yet; set the new password in the configuration")
         metadata = Metadata.from_bytes(repository.read(METADATA, head) or b"")
         old, new = _ciphers(metadata, *passwords)
-        files = _write(repository, head, replace(metadata, derivation=new.derivation, check=new.check), (old, new))
+        metadata = replace(metadata, derivation=new.derivation, check=new.check)
+        files, tree = _write(repository, head, metadata, (old, new))
         lock.check()
-        commit = _commit(repository, head, server, tools)
+        commit = _commit(repository, head, tree, server, tools)
         status = replace(read_status(folder), last_commit=commit)
         write_status(folder, status)
         if settings.repository.remote is None:
@@ -105,7 +106,7 @@ def _ciphers(metadata: Metadata, old: Secret, new: Secret) -> tuple[PasswordCiph
 
 def _write(
     repository: Repository, head: str, metadata: Metadata, ciphers: tuple[PasswordCipher, PasswordCipher]
-) -> int:
+) -> tuple[int, str]:
     types = Types()
     sink = FastImport(repository.git, head, lambda: None)
     count = 0
@@ -116,13 +117,13 @@ def _write(
                 sink.write(File(path, other))
                 count += 1
         sink.write(File(METADATA, metadata.to_bytes()))
-        sink.finish()
+        tree = sink.finish()
     except BaseException:
         sink.abandon()
         clear_stale(repository.path)
         raise
     # metadata.json always differs, since the check value is the password's.
-    return count + 1
+    return count + 1, tree
 
 
 def _documents(repository: Repository, head: str) -> Iterator[tuple[str, bytes]]:
@@ -150,8 +151,7 @@ def _blobs(git: Git, ids: list[str]) -> Iterator[bytes]:
     close(process, "cat-file")
 
 
-def _commit(repository: Repository, head: str, server: str, tools: Tools) -> str:
-    tree = repository.git.run("rev-parse", "--verify", f"{INCOMING}^{{tree}}")
+def _commit(repository: Repository, head: str, tree: str, server: str, tools: Tools) -> str:
     text = (
         f"{SUBJECT}\n\nNo document changed. Commits up to {head[:12]} still open with the old password only.\n\n"
         f"Server: {server}\nRekeyed-From: {head}\n"

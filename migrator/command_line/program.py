@@ -9,13 +9,12 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from migrator.command_line.command import CONTEXT, Command, completions, fold, is_ignored, option, switch
-from migrator.errors import OperatorError, UsageError
+from migrator.errors import OperatorError, UsageError, bug
 from migrator.wording import did_you_mean
 
 DISTRIBUTION = "octopus-auditor"
@@ -164,14 +163,9 @@ class Program(click.Group):
         return code
 
     def _tell_bug(self, error: Exception) -> int:
-        # The error's own text may hold a document's content, so only its kind and place are shown.
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if {"migrator", "auditor"} & set(Path(frame.filename).parts)]
-        place = next((f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(ours or frames)), "nowhere")
         variable = f"{str(self.name).upper()}_DEBUG"
         code = self._tell(
-            f"this is a bug, not your mistake: {type(error).__name__} at {place}; please report it "
-            f"({variable}=1 shows more)",
+            f"this is a bug, not your mistake: {bug(error)}; please report it ({variable}=1 shows more)",
             OperatorError.exit_code,
         )
         if os.environ.get(variable) == "1":

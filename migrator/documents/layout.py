@@ -30,6 +30,9 @@ _DEEPEST = 4
 
 # Windows's reserved signs, control characters, and half characters, which have no UTF-8.
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
+# Control and format characters and ends of lines are invisible; what is unassigned may be folded otherwise by a later
+# Unicode.
+_UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Zl", "Zp"))
 _PLAIN = re.compile(r"[A-Za-z0-9_(](?:[A-Za-z0-9 ._()&+,@#-]{0,78}[A-Za-z0-9_)])?")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{0,42}[A-Za-z0-9_-])?")
 # Windows takes these for devices whatever their ending is, with superscript digits too; git~1 is its name for .git.
@@ -65,8 +68,7 @@ def safe_name(name: str, identity: str, *, unique: bool = True, reserved: tuple[
         return name  # The common case, decided quickly; the rest decides the same for it.
     # macOS decomposes names by itself, so two spellings of one name would be one file there.
     safe = unicodedata.normalize("NFC", name)
-    # Format characters are invisible, and what is unassigned may be folded otherwise by a later Unicode.
-    safe = _UNSAFE.sub("_", "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in safe))
+    safe = _UNSAFE.sub("_", "".join("_" if unicodedata.category(c) in _UNSEEN else c for c in safe))
     # Windows drops blanks and dots at a name's end without a word.
     safe = safe.strip(" ").rstrip(". ")
     # What begins with a dot is hidden, or git's own.
@@ -120,7 +122,7 @@ class Layout:
     """
     Knows the owners and spaces met so far, and gives each document its path.
 
-    ``clashes`` holds names (type, lower case) that several documents of one type bear but for case; their
+    ``clashes`` holds names (type, case folded) that several documents of one type bear but for case; their
     files carry the id, as names that need not be unique do.
     """
 
@@ -137,7 +139,7 @@ class Layout:
         Return a document's own name as a segment.
         """
         # The server's own collation forbids such names, but one may run under a collation that knows case.
-        unique = document_map.unique_name and (document_map.table, (name or "").lower()) not in self.clashes
+        unique = document_map.unique_name and (document_map.table, (name or "").casefold()) not in self.clashes
         return safe_name(name or "", identity, unique=unique, reserved=document_map.reserved_endings)
 
     def learn(self, owner: Owner) -> None:
@@ -177,7 +179,7 @@ class Layout:
         if not owner or depth > _DEEPEST or (known := self._known.get(key := owner.lower())) is None:
             return b""
         if (found := self._origins.get(key)) is None:
-            clash = (known.map.table, (known.name or "").lower()) in self.clashes
+            clash = (known.map.table, (known.name or "").casefold()) in self.clashes
             above = self.origin(known.owner, depth + 1)
             text = repr((known.map.table, known.id, known.name, clash, self.space_folder(known.space), above))
             found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
@@ -233,7 +235,7 @@ def bounded_segment(parts: list[str], identity: str, ending: str) -> str:
         return safe + ending
     suffix = f" [{safe_id(identity)}]"
     cleaned = _UNSAFE.sub("_", unicodedata.normalize("NFC", joined))
-    cleaned = "".join("_" if unicodedata.category(c) in ("Cf", "Cn", "Co") else c for c in cleaned).lstrip(". ")
+    cleaned = "".join("_" if unicodedata.category(c) in _UNSEEN else c for c in cleaned).lstrip(". ")
     if _DEVICE.match(cleaned):
         cleaned = "_" + cleaned
     room = SEGMENT_CHARACTERS - len(suffix) - len(ending)

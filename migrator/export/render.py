@@ -27,7 +27,7 @@ from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import Opaque, Sealer, may_hold_secret, open_stored, seal_for_tree
 from migrator.sql.rows import Row, Table, body_text, row_text, to_body
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same row is to give other bytes."""
 
 
@@ -152,7 +152,7 @@ class Renderer:
         Return whatever a row's files depend on besides the row and the options of the run.
         """
         origin, clashes = self.layout.origin(head.owner), self.layout.clashes
-        clash = bool(clashes) and (table.map.table, (head.name or "").lower()) in clashes
+        clash = bool(clashes) and (table.map.table, (head.name or "").casefold()) in clashes
         # The usual case as it is, without making a text of it for each of very many rows.
         if not head.space and not clash:
             return origin

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from migrator.documents.document import DocumentId
-from migrator.errors import SecretError, UnreadableDocument
+from migrator.errors import OperatorError, SecretError, UnreadableDocument, bug
 from migrator.export.history_layout import HistoryPlaces
 from migrator.export.render import Rendered, Renderer, Signs
 from migrator.export.spool import Head, Packed, RawHead, Spool, SpooledTable
@@ -75,6 +75,8 @@ class Stream:
     passing: dict[tuple[str, str], int] = field(default_factory=dict)
     """How many documents were left out as states that come and go by themselves, by type and reason."""
     _chosen: dict[int, _Chosen] = field(default_factory=dict)
+    _claimed: set[int] = field(default_factory=set)
+    """Hashes of the paths met, letters' case ignored: no two documents may share one on any file system."""
     _learned: int = 0
     """Up to which table owners are known."""
 
@@ -200,7 +202,7 @@ class Stream:
         for _, head, packed in self.spool.rows(position, chosen.flags):
             digest, at = bytes(chosen.hashes[at : at + HASH]), at + HASH
             try:
-                rendered = self.renderer.render(table, Spool.unpack(packed), digest, guard)
+                rendered = self._one(table, packed, digest, guard)
             except UnreadableDocument as error:
                 self._leave(table, Head(*head), error)
                 continue
@@ -211,6 +213,24 @@ class Stream:
             if rendered.in_git is not None:
                 self.in_git.append((rendered.identity, rendered.in_git))
             yield rendered
+
+    def _one(self, table: Table, packed: Packed, digest: bytes, guard: LeakGuard | None) -> Rendered:
+        try:
+            rendered = self.renderer.render(table, Spool.unpack(packed), digest, guard)
+        except OperatorError:
+            raise
+        except MemoryError:
+            raise UnreadableDocument("", "", "it needs more memory than there is") from None
+        except Exception as error:
+            # Whatever one row holds that nobody thought of: it must not keep all others from being written.
+            raise UnreadableDocument("", "", f"it cannot be rendered ({bug(error)}); please report it") from None
+        claims = {hash(file.path.casefold()) for file in rendered.files}
+        if len(claims) < len(rendered.files) or not self._claimed.isdisjoint(claims):
+            raise UnreadableDocument(
+                "", "", f"it would be the same file as another document, {rendered.files[0].path}; rename one of them"
+            )
+        self._claimed |= claims
+        return rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:
         # Its row's columns tell its path though its body cannot be read, and that file is to be kept.

@@ -423,7 +423,7 @@ class Names:
         if at is None:
             return
         for row in rows:
-            name = row[at].lower() if isinstance(row[at], str) else None
+            name = row[at].casefold() if isinstance(row[at], str) else None
             if name:
                 place = (name, *[row[position] for position in self._group])
                 if place in self._seen:

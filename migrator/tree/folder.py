@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from migrator.documents.file import File
+from migrator.documents.file import File, check_path
 from migrator.errors import OperatorError, UsageError, folder_errors
 from migrator.octopus_format.form import is_octopus
 from migrator.tree.metadata import NAME as METADATA
@@ -67,8 +67,10 @@ class FolderSink:
         Stage a file, unless it is already there with the same content.
 
         Raises:
-            OperatorError: the disk is full or refuses; two files would be one on a case-blind file system.
+            OperatorError: the disk is full or refuses; two files would be one on a case-blind file system; the path
+                leads out of the directory.
         """
+        check_path(file.path)
         # Windows and macOS would keep the second of them alone, and say nothing.
         if file.path.casefold() in self._seen:
             raise OperatorError(f"two documents would be the same file {file.path}; rename one of them on the server")

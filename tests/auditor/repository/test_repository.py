@@ -21,6 +21,7 @@ from auditor.repository.repository import (
 )
 from migrator.documents.file import File
 from migrator.errors import OperatorError
+from migrator.tree.folder import FolderSink
 from migrator.tree.git import GitError
 from tests.support.audits import git, tree_files
 
@@ -50,7 +51,7 @@ def test_files_go_in_and_out(repository: Repository) -> None:
     """
     Files with hard names and any bytes are in the commit as they were given, under the ids that were computed.
     """
-    hard = ['sp ace/"quoted".json', "tab\there/é.json", "back\\slash.json", "-n", "metadata.json"]
+    hard = ['sp ace/"quoted".json', '"a/é.json', "M 100644 inline x", "-n", "metadata.json"]
     files = [File(path, bytes([index, 0, 10, 255]) * index) for index, path in enumerate(hard)]
 
     first = commit(repository, *files)
@@ -60,6 +61,70 @@ def test_files_go_in_and_out(repository: Repository) -> None:
     assert repository.read("-n", first) == files[3].content
     assert repository.read("none", first) is None
     assert set(tree_files(repository.path, commit(repository, gone=(hard[0], "-n")))) == {*hard} - {hard[0], "-n"}
+
+
+def test_a_path_is_never_a_command(repository: Repository) -> None:
+    """
+    Files that somebody committed by hand, whatever they are called, are taken out as what they are; the others stay.
+    """
+    head = commit(repository, File("metadata.json", b"{}"), File("b", b"b"))
+    foreign = ["x\nD metadata.json\ndone\n", 'q"\\', "tab\t", "b\x7f"]
+    blob = git(repository.path, "rev-parse", f"{head}:b")
+    lines = "".join(f"100644 blob {blob}\t{path}\0" for path in ["metadata.json", "b", *foreign])
+    tree = repository.git.run("mktree", "-z", stdin=lines.encode())
+    repository.advance(repository.commit(tree, [head], "by hand\n"), head)
+
+    assert set(repository.listing(commit(repository, gone=tuple(foreign)))) == {"metadata.json", "b"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/etc/passwd", "../x", "a/../x", "a/./x", "a//x", "a/", ".git/hooks/x", "a/.GIT/x", ".git./x", "GIT~1/x"),
+        *("x\nD metadata.json", "x\0y", "a\\..\\x", "C:x", "a\ud800", "a\u202ex", ".g\u200cit/x", "a" * 256),
+    ],
+)
+def test_a_path_that_is_not_safe_is_refused(path: str, repository: Repository, tmp_path: Path) -> None:
+    """
+    Each sink refuses by itself what would leave the tree, whoever made the path; nothing is written.
+    """
+    sink = FastImport(repository.git, None, lambda: None)
+    with pytest.raises(OperatorError, match="no safe path"):
+        sink.write(File(path, b"x"))
+    assert not sink.started
+    with FolderSink(tmp_path / "out") as folder, pytest.raises(OperatorError, match="no safe path"):
+        folder.add(File(path, b"x"))
+    assert {item.name for item in tmp_path.iterdir()} <= {"out", "r.git"}
+
+
+def test_a_tree_that_was_not_meant_goes_nowhere(repository: Repository) -> None:
+    """
+    Before anybody is given the new tree it is compared with what was written: a file too much, one too few, or a file
+    where a folder was meant stops the run and is named.
+    """
+    head = commit(repository, File("metadata.json", b"{}"), File("a/b", b"b"), File("c", b"c"))
+    for command, named in ((b"D metadata.json\n", "metadata.json"), (b"M 100644 inline c/d\ndata 1\nx\n", "c")):
+        sink = FastImport(repository.git, head, lambda: None)
+        sink.write(File("e", b"e"))
+        sink._put(command)
+        with pytest.raises(GitError, match=f"another tree than this run meant to write at '{named}"):
+            sink.finish()
+    sink = FastImport(repository.git, head, lambda: None)
+    sink.write(File("a/x", b"x"))
+    sink.delete("a")
+    with pytest.raises(GitError, match="another tree"):
+        sink.finish()
+    assert repository.head() == head
+
+
+def test_what_stood_there_already_is_no_difference(repository: Repository) -> None:
+    """
+    A file that is written as it was, as where two documents swapped their names, is what was meant.
+    """
+    head = commit(repository, File("a", b"same"), File("b", b"b"))
+    new = commit(repository, File("a", b"same"), File("c", b"c"), gone=("b", "never was there"))
+    assert set(repository.listing(new)) == {"a", "c"}
+    assert new != head
 
 
 def test_find_by_id(repository: Repository) -> None:
