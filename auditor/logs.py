@@ -17,6 +17,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from migrator.wording import escaped_lines
+
 MASK = "***"
 QUIET = ("httpx", "httpcore", "apscheduler", "git")
 """Libraries whose chatter holds addresses (httpx writes whole URLs at level info) or nothing of use."""
@@ -79,6 +81,21 @@ def redaction(_log: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: value if key.startswith("_") else _redact_item(key, value) for key, value in event.items()}
 
 
+def escaping(_log: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """
+    Write what a terminal would obey as escapes; a structlog processor. Names in an event come from a database.
+    """
+    return {key: value if key.startswith("_") else _escaped(value) for key, value in event.items()}
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return escaped_lines(value)
+    if isinstance(value, Mapping):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
+
+
 def in_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """
     Return whether *stream* is the journal's: JOURNAL_STREAM is set and names this very stream.
@@ -137,6 +154,7 @@ def _shared(journal: bool) -> Iterable[Processor]:
     yield structlog.processors.format_exc_info
     # After format_exc_info: the text of an exception may hold what no field does.
     yield redaction
+    yield escaping
 
 
 def _rendering(as_json: bool, journal: bool, colors: bool) -> Iterable[Processor]:
@@ -151,7 +169,7 @@ def _rendering(as_json: bool, journal: bool, colors: bool) -> Iterable[Processor
 
 def _plain(value: Any) -> Any:
     # Most things a log meets by accident (paths, dates) read well as text; redaction has not seen inside them yet.
-    return redact_text(str(value))
+    return escaped_lines(redact_text(str(value)))
 
 
 class _Prefix:

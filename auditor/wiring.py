@@ -94,7 +94,7 @@ def export_options(settings: ServerSettings, folder: StateFolder) -> ExportOptio
         resolve(table.password, key="export.password") if table.password else None,
         resolve(settings.master_key, key="master_key") if settings.master_key else None,
         table.secrets_mode,
-        RenderOptions(table.noise_level, table.scripts_mode, Plaintext(table.plaintext)),
+        RenderOptions(table.noise_level, table.scripts_mode, Plaintext(table.plaintext), settings.limits.row_limits),
         spool_directory=folder.path,
         limits=settings.limits.limits,
         rules=table.rules,

@@ -14,16 +14,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+from migrator.wording import escaped_lines
+
 
 class OperatorError(Exception):
     """
     The run cannot go on and somebody can do something about it.
 
     The message is one sentence that names the document and the place and says what to do. It never
-    holds a secret's value.
+    holds a secret's value, nor a character that a terminal obeys.
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return escaped_lines(super().__str__())
 
 
 class UsageError(OperatorError):

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from migrator.wording import escaped
+
 
 @dataclass(frozen=True)
 class ReportedWarning:
@@ -22,6 +24,11 @@ class ReportedWarning:
     document: str
     path: str
     message: str
+
+    def __post_init__(self) -> None:
+        # Names come from a database or a tree, and no terminal, log or chat is to obey what is in them.
+        for name in ("document", "path", "message"):
+            object.__setattr__(self, name, escaped(getattr(self, name)))
 
 
 @dataclass(frozen=True)

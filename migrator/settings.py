@@ -14,6 +14,7 @@ from pydantic import Field
 
 from migrator.errors import UsageError
 from migrator.sql.engine import Limits
+from migrator.sql.rows import ROW_LIMITS, RowLimits
 from migrator.toml_file import Address, Reference, Table, TomlFile
 from migrator.wording import did_you_mean
 
@@ -23,12 +24,24 @@ DEFAULT_INSTANCE = "default"
 
 class LimitsTable(Table):
     """
-    How many seconds to wait at a database: for a connection, for somebody else's lock, for one statement.
+    How many seconds to wait at a database: for a connection, for somebody else's lock, for one statement. And what one
+    row may hold: megabytes of its document, of a compressed body that is unpacked, levels of nested JSON.
     """
 
     connect: Annotated[float, Field(ge=1, le=3600)] = Limits.connect
     lock: Annotated[float, Field(ge=0.1, le=86400)] = Limits.lock
     statement: Annotated[float, Field(ge=1, le=86400)] = Limits.statement
+
+    largest_document: Annotated[int, Field(ge=1, le=4096)] = ROW_LIMITS.document >> 20
+    largest_unpacked: Annotated[int, Field(ge=1, le=4096)] = ROW_LIMITS.unpacked >> 20
+    deepest: Annotated[int, Field(ge=16, le=ROW_LIMITS.depth)] = ROW_LIMITS.depth
+
+    @property
+    def row_limits(self) -> RowLimits:
+        """
+        Return what one row may hold.
+        """
+        return RowLimits(self.largest_document << 20, self.largest_unpacked << 20, self.deepest)
 
     @property
     def limits(self) -> Limits:

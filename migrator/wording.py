@@ -1,5 +1,6 @@
 """
-Words for people that both programs need: counts with their noun, and what somebody most likely meant. Pure.
+Words for people that both programs need: counts with their noun, what somebody most likely meant, and texts from
+elsewhere made fit to be shown. Pure.
 
 What types of documents are called is in the maps.
 """
@@ -68,3 +69,25 @@ def plain(word: str) -> str:
     Return a word as words are compared here: its letters and digits in lower case.
     """
     return "".join(sign for sign in word.casefold() if sign.isalnum())
+
+
+def escaped(text: str) -> str:
+    """
+    Return *text* with control and bidirectional characters as escapes: shown, never obeyed.
+    """
+    if text.isprintable():
+        return text
+    # U+3000 is the blank of Chinese and Japanese text, which Python does not count as printable.
+    return "".join(c if c.isprintable() or c == "\u3000" else _escape(c) for c in text)
+
+
+def _escape(char: str) -> str:
+    known = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return known.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+
+
+def escaped_lines(text: str) -> str:
+    """
+    Return a text of several lines, each as ``escaped`` gives it.
+    """
+    return text if text.isprintable() else "\n".join(map(escaped, text.split("\n")))

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from auditor.changes.lines import MARKS, Line, lines_of
 from auditor.changes.records import Element, Op, Subject, is_mixed, is_sealed
-from auditor.changes.values import escaped, shown
+from auditor.changes.values import shown
 from auditor.changes.wording import NAMED, DocumentChange, Sides, brief, plural
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.maps.reading import GROUPS
+from migrator.wording import escaped
 
 ALIKE = 4
 """So many documents that changed in the same way are told in one line."""

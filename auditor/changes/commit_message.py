@@ -14,7 +14,7 @@ from enum import Enum
 from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import UNMAPPED
-from migrator.wording import counted
+from migrator.wording import counted, escaped
 
 SUBJECT = 120
 # A first export has tens of thousands, and a log of commits is read by people.
@@ -101,7 +101,7 @@ def _shortened(phrases: list[str], total: int) -> str:
     if total > used:
         line = f"{line[: SUBJECT - 20]}; {total - used} more"
     # A name may hold a line end, which would be the subject's end.
-    return " ".join(line.split())[:SUBJECT]
+    return escaped(" ".join(line.split()))[:SUBJECT]
 
 
 def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
@@ -111,7 +111,7 @@ def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for change in changes:
         # On one line, or a name with line ends in it could write trailers of its own.
-        groups[change.type, change.outcome.value].append(" ".join(change.name.split()) or "(no name)")
+        groups[change.type, change.outcome.value].append(escaped(" ".join(change.name.split())) or "(no name)")
     lines: list[str] = []
     for (kind, outcome), names in sorted(groups.items()):
         lines.append(f"{kind} {outcome}: {len(names)}")

@@ -14,10 +14,11 @@ from typing import Any
 from auditor.changes.derived import with_scope_facts
 from auditor.changes.differ import alike
 from auditor.changes.records import Element, Op, Record, SecretChange, Weight
-from auditor.changes.values import escaped, is_text, shown
+from auditor.changes.values import is_text, shown
 from auditor.changes.wording import NAMED, DocumentChange, Sides, View, heading_of, humanised, name_of, plural, summary
 from migrator.documents.canonical_json import decode
 from migrator.maps.document_map import ListRule
+from migrator.wording import escaped
 
 MARKS = {Op.ADDED: "+", Op.REMOVED: "-", Op.CHANGED: "~", Op.RENAMED: "~", Op.MOVED: ">"}
 MOST_TEXT_LINES = 20

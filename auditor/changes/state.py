@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from migrator.documents.canonical_json import is_utf8
 from migrator.documents.document import DocumentId
 from migrator.errors import OperatorError
 from migrator.secrets.exposed import Finding
@@ -142,9 +143,11 @@ class State:
         with self._errors():
             if findings:
                 places = marshal.dumps(tuple(tuple(item) for item in findings))
-                self._db.execute("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", (*document, broken, places))
+                self._db.execute(
+                    "INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", (*_bound(document), broken, places)
+                )
             else:
-                self._db.execute("DELETE FROM finding WHERE tbl = ? AND id = ?", document)
+                self._db.execute("DELETE FROM finding WHERE tbl = ? AND id = ?", _bound(document))
 
     def findings(self) -> list[tuple[DocumentId, bool, tuple[Finding, ...]]]:
         """
@@ -153,8 +156,8 @@ class State:
         asked = "SELECT tbl, id, broken, places FROM finding ORDER BY tbl, id"
         with self._errors():
             return [
-                (DocumentId(table, identity), bool(broken), tuple(Finding(*item) for item in marshal.loads(places)))  # noqa: S302 - ours
-                for table, identity, broken, places in self._db.execute(asked)
+                (DocumentId(table, _text(id_)), bool(broken), tuple(Finding(*item) for item in marshal.loads(places)))  # noqa: S302 - ours
+                for table, id_, broken, places in self._db.execute(asked)
             ]
 
     def whole(self, table: str) -> Whole | None:
@@ -182,7 +185,8 @@ class State:
         Return the hash of each row of a table.
         """
         with self._errors():
-            return dict(self._db.execute("SELECT id, hash FROM row WHERE tbl = ?", (table,)))
+            rows = self._db.execute("SELECT id, hash FROM row WHERE tbl = ?", (table,))
+            return {_text(identity): digest for identity, digest in rows}
 
     def counts(self) -> dict[str, int]:
         """
@@ -197,14 +201,16 @@ class State:
         """
         asked = "SELECT name, files FROM row WHERE tbl = ? AND id = ?"
         with self._errors():
-            found = self._db.execute(asked, (table, identity)).fetchone()
-            return (found[0], marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
+            found = self._db.execute(asked, _bound((table, identity))).fetchone()
+            return (_text(found[0]), marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
 
     def put(self, rows: Iterable[StateRow]) -> None:
         """
         Remember rows.
         """
-        values = ((row.table, row.id, row.hash, row.name, marshal.dumps(row.files)) for row in rows)
+        values = (
+            (row.table, *_bound((row.id,)), row.hash, *_bound((row.name,)), marshal.dumps(row.files)) for row in rows
+        )
         with self._errors():
             self._db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?)", values)
 
@@ -212,7 +218,7 @@ class State:
         """
         Forget rows: table, id.
         """
-        both = list(rows)
+        both = [_bound(row) for row in rows]
         with self._errors():
             self._db.executemany("DELETE FROM row WHERE tbl = ? AND id = ?", both)
             self._db.executemany("DELETE FROM finding WHERE tbl = ? AND id = ?", both)
@@ -234,6 +240,15 @@ class State:
             self._db.executemany("INSERT OR REPLACE INTO whole VALUES (?, ?, ?)", wholes)
             self._db.execute("INSERT OR REPLACE INTO made VALUES (1, ?, ?)", (made_on, total_files))
             self._db.commit()
+
+
+def _bound(texts: Iterable[str]) -> tuple[str | bytes, ...]:
+    # SQLite takes no half a character, but bytes it takes anywhere.
+    return tuple(text if text.isascii() or is_utf8(text) else text.encode("utf-8", "surrogatepass") for text in texts)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.changes.records import HIDDEN, masked
 from migrator.documents.canonical_json import Number
+from migrator.wording import escaped
 
 LONGEST_VALUE = 120
 
@@ -39,21 +40,6 @@ def _plainly(value: Any, name: Callable[[str], str]) -> str:
             return HIDDEN
         return "; ".join(f"{key}: {_plainly(item, name)}" for key, item in value.items()) if value else "(nothing)"
     return str(value)
-
-
-def escaped(text: str) -> str:
-    """
-    Return *text* with control and bidirectional characters as escapes: shown, never obeyed.
-    """
-    if text.isprintable():
-        return text
-    # U+3000 is the blank of Chinese and Japanese text, which Python does not count as printable.
-    return "".join(c if c.isprintable() or c == "\u3000" else _escape(c) for c in text)
-
-
-def _escape(char: str) -> str:
-    known = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    return known.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
 
 
 def is_text(value: Any) -> bool:

@@ -23,7 +23,6 @@ import click
 from auditor.changes.blocks import Block, blocks
 from auditor.changes.records import Element, spelled
 from auditor.changes.render import Look, as_html, as_markdown, as_text, page
-from auditor.changes.values import escaped
 from auditor.history import documents, questions
 from auditor.history.documents import Document
 from auditor.history.drift import drift
@@ -37,7 +36,7 @@ from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
 from migrator.tree.git import Git
-from migrator.wording import counted
+from migrator.wording import counted, escaped
 
 FOUND = 3
 

@@ -229,7 +229,8 @@ class Index:
             (
                 doc,
                 seq,
-                side.path if side else "",
+                # A file that somebody committed by hand may be called anything.
+                side.path.encode("utf-8", "replace").decode() if side else "",
                 side.blob if side else "",
                 subject.name,
                 subject.owner or "",
@@ -309,7 +310,8 @@ def text_of(value: Any) -> str:
     """
     found: list[str] = []
     _gather(plain(masked(value)), found)
-    return "\n".join(dict.fromkeys(found))[:LONGEST_TEXT]
+    text = "\n".join(dict.fromkeys(found))[:LONGEST_TEXT]
+    return text.encode("utf-8", "replace").decode()
 
 
 def _gather(value: Any, found: list[str]) -> None:

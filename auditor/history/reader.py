@@ -13,13 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from auditor.changes.differ import differences
 from auditor.changes.records import Subject
 from auditor.changes.wording import DocumentChange
-from migrator.documents.canonical_json import decode
+from migrator.documents.canonical_json import decode, is_utf8
 from migrator.documents.document import Body, display_name
 from migrator.documents.scripts import LINK, script_owner
 from migrator.maps.document_map import DocumentMap
@@ -28,7 +29,7 @@ from migrator.tree.types import Types, place_of
 
 LARGEST_BLOB = 256 * 1024 * 1024
 _ZEROS = re.compile(rb"0+")
-_FORMAT = "%x01%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B%x02"
+_FIELDS = "%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B"
 _TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$")
 
 
@@ -209,12 +210,14 @@ class Reader:
         # No renames, since documents are paired by their ids and not by likeness.
         words = ["log", "--reverse", "--topo-order", "--raw", "-z", "--no-renames", "--no-abbrev", "--root"]
         # A reader's own configuration (log.showSignature) must not put lines in between.
-        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={_FORMAT}"]
+        # A message may hold any sign, so that the marks around it are words that nobody could know before.
+        mark = token_hex(16)
+        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={mark}<{_FIELDS}{mark}>"]
         words += ["--first-parent"] if first_parent else []
-        for piece in self._pieces(*words, "--end-of-options", *range_, "--"):
-            yield _commit(piece)
+        for piece in self._pieces(f"{mark}<".encode(), *words, "--end-of-options", *range_, "--"):
+            yield _commit(*piece.split(f"{mark}>".encode(), 1))
 
-    def _pieces(self, *words: str) -> Iterator[bytes]:
+    def _pieces(self, mark: bytes, *words: str) -> Iterator[bytes]:
         """
         Yield what stands between the marks that begin each commit.
         """
@@ -223,7 +226,7 @@ class Reader:
         rest = b""
         try:
             while chunk := process.stdout.read(1 << 16):
-                *pieces, rest = (rest + chunk).split(b"\x01")
+                *pieces, rest = (rest + chunk).split(mark)
                 yield from (piece for piece in pieces if piece)
             if rest:
                 yield rest
@@ -274,6 +277,8 @@ class Reader:
             body = decode(content)
         except ValueError:
             return None
+        if b"\\ud" in content.lower():
+            body = _whole_characters(body)
         if not isinstance(body, dict):
             return None
         identity = str(body.get("Id") or "")
@@ -353,14 +358,24 @@ def document_change(old: Side | None, new: Side | None, files: int = 1) -> Docum
     return DocumentChange(subject, side.map, old.body if old else None, new.body if new else None, records, files)
 
 
-def _commit(piece: bytes) -> tuple[Commit, list[Touched]]:
-    head, _, raw = piece.partition(b"\x02")
+def _commit(head: bytes, raw: bytes = b"") -> tuple[Commit, list[Touched]]:
     fields = head.decode("utf-8", "replace").split("\0", 9)
     id_, tree, parents, authored, author, mail, committed, committer, _, message = fields
     commit = Commit(
         id_, tree, tuple(parents.split()), author, mail, int(authored or 0), committer, int(committed or 0), message
     )
     return commit, _raw(raw)
+
+
+def _whole_characters(value: Any) -> Any:
+    """
+    Return a value without halves of characters, which neither a terminal nor the index takes.
+    """
+    if isinstance(value, str):
+        return value if is_utf8(value) else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+    return [_whole_characters(item) for item in value] if isinstance(value, list) else value
 
 
 def _raw(text: bytes) -> list[Touched]:

@@ -20,6 +20,7 @@ from auditor.state_folder import LOCK
 from migrator.errors import OperatorError
 from migrator.file_lock import Taken, hold
 from migrator.tree.git import GitError
+from migrator.wording import escaped_lines
 
 _SETTINGS = {
     # git must not begin housekeeping by itself: it goes on in the background, and meets the next run.
@@ -203,8 +204,8 @@ class Repository:
             signing = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={self.options.signing_key_file}")
             words = [*signing, *words, "-S"]
             env |= SIGNING_ENVIRONMENT
-        # A name from the database may hold half a surrogate, which UTF-8 cannot.
-        return self.git.run(*words, stdin=message.encode("utf-8", "replace"), env=env)
+        # A name from the database may hold what git refuses (a zero byte), UTF-8 has not, or a terminal obeys.
+        return self.git.run(*words, stdin=escaped_lines(message).encode(), env=env)
 
     def advance(self, new: str, old: str | None) -> None:
         """

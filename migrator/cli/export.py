@@ -54,6 +54,7 @@ def export_options(values: Values, server: ServerChoice, mode: SecretsMode, task
             Noise(values.text("noise")),
             InlineScripts(values.text("inline-scripts")),
             Plaintext(values.text("plaintext")),
+            server.row_limits,
         ),
         history=values.has("include-history"),
         task_logs=task_logs,

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from migrator.cli.server import warn
 from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
 from migrator.report import Report
+from migrator.wording import escaped
 
 Tick = Callable[[str, int], None]
 
@@ -41,7 +43,7 @@ def progress(quiet: bool) -> Iterator[Tick]:
 
         def tick(table: str, rows: int) -> None:
             done["rows"] += rows
-            bar.update(task, description=f"reading {table}, {done['rows']} rows so far")
+            bar.update(task, description=f"reading {escape(escaped(table))}, {done['rows']} rows so far")
 
         yield tick
 
@@ -60,7 +62,7 @@ def summary(report: Report, head: str) -> str:
     Return *head* and one line for each type of document.
     """
     in_order = sorted(report.counts.items(), key=lambda item: REGISTRY[item[0]].called(2).lower())
-    return "\n".join([head, *(f"  {_counted(table, counts)}" for table, counts in in_order)]) + "\n"
+    return "\n".join([head, *(f"  {escaped(_counted(table, counts))}" for table, counts in in_order)]) + "\n"
 
 
 def _counted(table: str, counts: Mapping[str, int]) -> str:

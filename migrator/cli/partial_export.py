@@ -17,6 +17,7 @@ from migrator.maps.parts import CERTIFICATES, DEPLOYMENTS, MACHINES, TENANTS
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.release_versions import check_versions
 from migrator.selection.request import Selection
+from migrator.wording import escaped
 
 _IGNORED = {
     "ignore-deployments": DEPLOYMENTS,
@@ -71,5 +72,5 @@ def run_partial_export(values: Values) -> int:
         form, clean = FORMS[values.text("format")], values.has("clean")
         report = partial_export(server.address, directory, selection, options, form=form, clean=clean, progress=tick)
     if values.has("explain"):
-        sys.stdout.write("".join(f"{line}\n" for line in report.chains))
+        sys.stdout.write("".join(f"{escaped(line)}\n" for line in report.chains))
     return show_result(values, report, report_path, directory)

@@ -16,6 +16,8 @@ from migrator.credentials import MASTER_KEY_VARIABLE, PASSWORD_VARIABLE, Secret,
 from migrator.errors import UsageError
 from migrator.settings import InstanceSettings, find_file, load
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
+from migrator.sql.rows import ROW_LIMITS, RowLimits
+from migrator.wording import escaped_lines
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class ServerChoice:
     master_key: Secret | None = None
     password: Secret | None = None
     limits: Limits = NO_LIMITS_GIVEN
+    row_limits: RowLimits = ROW_LIMITS
 
 
 def choose_server(values: Values, *, master_key: bool = True, password: bool = True) -> ServerChoice:
@@ -43,14 +46,15 @@ def choose_server(values: Values, *, master_key: bool = True, password: bool = T
     of_file = (instance.master_key, instance.password) if instance else (None, None)
     key = _secret(values, "master-key", MASTER_KEY_VARIABLE, of_file[0]) if master_key else None
     limits = instance.limits.limits if instance else NO_LIMITS_GIVEN
-    return ServerChoice(address, key, _password(values, of_file[1]) if password else None, limits)
+    row_limits = instance.limits.row_limits if instance else ROW_LIMITS
+    return ServerChoice(address, key, _password(values, of_file[1]) if password else None, limits, row_limits)
 
 
 def warn(text: str) -> None:
     """
     Tell a person of something that needs no answer.
     """
-    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.write(f"warning: {escaped_lines(text)}\n")
 
 
 def _instance(values: Values) -> InstanceSettings | None:

@@ -15,7 +15,7 @@ import click
 
 from migrator.command_line.command import CONTEXT, Command, completions, fold, is_ignored, option, switch
 from migrator.errors import OperatorError, UsageError, bug
-from migrator.wording import did_you_mean
+from migrator.wording import did_you_mean, escaped
 
 DISTRIBUTION = "octopus-auditor"
 INTERRUPTED = 130
@@ -159,7 +159,7 @@ class Program(click.Group):
             return self._tell_bug(error)
 
     def _tell(self, text: str, code: int) -> int:
-        sys.stderr.write("".join(f"{self.name}: {line}\n" for line in text.splitlines()))
+        sys.stderr.write("".join(f"{self.name}: {escaped(line)}\n" for line in text.splitlines()))
         return code
 
     def _tell_bug(self, error: Exception) -> int:

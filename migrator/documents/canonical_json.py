@@ -24,6 +24,8 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
 _LONGEST_INT = 18
+DEEPEST = 200
+"""Levels of nesting that are read: the server's own libraries stop at 64, and each walk over a document at 400."""
 
 
 class Number:
@@ -46,17 +48,64 @@ class Number:
         return hash(self.text)
 
 
-def decode(text: str | bytes) -> Any:
+class TooDeep(ValueError):
+    """
+    A JSON text is nested deeper than is allowed.
+    """
+
+
+def decode(text: str | bytes, deepest: int = DEEPEST) -> Any:
     """
     Return the value of a JSON text; fractions and exponents come as ``Number``.
 
     Raises:
-        ValueError: not JSON (``NaN`` and ``Infinity`` are not), or nested too deep.
+        TooDeep: objects and lists are nested deeper than *deepest*.
+        ValueError: not JSON (``NaN`` and ``Infinity`` are not).
     """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
     try:
-        return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8"))
+        value = _decoder.decode(text)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise _too_deep(deepest) from None
+    # Without that many brackets it cannot be, which is seen without looking at each value.
+    if text.count("{") + text.count("[") > deepest and _is_deeper(value, deepest):
+        raise _too_deep(deepest)
+    return value
+
+
+def _too_deep(deepest: int) -> TooDeep:
+    return TooDeep(f"the JSON is nested more than {deepest} levels deep")
+
+
+def _is_deeper(value: Any, deepest: int) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(deepest):
+        level = _containers(level)
+        if not level:
+            return False
+    return True
+
+
+def indentation(value: Any) -> int:
+    """
+    Return how many bytes of blanks the canonical form of *value* has before its lines.
+    """
+    level, depth, size = [value], 0, 0
+    while level:
+        depth += 1
+        size += 2 * depth * sum(map(len, level))
+        level = _containers(level)
+    return size
+
+
+def _containers(level: list[Any]) -> list[Any]:
+    return [
+        item
+        for above in level
+        for item in (above.values() if type(above) is dict else above)
+        if type(item) is dict or type(item) is list
+    ]
 
 
 def encode(value: Any, first: Sequence[str] = ()) -> bytes:

@@ -17,7 +17,8 @@ from migrator.errors import ChangedMeanwhile, UnreadableDocument
 from migrator.export.spool import Spool
 from migrator.maps.document_map import UNMAPPED, Kind, Noise
 from migrator.report import ReportedWarning, TablesRead
-from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, read_connection
+from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, read_connection, take_halves
+from migrator.sql.errors import HalfCharacter
 from migrator.sql.reader import Names, Reader, Unread
 from migrator.sql.reader import Whole as WholeTable
 from migrator.sql.rows import Row, Table, body_text, compact, from_column, to_body
@@ -137,6 +138,22 @@ def read_rows(
         DatabaseError: the connection was lost.
         OSError: the spool's disk is full.
     """
+    try:
+        return _read_rows(server, spool, progress, frozen, keep)
+    except HalfCharacter:
+        # Somebody's half a character must not keep all other rows from being read.
+        take_halves(server.engine)
+        spool.clear()
+        return _read_rows(server, spool, progress, frozen, keep)
+
+
+def _read_rows(
+    server: Server,
+    spool: Spool,
+    progress: Progress,
+    frozen: bool,
+    keep: Callable[[Table], Callable[[Row], bool] | None],
+) -> Content:
     clashes: set[tuple[str, str]] = set()
     came: list[tuple[Table, int]] = []
     unread: dict[str, str] = {}

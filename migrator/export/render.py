@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from migrator.documents.canonical_json import encode
+from migrator.documents.canonical_json import encode, indentation
 from migrator.documents.document import Body, DocumentId, display_name, holders
 from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
@@ -25,7 +25,7 @@ from migrator.secrets.exposed import SEALED_AS_IT_IS, Finding, Plaintext, bounde
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.secrets.sealing import Opaque, Sealer, may_hold_secret, open_stored, seal_for_tree
-from migrator.sql.rows import Row, Table, body_text, row_text, to_body
+from migrator.sql.rows import ROW_LIMITS, Row, RowLimits, Table, body_text, row_text, to_body, too_large
 
 FORMAT = 2
 """Raise it when the same row is to give other bytes."""
@@ -62,6 +62,7 @@ class RenderOptions:
     noise: Noise = Noise.NORMAL
     inline_scripts: InlineScripts = InlineScripts.COPY
     plaintext: Plaintext = Plaintext.SEAL
+    limits: RowLimits = ROW_LIMITS
 
     def leaves_out(self, document_map: DocumentMap) -> bool:
         """
@@ -166,9 +167,9 @@ class Renderer:
             return
         texts = [value for value in row if isinstance(value, str)]
         try:
-            texts.append(body_text(table, row))
+            texts.append(body_text(table, row, self.options.limits))
             if signs.stand_in("\n".join(texts)):
-                self.secrets.meet(table.map, to_body(table, row, texts[-1]))
+                self.secrets.meet(table.map, to_body(table, row, texts[-1], self.options.limits))
         except UnreadableDocument:
             # The rendering names it; what opens in it must not stand in another document either.
             for text in texts:
@@ -199,8 +200,8 @@ class Renderer:
         return rendered
 
     def _rendered(self, table: Table, row: Row, row_hash: bytes, guard: LeakGuard | None) -> Rendered:
-        text = body_text(table, row)
-        body = to_body(table, row, text)
+        text = body_text(table, row, self.options.limits)
+        body = to_body(table, row, text, self.options.limits)
         known = body.get("Id") if table.map.known else None
         identity = str(known or row[table.id_position])
         thorough = may_hold_secret(text) or may_hold_secret(
@@ -224,7 +225,13 @@ class Renderer:
         if guard is not None:
             opened, found = self._exposed(table.map, identity, opened, guard)
             findings, with_secrets = findings + found, True
+        limits = self.options.limits
+        # Lists in lists that take a few bytes in a row take lines of blanks in a file.
+        if len(text) * (2 * limits.depth + 1) > limits.document and indentation(opened) > limits.document:
+            raise UnreadableDocument(identity, "", too_large(limits))
         files = self._files(table.map, identity, opened, path, with_secrets=with_secrets)
+        if any(len(file.content) > limits.document for file in files):
+            raise UnreadableDocument(identity, "", too_large(limits))
         document = DocumentId(table.map.type, identity)
         broken = any(what is Opaque.DECLARED for _, what in opaque)
         title = place.title if place else None

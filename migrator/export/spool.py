@@ -125,6 +125,15 @@ class Spool:
         self._stop_writer()
         self._file.close()
 
+    def clear(self) -> None:
+        """
+        Forget everything, for a read that begins anew.
+        """
+        self.finish()
+        self.tables.clear()
+        self._file.seek(0)
+        self._file.truncate()
+
     def begin(self, table: Table) -> SpooledTable:
         """
         Start a table; the rows added next belong to it.

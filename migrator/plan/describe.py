@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from migrator.maps import REGISTRY
 from migrator.plan.values import MISSING, PROPERTY, Change, Decision, Outcome, Plan
 from migrator.tree.values import Problem
+from migrator.wording import escaped
 
 GROUPS = (
     # What stays as it is comes last, since there is nothing to look at.
@@ -23,7 +24,7 @@ def describe(plan: Plan) -> str:
     """
     Return what an import would do: counts by outcome and type, then documents and fields, then what is wrong.
     """
-    return "\n".join([*_counts(plan), *_documents(plan), *_problems(plan)]) + "\n"
+    return "\n".join(map(escaped, [*_counts(plan), *_documents(plan), *_problems(plan)])) + "\n"
 
 
 def _counts(plan: Plan) -> Iterator[str]:

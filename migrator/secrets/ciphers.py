@@ -35,7 +35,7 @@ _VECTOR = re.compile(r"\|[A-Za-z0-9+/]{22}==")
 # In JSON a slash may be written with a backslash before it, and in JSON inside JSON with several.
 _VECTOR_IN_JSON = re.compile(r"\|[A-Za-z0-9+/\\]{22,400}==")
 # What .NET's serializers write for +, /, = and |, at any depth of JSON inside JSON.
-_ESCAPE = re.compile(r"\\+(?:u00(?:2[bBfF]|3[dD]|7[cC])|/)")
+_ESCAPE = re.compile(r"(?<!\\)\\+(?:u00(?:2[bBfF]|3[dD]|7[cC])|/)")
 
 
 def is_ciphertext(text: str) -> bool:

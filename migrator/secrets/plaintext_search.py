@@ -31,14 +31,15 @@ _NEEDLE = 16
 _LONG = 1024
 _PIECE = 1 << 18
 """How much is searched at once: a text that hits everywhere must not fill the memory with hits."""
+_LONGEST_PARTED = 1 << 18
 _MOST_PARTS = 64
 """A text with more secrets in it is taken for one as a whole."""
 
 _SEALED = re.compile(rb'"\$(?:secret|fingerprint)(?:": "|:)[A-Za-z0-9+/=]*"')
-_UNICODE = re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+")
+_UNICODE = re.compile(rb"(?<!\\)(?:\\+u[0-9a-fA-F]{4})+")
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
-_CONTROL = re.compile(rb"\\+[nrtbf]")
+_CONTROL = re.compile(rb"(?<!\\)\\+[nrtbf]")
 _DROPPED = b"\\ \t\r\n\x08\x0b\x0c"
 _DROPPED_COARSELY = _DROPPED + b"nrtbf"
 _TIMES = 3
@@ -187,9 +188,11 @@ class LeakGuard:
 
     def parts(self, text: str) -> list[tuple[int, int]]:
         """
-        Return where secrets stand in a text, as start and end: the whole text where it has very many. Words do not
-        count.
+        Return where secrets stand in a text, as start and end: the whole text where it is very long or has very many.
+        Words do not count.
         """
+        if len(text) > _LONGEST_PARTED:
+            return [(0, len(text))] if self._first(text) is not None else []
         found: list[tuple[int, int]] = []
         at = 0
         while (form := self._first(rest := text[at:])) is not None:

@@ -180,6 +180,16 @@ def database_errors(engine: Engine, *, writing: bool = False) -> Iterator[None]:
         raise DatabaseError(f"the database {shown(engine.url)} gave an error: {kind}") from None
 
 
+class HalfCharacter(DatabaseError):
+    """
+    A text of the database holds half a character, which its driver does not convert unless it is told to.
+    """
+
+
+_UNDECODED = "could not decode to utf-8"
+"""SQLite's words for the same; the text itself follows."""
+
+
 def half_characters(context: Any) -> DatabaseError | None:
     """
     Return what is said of a text that no driver can convert, in place of an error that would show it.
@@ -187,12 +197,13 @@ def half_characters(context: Any) -> DatabaseError | None:
     For SQLAlchemy's event ``handle_error``: only what a statement sends or fetches comes by here.
     """
     error = context.original_exception
-    if not isinstance(error, UnicodeError):
+    read = isinstance(error, UnicodeDecodeError) or str(error).lower().startswith(_UNDECODED)
+    if not (read or isinstance(error, UnicodeError)):
         return None
     error.args, error.__traceback__ = (), None
     if isinstance(error, (UnicodeEncodeError, UnicodeDecodeError)):
         error.object = type(error.object)()
-    return DatabaseError(
+    return (HalfCharacter if read else DatabaseError)(
         "a text on its way from or to the database holds half a character (a lone surrogate), which no driver takes; "
         "correct it where it was made"
     )

@@ -20,13 +20,16 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from migrator.documents.canonical_json import Number, decode, encode
+from migrator.documents.canonical_json import DEEPEST, Number, TooDeep, decode, encode
 from migrator.documents.document import Body, holders
 from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap, Noise
 from migrator.maps.membership import Joined
 
+_GZIP = 31
+"""zlib's word for a stream with the head and the end of gzip."""
+_VALUE = 60
 _HALVES = re.compile("[\ud800-\udfff]")
 JSON_COLUMN = "json"
 BLOB_COLUMN = "jsonblob"
@@ -34,6 +37,21 @@ SPACE_COLUMN = "SpaceId"
 Row = tuple[Any, ...]
 _DIGEST = 16
 """Bytes of a digest of rows."""
+
+
+@dataclass(frozen=True)
+class RowLimits:
+    """
+    What one row may hold before it is left out and named: bytes of its document, bytes of a compressed body that is
+    unpacked, and how deep its JSON is nested.
+    """
+
+    document: int = 256 << 20
+    unpacked: int = 256 << 20
+    depth: int = DEEPEST
+
+
+ROW_LIMITS = RowLimits()
 
 
 class Declared(Enum):
@@ -171,19 +189,25 @@ def structured(document_map: DocumentMap) -> dict[str, Column]:
     return found | {name.lower(): Column.IDS for name in (*lists, *document_map.sets) if "/" not in name}
 
 
-def body_text(table: Table, row: Row) -> str:
+def body_text(table: Table, row: Row, limits: RowLimits = ROW_LIMITS) -> str:
     """
     Return the JSON text of a row, ``""`` where it has none.
 
     Raises:
-        UnreadableDocument: the compressed body is damaged, or it is neither text nor bytes.
+        UnreadableDocument: the compressed body is damaged or unpacks to too much, or it is neither text nor bytes.
     """
     text_at, blob_at = table.body_positions
     # Where a table has both columns each row fills one; which one changes with the row's next save.
     blob = row[blob_at] if blob_at is not None else None
     if blob:
         try:
-            return gzip.decompress(blob).decode("utf-16-le", "surrogatepass")
+            return _unpacked(blob, limits.unpacked).decode("utf-16-le", "surrogatepass")
+        except _TooLarge:
+            raise UnreadableDocument(
+                str(row[table.id_position]),
+                "JSONBlob",
+                f"the compressed body unpacks to more than {megabytes(limits.unpacked)} (limits.largest_unpacked)",
+            ) from None
         except (OSError, EOFError, TypeError, zlib.error, UnicodeDecodeError):
             raise UnreadableDocument(
                 str(row[table.id_position]), "JSONBlob", "the compressed body is damaged"
@@ -194,6 +218,35 @@ def body_text(table: Table, row: Row) -> str:
             return compact(_plain(text))
         raise UnreadableDocument(str(row[table.id_position]), "JSON", "text was expected")
     return text or ""
+
+
+class _TooLarge(Exception):
+    """
+    More would be unpacked than is allowed.
+    """
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    # Piece by piece, since a few megabytes may unpack to more than fits into the memory.
+    pieces: list[bytes] = []
+    room = most
+    while packed:
+        stream = zlib.decompressobj(_GZIP)
+        pieces.append(stream.decompress(packed, room + 1))
+        room -= len(pieces[-1])
+        if room < 0:
+            raise _TooLarge
+        if not stream.eof:
+            raise EOFError
+        packed = stream.unused_data.lstrip(b"\0")
+    return b"".join(pieces)
+
+
+def megabytes(size: int) -> str:
+    """
+    Return a limit as people write it.
+    """
+    return f"{size >> 20} MB" if size >> 20 else f"{size} bytes"
 
 
 def row_text(table: Table, row: Row) -> bytes:
@@ -207,18 +260,22 @@ def row_text(table: Table, row: Row) -> bytes:
     return "\n".join([*(f'"{column}"' for column in columns), body_text(table, row)]).encode("utf-8", "surrogatepass")
 
 
-def to_body(table: Table, row: Row, text: str) -> Body:
+def to_body(table: Table, row: Row, text: str, limits: RowLimits = ROW_LIMITS) -> Body:
     """
     Return the merged document of a row whose JSON is *text*.
 
     Raises:
-        UnreadableDocument: the JSON is not an object.
+        UnreadableDocument: the JSON is not an object, or too large or too deep.
     """
     identity = str(row[table.id_position])
     body: Body = {}
     if text:
+        if _takes(text, limits) > limits.document:
+            raise UnreadableDocument(identity, "JSON", too_large(limits))
         try:
-            value = decode(text)
+            value = decode(text, limits.depth)
+        except TooDeep as error:
+            raise UnreadableDocument(identity, "JSON", f"{error} (limits.deepest)") from None
         except ValueError:
             if table.map.known:
                 raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
@@ -244,6 +301,20 @@ def to_body(table: Table, row: Row, text: str) -> Body:
             if value or isinstance(holder, dict):
                 body[outer] = (holder if isinstance(holder, dict) else {}) | {inner: value}
     return body
+
+
+def too_large(limits: RowLimits) -> str:
+    """
+    Return what is said of a document that is larger than is allowed.
+    """
+    return f"the document takes more than {megabytes(limits.document)} (limits.largest_document)"
+
+
+def _takes(text: str, limits: RowLimits) -> int:
+    # A value of three bytes takes sixty in memory, which matters only where there are very many.
+    if len(text) <= limits.document // _VALUE:
+        return len(text)
+    return len(text) + _VALUE * (text.count(",") + text.count("{") + text.count("["))
 
 
 def from_column(value: Any, form: Column | None) -> Any:

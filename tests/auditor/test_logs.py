@@ -33,6 +33,15 @@ def _restored() -> Iterator[None]:
     root.setLevel(level)
 
 
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_nothing_that_a_terminal_obeys(json_lines: bool) -> None:
+    """Names in an event come from a database; line ends of a traceback stay."""
+    stream = io.StringIO()
+    configure(stream, json=json_lines, environ={})
+    structlog.get_logger().info("run", name="\u202e\x9b31m\x1b[2J", names={"\x85": ["\ud800"]})
+    assert stream.getvalue().replace("\n", "").isprintable()
+
+
 def test_json_lines_where_there_is_no_terminal() -> None:
     """A program can read each line: event, level, time and fields."""
     stream = io.StringIO()

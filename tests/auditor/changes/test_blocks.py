@@ -12,9 +12,10 @@ from auditor.changes.blocks import blocks
 from auditor.changes.differ import differences
 from auditor.changes.records import Subject
 from auditor.changes.render import Look, as_html, as_markdown, as_text
-from auditor.changes.values import LONGEST_VALUE, escaped, shown
+from auditor.changes.values import LONGEST_VALUE, shown
 from auditor.changes.wording import DocumentChange, Sides
 from migrator.maps import REGISTRY
+from migrator.wording import escaped
 
 CALLED = {
     "Environments-1": "Production",

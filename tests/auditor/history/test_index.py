@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from auditor.history import documents, questions
 from auditor.history.index import VERSION, Index, check
 from auditor.history.questions import Filter
+from migrator.documents.canonical_json import encode
 from migrator.errors import UsageError
 from migrator.tree.git import Git
 from tests.support.histories import History, project, secret, shop, variables
@@ -131,6 +132,24 @@ def test_a_rewritten_history_is_indexed_anew(history: History) -> None:
     with opened(history, said) as index:
         assert [row.subject for row in questions.commits(index, Filter())] == ["Other", "One"]
     assert "rewritten" in said[0]
+
+
+def test_messages_and_values_of_any_signs(history: History) -> None:
+    """
+    Whatever signs somebody's message has, and with half a character in a name or a value: every commit is read.
+    """
+    tree = shop()
+    odd = "Odd\x01\x02\x1e\x7f one"
+    commits = [history.commit(tree, odd, when=100)]
+    path = "Projects/Web Shop/Web Shop.json"
+    tree = {**tree, path: encode(project(1, "Sh\ud800p", Description="\udc00"))}
+    commits.append(history.commit(tree, "Two", when=200))
+    with opened(history) as index:
+        found = index.db.execute("SELECT id, subject FROM commits ORDER BY seq").fetchall()
+        assert [item[0] for item in found] == commits
+        assert found[0][1] == odd
+        (name,) = index.db.execute("SELECT name FROM documents WHERE type = 'Project'").fetchone()
+    assert name == "Sh\ufffdp"
 
 
 def test_it_is_checked_against_git(history: History) -> None:
