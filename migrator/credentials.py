@@ -21,6 +21,8 @@ MASTER_KEY_VARIABLE = "OCTOPUS_MASTER_KEY"
 PASSWORD_VARIABLE = "MIGRATOR_PASSWORD"  # noqa: S105 - the variable's name
 # Grows as references are checked, which is when a configuration is read and so before any child is started.
 _VARIABLES = {MASTER_KEY_VARIABLE, PASSWORD_VARIABLE}
+# What was taken out of the environment of a process of our own; ``None``: of somebody else's, which stays as it is.
+_taken: dict[str, str] | None = None
 # What has // behind the colon is a URL, whatever its scheme is called.
 _REFERENCE = re.compile(rf"(?:{'|'.join(KINDS)}):(?!//)")
 # SQLAlchemy takes everything up to the @ for the password, slashes and question marks too.
@@ -69,6 +71,31 @@ def check_reference(reference: str) -> None:
         raise ValueError(f"a secret is given by reference, not as a literal: {_HOW}")
     if kind == "env":
         _VARIABLES.add(name)
+        _take()
+
+
+def take_secrets() -> None:
+    """
+    Take secrets out of this process's environment, now and whenever a reference names one: children get what is left.
+
+    Only for a process that is wholly this program's.
+    """
+    global _taken
+    _taken = {} if _taken is None else _taken
+    _take()
+
+
+def _take() -> None:
+    if _taken is not None:
+        for name in _VARIABLES & os.environ.keys():
+            _taken[name] = os.environ.pop(name)
+
+
+def variable(name: str) -> str | None:
+    """
+    Return a variable of the environment that may have been taken out of it.
+    """
+    return os.environ.get(name) or (_taken or {}).get(name)
 
 
 def secret_variables() -> frozenset[str]:
@@ -119,9 +146,9 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None, key: str =
     Raises:
         UsageError: the reference is malformed, or what it names is missing or empty.
     """
-    environ = os.environ if environ is None else environ
     try:
         check_reference(reference)
+        environ = {**(_taken or {}), **os.environ} if environ is None else environ
         kind, _, name = reference.partition(":")
         value = _READERS[kind](name, environ).removesuffix("\n").removesuffix("\r")
         if not value:
@@ -167,8 +194,8 @@ def _from_command(command: str, environ: Mapping[str, str]) -> str:
         done = subprocess.run(  # noqa: S602
             command,
             shell=True,
-            # All of it, secrets too: a password manager may log in by a variable of its own.
-            env=dict(environ),
+            # A password manager may log in by a variable of its own, but needs none of our secrets.
+            env=without_secrets(environ),
             capture_output=True,
             timeout=_SECONDS,
             # A command that asks a person would hang an unattended run.

@@ -49,6 +49,10 @@ def modes(subject: Subject) -> Iterator[Finding]:
         yield warned("file modes", f"every user of this machine can read {path}", f"chmod o-rwx {path}")
     if not open_to_all:
         yield passed("file modes", "neither the configuration nor a secret is open to other users")
+    # Made so by an older version, or by hand; what is made today is open to nobody else.
+    for path in (Path(subject.settings.repository.path), subject.folder.path):
+        if _mode(path) & 0o077:
+            yield warned("file modes", f"other users of this machine can enter {path}", f"chmod -R go-rwx {path}")
 
 
 def secret_files(subject: Subject) -> list[Path]:
@@ -61,10 +65,17 @@ def secret_files(subject: Subject) -> list[Path]:
 
 
 def _others_read(path: Path) -> bool:
+    return bool(_mode(path) & stat.S_IROTH)
+
+
+def _mode(path: Path) -> int:
+    """
+    Return the rights of a file, none for what is not there or cannot be looked at.
+    """
     try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
+        return path.stat().st_mode
     except OSError:
-        return False
+        return 0
 
 
 def schedule(subject: Subject) -> Iterator[Finding]:

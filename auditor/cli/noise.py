@@ -10,12 +10,11 @@ from pathlib import Path
 
 import click
 
-from auditor.changes.values import escaped
 from auditor.cli.history import opened
 from auditor.history.noise import Noise, Noisy
 from auditor.history.noise import noise as find_noise
 from migrator.errors import UsageError
-from migrator.wording import counted
+from migrator.wording import counted, escaped
 
 _SHOWN = 20
 

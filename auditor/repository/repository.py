@@ -247,8 +247,12 @@ def _initialize(options: RepositoryOptions) -> None:
     path = options.path
     new = path.with_name(f".{path.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    git_in(new, options.git).run("init", "--bare", "--quiet", f"--initial-branch={options.branch}", ".")
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.mkdir(mode=0o700)
+    # The mode is kept in the repository, so that whatever writes to it later makes nothing that others can read.
+    git_in(new, options.git).run(
+        "init", "--bare", "--quiet", "--shared=0600", f"--initial-branch={options.branch}", "."
+    )
     if (path / LOCK).exists():
         # The very same file, so that whoever holds it goes on holding it.
         (path / LOCK).rename(new / LOCK)

@@ -6,13 +6,13 @@ Secrets are resolved here, as late as a command line can. Not here: what is done
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrator.cli.options import Values
 from migrator.credentials import MASTER_KEY_VARIABLE, PASSWORD_VARIABLE, Secret, holds_password, is_reference, resolve
+from migrator.credentials import variable as of_environment
 from migrator.errors import UsageError
 from migrator.settings import InstanceSettings, find_file, load
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
@@ -95,6 +95,6 @@ def _secret(values: Values, name: str, variable: str, reference: str | None) -> 
     file = values.find(f"{name}-file")
     if file is not None:
         return resolve(f"file:{file}", key=f"--{name}-file")
-    if os.environ.get(variable):
-        return Secret(os.environ[variable])
+    if given := of_environment(variable):
+        return Secret(given)
     return resolve(reference, key=name.replace("-", "_")) if reference else None

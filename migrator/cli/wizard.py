@@ -17,6 +17,7 @@ from migrator.cli.questions import MASTER_KEY, PASSWORD, Known, Terminal, questi
 from migrator.cli.server import choose_server
 from migrator.command_line.command import Command
 from migrator.command_line.program import Program
+from migrator.credentials import variable
 from migrator.errors import UsageError
 from migrator.export.read import reader_of
 from migrator.selection.read import look_for
@@ -73,7 +74,7 @@ def known_of(config: str | None) -> Known:
     """
     path = Path(config).expanduser() if config is not None else find_file()
     instances = tuple(load(path).instances) if path is not None else ()
-    variables = frozenset(name for name in (MASTER_KEY, PASSWORD) if os.environ.get(name))
+    variables = frozenset(name for name in (MASTER_KEY, PASSWORD) if variable(name))
     return Known(instances, config, variables)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from migrator.command_line.command import CONTEXT, Command, completions, fold, is_ignored, option, switch
+from migrator.credentials import take_secrets
 from migrator.errors import OperatorError, UsageError, bug
 from migrator.wording import did_you_mean, escaped
 
@@ -137,6 +138,9 @@ class Program(click.Group):
             # A termination signal unwinds as an error does, so that nothing half-done is left. Only in a process of its
             # own: who calls this as a function may have set that signal up already.
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+            # And nothing that it or a child of it makes is open to others, whatever the umask it was started with.
+            os.umask(0o077)
+            take_secrets()
         if os.environ.get(f"_{str(self.name).upper()}_COMPLETE"):
             # A shell asks for completions; click answers and ends the process.
             self.main(prog_name=self.name)

@@ -49,7 +49,9 @@ class FolderSink:
                 raise OperatorError(f"{self.directory} is not a directory; name another")
             check_own(self.directory, clean=self.clean)
             self._made = not self.directory.exists()
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.parent.mkdir(parents=True, exist_ok=True)
+            # For its owner alone: the names of everything on the server stand there.
+            self.directory.mkdir(mode=0o700, exist_ok=True)
             # Within the directory, since a file is moved as a whole only within one file system.
             self._staging = Path(tempfile.mkdtemp(prefix=".migrator-", dir=self.directory))
         return self

@@ -230,6 +230,19 @@ def test_files_that_others_can_read(site: Site) -> None:  # noqa: F811
     assert findings(site)["file modes"].remedy == f"chmod o-rwx {site.config}"
 
 
+def test_a_repository_that_others_can_enter(site: Site) -> None:  # noqa: F811
+    """
+    What an older version made for everybody is named with the command that shuts it.
+    """
+    site.add("prod")
+    site.config.chmod(0o600)
+    assert site.audit("prod").error is None
+    assert findings(site)["file modes"].level is Level.PASS
+    repository = site.root / "prod.git"
+    repository.chmod(0o755)
+    assert findings(site)["file modes"].remedy == f"chmod -R go-rwx {repository}"
+
+
 def test_notification_endpoints(site: Site) -> None:  # noqa: F811
     """
     An endpoint that cannot be reached fails, and nothing is sent to find out.

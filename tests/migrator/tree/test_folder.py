@@ -4,6 +4,7 @@ The folder sink: all or nothing, nothing of others' touched, links never followe
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,22 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(directory)
     with pytest.raises(UsageError):
         put(tmp_path / "linked", ("a.json", b"1"), clean=True)
+
+
+def test_a_new_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    """
+    Whatever the umask is, nobody else can enter what an export makes; a directory that was there keeps its mode.
+    """
+    before = os.umask(0)
+    try:
+        (tmp_path / "old").mkdir(mode=0o755)
+        for name, mode in (("new", 0o700), ("old", 0o755)):
+            with FolderSink(tmp_path / name) as sink:
+                sink.add(File("a/b.json", b"{}"))
+                sink.finish(METADATA, lambda path: False)
+            assert (tmp_path / name).stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
 
 
 def test_one_file_for_two_documents_is_refused(tmp_path: Path) -> None:
