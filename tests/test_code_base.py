@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import pytest
 
-from auditor.cli.main import PROGRAM as AUDITOR
-from migrator.cli.main import PROGRAM as MIGRATOR
+from auditor.cli.program import PROGRAM as AUDITOR
+from migrator.cli.program import PROGRAM as MIGRATOR
 from migrator.command_line.command import Command
 from tests.support.sources import syntax
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli.main import PROGRAM as AUDITOR
+from auditor.cli.program import PROGRAM as AUDITOR
 from auditor.monitoring.metrics import Metrics
-from migrator.cli.main import PROGRAM as MIGRATOR
+from migrator.cli.program import PROGRAM as MIGRATOR
 from migrator.maps import REGISTRY
 from tests.support import known_types, regressions
 

@@ -1,5 +1,5 @@
 """
-The program ``auditor``.
+Where the program ``auditor`` begins: imports come after the first moment at which somebody may interrupt it.
 """
 
 from __future__ import annotations
@@ -7,16 +7,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from auditor.cli.options import COMMANDS
-from migrator.command_line.program import Program
-
-PROGRAM = Program("auditor", "Keep an Octopus Deploy server's configuration history in git.", COMMANDS)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run one command line and return its exit code: 0 success, 1 failure, 2 wrong usage or configuration.
+    Run one command line and return its exit code.
+
+    0 success, 1 failure, 2 wrong usage or configuration, 130 interrupted.
     """
+    try:
+        from auditor.cli.program import PROGRAM
+    except KeyboardInterrupt:
+        sys.stderr.write("auditor: interrupted\n")
+        return 130
     return PROGRAM.start(arguments)
 
 

@@ -1,5 +1,5 @@
 """
-The program ``migrator``.
+Where the program ``migrator`` begins: imports come after the first moment at which somebody may interrupt it.
 """
 
 from __future__ import annotations
@@ -7,20 +7,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from migrator.cli.options import COMMANDS
-from migrator.command_line.program import Program
-
-PROGRAM = Program(
-    "migrator",
-    "Move an Octopus Deploy server's configuration between its database and a tree of files.",
-    COMMANDS,
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run one command line and return its exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
     """
+    try:
+        from migrator.cli.program import PROGRAM
+    except KeyboardInterrupt:
+        sys.stderr.write("migrator: interrupted\n")
+        return 130
     return PROGRAM.start(arguments)
 
 

@@ -4,11 +4,15 @@ A program: its commands, its help, and errors as sentences and exit codes.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -141,6 +145,7 @@ class Program(click.Group):
             # And nothing that it or a child of it makes is open to others, whatever the umask it was started with.
             os.umask(0o077)
             take_secrets()
+            _settle_output()
         if os.environ.get(f"_{str(self.name).upper()}_COMPLETE"):
             # A shell asks for completions; click answers and ends the process.
             self.main(prog_name=self.name)
@@ -157,13 +162,27 @@ class Program(click.Group):
             return self._tell("interrupted", INTERRUPTED)
         except BrokenPipeError:
             # Whoever read our output has gone; there is nobody to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _let_go_of_output()
             return OperatorError.exit_code
+        except OSError as error:
+            if error.filename is None:
+                # It may be the output that could not be written, and what waits there would be tried again.
+                _let_go_of_output()
+            return self._tell(_of_the_system(error), OperatorError.exit_code)
+        except MemoryError:
+            return self._tell("there is not enough memory; close other programs, or raise the limit", 1)
         except Exception as error:
+            if isinstance(error, RuntimeError) and "new thread" in str(error):
+                return self._tell("the system allows no more threads; raise the limit (ulimit -u, TasksMax=)", 1)
+            if isinstance(error, ImportError) and (number := _of_loading(error)) is not None:
+                return self._tell(_of_the_system(OSError(number, os.strerror(number))), 1)
             return self._tell_bug(error)
 
     def _tell(self, text: str, code: int) -> int:
-        sys.stderr.write("".join(f"{self.name}: {escaped(line)}\n" for line in text.splitlines()))
+        # Where nobody can be told, the exit code alone is left.
+        with suppress(OSError, ValueError):
+            sys.stderr.write("".join(f"{self.name}: {escaped(line)}\n" for line in text.splitlines()))
+            sys.stderr.flush()
         return code
 
     def _tell_bug(self, error: Exception) -> int:
@@ -175,6 +194,42 @@ class Program(click.Group):
         if os.environ.get(variable) == "1":
             traceback.print_exception(error)
         return code
+
+
+def _settle_output() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Whoever started this closed it, and wants to see nothing.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            # A terminal of another encoding shows what it has not as escapes.
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _let_go_of_output() -> None:
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_loading(error: ImportError) -> int | None:
+    # A compiled module that could not be loaded for want of something; the loader tells it by words alone.
+    known = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    return next((number for number in known if os.strerror(number).lower() in str(error).lower()), None)
+
+
+def _of_the_system(error: OSError) -> str:
+    """
+    Return what an error of the system is to who has to mend it; none of them is a bug.
+    """
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open; raise the limit (ulimit -n, LimitNOFILE=)"
+    if error.errno == errno.ENOMEM:
+        return "there is not enough memory; close other programs, or raise the limit"
+    reason = error.strerror or type(error).__name__
+    if error.filename is None:
+        return f"the system refused to read or write ({reason}); is a disk full, or the output closed?"
+    return f"{error.filename} cannot be read or written: {reason}; check path and rights"
 
 
 def _commands(ctx: click.Context, param: click.Parameter, incomplete: str) -> Any:

@@ -18,6 +18,7 @@ from migrator.plan.context import is_history
 from migrator.plan.target_view import TargetView
 from migrator.plan.values import ImportOptions
 from migrator.report import ReportedWarning
+from migrator.secrets.sealing import MixedText, SecretText
 from migrator.tree.values import Problem, Tree, TreeDocument
 from migrator.wording import counted
 
@@ -85,8 +86,8 @@ def _check(document: TreeDocument, target: TargetView) -> Iterator[Problem]:
         yield Problem(document.file, "Id", "the document has no id")
     if not document.map.known:
         return
-    if place := _unstorable(document, target):
-        yield Problem(document.file, place, "no database can hold what stands there; it was not imported")
+    if found := _unstorable(document, target):
+        yield Problem(document.file, *found)
     for name in key_of(document.map) if _counts(document, target) else ():
         value = document.body.get(name)
         derived = name != "Name" and owner_of(document.map, document.id, document.body)
@@ -120,12 +121,22 @@ def without_gone_spaces(tree: Tree, warnings: list[ReportedWarning]) -> Tree:
     return replace(tree, documents=tuple(kept))
 
 
-def _unstorable(document: TreeDocument, target: TargetView) -> str:
+def _unstorable(document: TreeDocument, target: TargetView) -> tuple[str, str] | None:
+    """
+    Return the place of what cannot be imported as it stands, and what is said of it.
+    """
+    told = "no database can hold what stands there; it was not imported"
     if not is_storable(document.id):
-        return "Id"
+        return "Id", told
+    document_map = document.map
+    for name in (*key_of(document_map), document_map.name_property, document_map.owner or ""):
+        # A sealed one, say: in the database nothing could be found by it.
+        if isinstance(document.body.get(name), (SecretText, MixedText, dict, list)):
+            return name, "documents are told apart by it, so that a plain text must stand there; it was not imported"
     # What has no column goes into the JSON, which takes anything that JSON can say.
     wrong = (name for name, value in document.body.items() if not is_storable(value))
-    return next((name for name in wrong if target.has_column(document.map.type, name)), "")
+    place = next((name for name in wrong if target.has_column(document_map.type, name)), "")
+    return (place, told) if place else None
 
 
 def _counts(document: TreeDocument, target: TargetView) -> bool:

@@ -114,8 +114,8 @@ class RevisionFiles:
         self._reader: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RevisionFiles:
-        # Some of git's commands would take it for an option.
-        if not self._revision or self._revision.startswith("-") or "\0" in self._revision:
+        # Some of git's commands would take it for an option, or for all commits but that one.
+        if not self._revision or self._revision.startswith(("-", "^")) or "\0" in self._revision:
             raise OperatorError(f"{self._revision!r} is not a revision; give a commit, a tag or a branch")
         self._git = Git(self._directory())
         try:
@@ -209,7 +209,7 @@ class RevisionFiles:
         target = os.fsdecode(self._content(blob))
         # By words alone: in a commit there is no file system that could be asked.
         place = os.path.normpath(os.path.join(os.path.dirname(path), target))  # noqa: PTH118, PTH120
-        if place.startswith(("/", "..")):
+        if place == ".." or place.startswith(("/", "../")):
             raise OperatorError(_leads_out(path))
         self.warnings.append(_ignored(path))
 

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.credentials import Secret
-from migrator.documents.canonical_json import decode, is_utf8
+from migrator.documents.canonical_json import TooDeep, decode, is_utf8
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
 from migrator.maps import REGISTRY
@@ -157,6 +157,8 @@ class _Reading:
             message = str(error)
         except UnicodeDecodeError:
             message = "the file is not UTF-8; save it as UTF-8"
+        except TooDeep as error:
+            message = f"{error}, as no document of a server is"
         except ValueError as error:
             message = f"the file is not JSON or was cut short ({error})"
         else:

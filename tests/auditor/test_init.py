@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.cli.main import PROGRAM
+from auditor.cli.program import PROGRAM
 from auditor.init import Answers, configuration, drop_in
 from auditor.settings import load
 from tests.support.daemons import SECRETS, Site, site, small_database  # noqa: F401

@@ -129,6 +129,34 @@ def test_force_goes_on_and_says_what_it_ignored(target: Server, exported: Path) 
     assert any("ignored" in item.message and "P2.json" in item.message for item in report.warnings)
 
 
+@pytest.mark.parametrize("name", [{"$parts": ["a", "b"]}, {"Deep": 1}, ["a"], {"$secret": ""}, 12, None, "\ud800"])
+def test_a_name_that_is_no_text_is_a_problem(target: Server, exported: Path, name: object) -> None:
+    """
+    What documents are told apart by must be a plain text; anything else is named with its place, and is no bug.
+    """
+    file = exported / "Proxies/P1.json"
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"Name": name}), encoding="utf-8")
+    for force in (False, True):
+        try:
+            import_tree(target.address, FolderFiles(exported), options(force=force, dry_run=True))
+        except ImportRefused as error:
+            assert [(item.file, item.place) for item in error.problems] == [("Proxies/P1.json", "Name")]
+            assert not force
+
+
+@pytest.mark.parametrize("depth", [200, 450, 5000])
+def test_a_tree_that_is_nested_too_deep(target: Server, exported: Path, depth: int) -> None:
+    """
+    Nesting that no server writes is named with its file, whatever its depth.
+    """
+    (exported / "Proxies/P1.json").write_text('{"Id": "Proxies-1", "Deep": ' + "[" * depth + "]" * depth + "}")
+    with pytest.raises(ImportRefused) as caught:
+        import_tree(target.address, FolderFiles(exported), options())
+    [problem] = caught.value.problems
+    assert problem.file == "Proxies/P1.json"
+    assert "levels deep" in problem.message
+
+
 def test_two_documents_with_one_id_are_a_problem(target: Server) -> None:
     """
     A double id names both files.

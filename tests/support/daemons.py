@@ -22,7 +22,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from auditor.audit import RunOptions, audit
-from auditor.cli.main import PROGRAM
+from auditor.cli.program import PROGRAM
 from auditor.demo.stub import RestStub
 from auditor.result import AuditResult
 from auditor.settings import Settings, load

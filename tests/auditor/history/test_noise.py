@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from auditor.cli.main import PROGRAM
+from auditor.cli.program import PROGRAM
 from auditor.history.index import Index
 from auditor.history.noise import Noise, noise, pattern_of
 from migrator.tree.git import Git

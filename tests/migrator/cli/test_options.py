@@ -7,8 +7,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from migrator.cli.main import PROGRAM
 from migrator.cli.options import COMMANDS, Values, values_of
+from migrator.cli.program import PROGRAM
 from migrator.command_line.command import Command, fold
 
 ORIGINAL = {

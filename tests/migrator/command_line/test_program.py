@@ -18,8 +18,8 @@ from click.shell_completion import CompletionItem, ShellComplete
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.cli.main import PROGRAM as AUDITOR
-from migrator.cli.main import PROGRAM as MIGRATOR
+from auditor.cli.program import PROGRAM as AUDITOR
+from migrator.cli.program import PROGRAM as MIGRATOR
 from migrator.command_line.command import Command, option, switch
 from migrator.command_line.program import Program
 from migrator.errors import OperatorError
