@@ -12,7 +12,7 @@ ARGS ?=
 # On all cores; whoever is idle takes tests from the others. Compiled tests are kept from run to run.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
 
-.PHONY: help demo test test-all test-pythons regressions pages lint format types contracts ci bench torture soak mutate clean
+.PHONY: help demo test test-all test-pythons regressions pages lint format types contracts ci bench torture soak fuzz mutate clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
@@ -24,6 +24,7 @@ help:
 	@echo "make pages      docs/types.md and the pages of facts, changes and imports that tests hold"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
 	@echo "make bench      measured speed;  make torture: kill it at every step;  make soak: many runs, many edits"
+	@echo "make fuzz       rows that hold whatever a row can hold (ARGS=\"--seconds 3600\"); other documents must not suffer"
 	@echo "make mutate     do the tests notice? The core is changed at 200 random places (ARGS=\"--places 20 --only migrator/sql\")"
 	@echo "make clean      remove .venv, caches and the demo"
 
@@ -84,6 +85,9 @@ torture: $(INSTALLED)
 
 soak: $(INSTALLED)
 	$(PY) -m torture.soak $(ARGS)
+
+fuzz: $(INSTALLED)
+	$(PY) -m torture.fuzz $(ARGS)
 
 mutate: $(INSTALLED)
 	$(PY) -m torture.mutate $(ARGS)

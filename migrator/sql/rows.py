@@ -321,7 +321,8 @@ def from_column(value: Any, form: Column | None) -> Any:
     """
     Return a column's value as it stands in a document.
     """
-    if value is None or form is None:
+    # What the column was not declared to hold goes the way of all others.
+    if value is None or form is None or isinstance(value, (bytes, float)):
         return _plain(value)
     if form is Column.FLAG:
         return bool(value) if isinstance(value, int) else value
