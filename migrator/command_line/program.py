@@ -169,13 +169,15 @@ class Program(click.Group):
                 # It may be the output that could not be written, and what waits there would be tried again.
                 _let_go_of_output()
             return self._tell(_of_the_system(error), OperatorError.exit_code)
-        except MemoryError:
-            return self._tell("there is not enough memory; close other programs, or raise the limit", 1)
+        # The interpreter itself tells want of memory in either way.
+        except (MemoryError, SystemError):
+            return self._tell(_of_the_system(OSError(errno.ENOMEM, "")), OperatorError.exit_code)
         except Exception as error:
             if isinstance(error, RuntimeError) and "new thread" in str(error):
-                return self._tell("the system allows no more threads; raise the limit (ulimit -u, TasksMax=)", 1)
+                text = "the system allows no more threads; raise the limit (ulimit -u, TasksMax=) or the memory"
+                return self._tell(text, OperatorError.exit_code)
             if isinstance(error, ImportError) and (number := _of_loading(error)) is not None:
-                return self._tell(_of_the_system(OSError(number, os.strerror(number))), 1)
+                return self._tell(_of_the_system(OSError(number, "")), OperatorError.exit_code)
             return self._tell_bug(error)
 
     def _tell(self, text: str, code: int) -> int:
@@ -214,6 +216,8 @@ def _let_go_of_output() -> None:
 
 def _of_loading(error: ImportError) -> int | None:
     # A compiled module that could not be loaded for want of something; the loader tells it by words alone.
+    if "failed to map segment" in str(error):
+        return errno.ENOMEM
     known = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
     return next((number for number in known if os.strerror(number).lower() in str(error).lower()), None)
 

@@ -166,8 +166,10 @@ class Spool:
         if not self._pieces:
             return
         if self._writer is None:
-            self._writer = threading.Thread(target=self._write_waiting, name="spool", daemon=True)
-            self._writer.start()
+            writer = threading.Thread(target=self._write_waiting, name="spool", daemon=True)
+            writer.start()
+            # Only then: a thread that the system does not allow is not waited for.
+            self._writer = writer
         with self._changed:
             while self._size > _IN_MEMORY and self._error is None:
                 self._changed.wait()

@@ -247,16 +247,21 @@ class PasswordCipher:
         """
         Derive the keys; takes a few tenths of a second.
         """
-        root = hashlib.scrypt(
-            password.encode("utf-8", "surrogatepass"),
-            salt=derivation.salt,
-            n=derivation.cost,
-            r=derivation.block,
-            p=derivation.parallel,
-            # OpenSSL refuses by itself what needs more than 32 MiB, and these parameters do.
-            maxmem=256 * derivation.block * (derivation.cost + derivation.parallel + 2),
-            dklen=64,
-        )
+        try:
+            root = hashlib.scrypt(
+                password.encode("utf-8", "surrogatepass"),
+                salt=derivation.salt,
+                n=derivation.cost,
+                r=derivation.block,
+                p=derivation.parallel,
+                # OpenSSL refuses by itself what needs more than 32 MiB, and these parameters do.
+                maxmem=256 * derivation.block * (derivation.cost + derivation.parallel + 2),
+                dklen=64,
+            )
+        except ValueError as error:
+            if "malloc" in str(error):
+                raise MemoryError from None
+            raise
         # A key for each purpose, so that the check value, which everybody can read, tells nothing of the others.
         check = hmac.digest(_expand(root, "check", 32), b"octopus export", "sha256")
         return cls(

@@ -65,14 +65,14 @@ def test_an_output_of_another_encoding(server: SampleServer, tmp_path: Path) -> 
     told(done)
 
 
-@pytest.mark.parametrize("limit", ["-n 5", "-n 9", "-n 14", "-v 120000", "-v 300000"])
+@pytest.mark.parametrize("limit", ["-n 5", "-n 9", "-v 62000", "-v 80000", "-v 120000"])
 def test_a_limit_of_the_system(server: SampleServer, tmp_path: Path, limit: str) -> None:
     """
     Too few files, or too little memory, is told as what it is wherever it strikes, or does no harm.
     """
     done = shell(f"ulimit {limit}; exec {PROGRAM} export --database={server.address} --directory={tmp_path}/out")
-    if "Python" not in done.stderr.splitlines()[:1]:
-        told(done)
+    # At its very end the interpreter may say something of its own, which is none of ours.
+    assert "bug" not in done.stderr
     assert done.returncode in (0, 1)
 
 
