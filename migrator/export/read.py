@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
@@ -25,6 +25,7 @@ from migrator.sql.rows import Row, Table, body_text, compact, from_column, to_bo
 from migrator.sql.server_facts import ServerFacts, read_installation
 from migrator.sql.tables import NO_RULES, Schema, TableRules, full_name, reflect
 
+Read = TypeVar("Read")
 Progress = Callable[[str, int], None]
 """Called after each batch of rows with the table's name and their number."""
 
@@ -138,13 +139,24 @@ def read_rows(
         DatabaseError: the connection was lost.
         OSError: the spool's disk is full.
     """
-    try:
-        return _read_rows(server, spool, progress, frozen, keep)
-    except HalfCharacter:
-        # Somebody's half a character must not keep all other rows from being read.
-        take_halves(server.engine)
+
+    def read() -> Content:
+        # What an attempt before this one left.
         spool.clear()
         return _read_rows(server, spool, progress, frozen, keep)
+
+    return with_halves(server, read)
+
+
+def with_halves(server: Server, read: Callable[[], Read]) -> Read:
+    """
+    Return what is read; a second time where somebody's half a character would keep all other rows from it.
+    """
+    try:
+        return read()
+    except HalfCharacter:
+        take_halves(server.engine)
+        return read()
 
 
 def _read_rows(
@@ -271,8 +283,12 @@ def probe(server: Server, *, thorough: bool = False) -> dict[str, str]:
     Raises:
         DatabaseError: the database cannot be reached.
     """
-    with reader_of(server) as reader:
-        return reader.probe(thorough=thorough)
+
+    def asked() -> dict[str, str]:
+        with reader_of(server) as reader:
+            return reader.probe(thorough=thorough)
+
+    return with_halves(server, asked)
 
 
 def reads_one_state(server: Server) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from migrator.errors import ChangedMeanwhile
-from migrator.export.read import Content, Progress, Server, look_at, probe, reader_of, reads_one_state
+from migrator.export.read import Content, Progress, Server, look_at, probe, reader_of, reads_one_state, with_halves
 from migrator.export.spool import Spool
 from migrator.maps.document_map import Noise
 from migrator.maps.parts import is_left_out
@@ -120,6 +120,12 @@ def read_selected(
         OperatorError: a document mentions what is neither there nor left out on purpose.
     """
     still = watched or reads_one_state(server)
+    return with_halves(server, lambda: _read_selected(server, spool, selection, noise, progress, still))
+
+
+def _read_selected(
+    server: Server, spool: Spool, selection: Selection, noise: Noise, progress: Progress, still: bool
+) -> Selected:
     # Rows that are read by key have no count to be checked by; the signs of their tables tell whether one moved.
     before = {} if still else probe(server, thorough=True)
     # The closure meets rows in no order of tables, and the spool takes one table after the other.

@@ -528,3 +528,14 @@ def test_what_led_nowhere_does_not_keep_a_part_from_arriving(server: SampleServe
     report = import_tree(empty_server(tmp_path).address, FolderFiles(done.folder), IMPORT)
     assert report.counts["DeploymentProcess"] == {"Created": 1}
     assert any("Feeds-NonExisting led nowhere on the source already" in item.message for item in report.warnings)
+
+
+def test_half_a_character_elsewhere_stops_nothing(server: SampleServer) -> None:
+    """
+    A text of another project that the driver does not convert is read as it stands, by a second read.
+    """
+    chosen = Selection(("CON",), history=False)
+    server.run("UPDATE Project SET Name = CAST(x'61ff' AS TEXT) WHERE Id = 'Projects-3'")
+    with Spool() as spool:
+        read_selected(look_for(server.address, chosen), spool, chosen)
+        assert sum(item.count for item in spool.tables) > 5
