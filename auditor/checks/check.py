@@ -18,6 +18,7 @@ from pathlib import Path
 from auditor.settings import ServerSettings
 from auditor.state_folder import StateFolder
 from migrator.errors import OperatorError
+from migrator.wording import escaped_lines
 
 CLOCK_LIMIT = 60
 """Seconds by which two clocks may differ."""
@@ -44,6 +45,11 @@ class Finding:
     message: str
     remedy: str = ""
     server: str = ""
+
+    def __post_init__(self) -> None:
+        # Tables, logins and servers may be called anything.
+        object.__setattr__(self, "message", escaped_lines(self.message))
+        object.__setattr__(self, "remedy", escaped_lines(self.remedy))
 
 
 @dataclass(frozen=True)

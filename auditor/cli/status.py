@@ -18,6 +18,7 @@ from auditor.settings import Settings, load
 from auditor.state_folder import StateFolder
 from auditor.status import Status, read_status
 from auditor.window.journal import Journal
+from migrator.wording import escaped_lines
 
 
 def status(config: Path, as_json: bool) -> int:
@@ -81,7 +82,7 @@ def _show(servers: dict[str, dict[str, Any]]) -> None:
     console = show_table(("Server", "Last run", "Outcome", "Success", "Next run (UTC)", "Ahead", "Window"), rows)
     for name, item in sorted(servers.items()):
         if item["last_error"]:
-            console.print(f"{name}: {item['last_error']}", soft_wrap=not console.is_terminal)
+            console.print(f"{name}: {escaped_lines(item['last_error'])}", soft_wrap=not console.is_terminal)
     if deaf := [name for name, item in sorted(servers.items()) if not item["daemon"]]:
         console.print(
             f"no daemon runs for {', '.join(deaf)}; unless a timer does, start `auditor run`, or do one run with "

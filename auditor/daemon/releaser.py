@@ -105,14 +105,15 @@ class Releaser:
     def _attempt(self, server: str, told: bool) -> tuple[bool, bool]:
         try:
             settings, folder = self._options.find(server)
+        except KeyError:
+            # The server left the configuration, and with it how it is reached.
+            return True, told
+        try:
             with locked(folder.lock, 0):
                 release_window(server, settings, folder, Tools(self._stop, log=self._log))
         except Busy:
             # A run is at work, and looks at the journal itself.
             return False, told
-        except KeyError:
-            # The server left the configuration, and with it how it is reached.
-            return True, told
         except Exception as error:
             reason = str(error) if isinstance(error, OperatorError) else type(error).__name__
             self._log.critical("maintenance-mode-stuck", server=server, reason=reason)

@@ -39,6 +39,7 @@ NAMED = {
     "bytes": ("JSON", b"\xff\xfe", "text was expected"),
 }
 COMMITTED = {
+    "as deep as is read": ("Odd", json.loads(nested(197))),
     "a zero byte": ("Name", "a\0b"),
     "a command of git": ("Name", "x\nD metadata.json\ndone\n"),
     "a way out": ("Name", "../../../etc/cron.d/x"),

@@ -144,6 +144,18 @@ def test_a_name_that_is_no_text_is_a_problem(target: Server, exported: Path, nam
             assert not force
 
 
+def test_a_tree_that_is_as_deep_as_is_read(target: Server, exported: Path) -> None:
+    """
+    What an export writes at the limit of nesting, an import takes, with what stands around it in memory.
+    """
+    file = exported / "Proxies/P1.json"
+    deep = json.loads("[" * 198 + '"Environments-1"' + "]" * 198)
+    file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"Deep": deep}), encoding="utf-8")
+    for _ in range(2):
+        import_tree(target.address, FolderFiles(exported), options())
+    assert {item["Name"] for item in target.all("Proxy")} == {"P1", "P2"}
+
+
 @pytest.mark.parametrize("depth", [200, 450, 5000])
 def test_a_tree_that_is_nested_too_deep(target: Server, exported: Path, depth: int) -> None:
     """
