@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from migrator.documents.canonical_json import encode, indentation
+from migrator.documents.canonical_json import DEEPEST, decode, encode, indentation
 from migrator.documents.document import Body, DocumentId, display_name, holders
 from migrator.documents.file import File
 from migrator.documents.layout import Layout, Owner
@@ -191,13 +191,22 @@ class Renderer:
         if guard is None or not any(guard.finds(file.content) for file in rendered.files):
             return rendered
         rendered = self._rendered(table, row, row_hash, guard)
-        hits = frozenset[int]().union(*(guard.hits(file.content) for file in rendered.files))
-        if hits and hits - guard.hits(row_text(table, row)):
+        hits = guard.hits_in(decode(rendered.files[0].content, 2 * DEEPEST))
+        hits = hits.union(*(guard.hits(file.content) for file in rendered.files[1:]))
+        if hits and hits - self._in_clear(table, row, guard):
             raise PlaintextFound(
                 f"{rendered.identity.type} {rendered.identity.id}: a secret that the database holds encrypted there "
                 f"would stand in clear in {rendered.files[0].path}; nothing was written. This is a fault of the program"
             )
         return rendered
+
+    def _in_clear(self, table: Table, row: Row, guard: LeakGuard) -> frozenset[int]:
+        """
+        Return the secrets that a row itself holds in clear, as it stands or as the document has it (as a moment).
+        """
+        text = body_text(table, row, self.options.limits)
+        body = to_body(table, row, text, self.options.limits)
+        return guard.hits(row_text(table, row)) | guard.hits_in(body)
 
     def _rendered(self, table: Table, row: Row, row_hash: bytes, guard: LeakGuard | None) -> Rendered:
         text = body_text(table, row, self.options.limits)

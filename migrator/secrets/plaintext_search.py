@@ -15,7 +15,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
@@ -36,6 +36,8 @@ _MOST_PARTS = 64
 """A text with more secrets in it is taken for one as a whole."""
 
 _SEALED = re.compile(rb'"\$(?:secret|fingerprint)(?:": "|:)[A-Za-z0-9+/=]*"')
+_SEALED_WORDS = frozenset(("$secret", "$fingerprint"))
+_SEALED_KEYS = tuple(f"{word}:" for word in sorted(_SEALED_WORDS))
 _UNICODE = re.compile(rb"(?<!\\)(?:\\+u[0-9a-fA-F]{4})+")
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
@@ -180,6 +182,16 @@ class LeakGuard:
         """
         return frozenset(form.secret for form, _ in self._hits(plain_spelling(_SEALED.sub(b"", content))))
 
+    def hits_in(self, value: Any) -> frozenset[int]:
+        """
+        Return which secrets stand in the texts and keys of a JSON value, sealed ones left out.
+
+        Text by text: what only the signs between two of them spell is none.
+        """
+        return frozenset[int]().union(
+            *(self.hits(f'"{text}"'.encode("utf-8", "surrogatepass")) for text in _texts(value))
+        )
+
     def is_one(self, text: str) -> bool:
         """
         Return whether a text is nothing but a secret.
@@ -220,6 +232,22 @@ class LeakGuard:
                     at = begin + start - _middle(form.text)[0]
                     if at >= 0 and (lowered if form.folded else content).startswith(form.text, at):
                         yield form, at
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        # What is sealed is no text of the document.
+        if len(value) == 1 and not _SEALED_WORDS.isdisjoint(value):
+            return
+        for key, item in value.items():
+            if not key.startswith(_SEALED_KEYS):
+                yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _automaton(needles: Iterable[bytes]) -> BytesAhoCorasick:

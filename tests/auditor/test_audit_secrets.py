@@ -66,6 +66,18 @@ def test_a_secret_that_stood_in_clear_before_it_was_one(audited: Audited) -> Non
     assert any(SECRETS[1].encode() in content for content in audited.files().values())
 
 
+def test_a_secret_that_only_a_files_form_seems_to_show(audited: Audited) -> None:
+    """
+    Nobody stops an audit by a secret that is spelled as two values stand beside each other in a file.
+    """
+    ((together,),) = audited.database.run("SELECT IncludedLibraryVariableSetIds FROM Project WHERE Id = 'Projects-1'")
+    one, other = sorted(together.strip("|").split("|"))[:2]
+    for spelled in (f'{one}","{other}', f'"{one}",\n    "{other}"', '"Id": "Projects-1",\n  "Name": '):
+        hold(audited, spelled)
+        result = audited.good()
+        assert result.findings == ()
+
+
 EDITS = st.lists(
     st.one_of(
         st.tuples(st.just("hold"), st.just(""), st.sampled_from(SECRETS)),
