@@ -222,11 +222,10 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             if tables.any:
                 key.start(derivation)
             rows = changed_rows(stream, tables, known, run.tools.stop.check)
-            if known is not None and rows.differ and _secrets_moved(stream, known, options):
+            moved = known is not None and rows.differ and _secrets_moved(stream, known, options)
+            if moved:
                 # One that came or went may stand in clear in any row, also in one that did not change.
-                known = None
-                state.clear()
-                rows = changed_rows(stream, changed_tables(stream, None), None, run.tools.stop.check)
+                rows = changed_rows(stream, tables, known, run.tools.stop.check, every=True)
         changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
         total = changes.before.files()
         changes.before.keep_tables(kept_tables(server, content))
@@ -241,7 +240,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
                 commit = _committed(run, changes.changes, repository, head, tree, facts)
         count = changes.counts(total)
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
-        digest = secrets.digest(options.state_key()) if known is None and secrets is not None else None
+        digest = secrets.digest(options.state_key()) if (moved or known is None) and secrets is not None else None
         _finish(run, state, made_on(repository.head(), content), count, wholes, digest)
         done = replace(
             result,

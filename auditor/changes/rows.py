@@ -87,19 +87,21 @@ def changed_tables(stream: Stream, state: State | None, unread: Collection[str] 
     return TableChanges(hashes, unchanged, tuple(gone))
 
 
-def changed_rows(stream: Stream, tables: TableChanges, state: State | None, check: Callable[[], None]) -> RowChanges:
+def changed_rows(
+    stream: Stream, tables: TableChanges, state: State | None, check: Callable[[], None], *, every: bool = False
+) -> RowChanges:
     """
     Let the stream look at the rows of all tables that differ and choose those that do; without a *state* all do.
 
-    *check* is called now and then and may raise.
+    *check* is called now and then and may raise. With *every* all rows are chosen, also those that do not differ.
     """
     found = RowChanges(gone=list(tables.gone))
     for position, digest in tables.hashes.items():
         table = stream.spool.tables[position].table
-        documents = tables.unchanged.get(position)
+        documents = None if every else tables.unchanged.get(position)
         if documents is None:
             known = state.hashes(table.map.type) if state is not None else {}
-            documents, chosen = stream.look(position, _judge(table, stream.renderer, known, check))
+            documents, chosen = stream.look(position, _judge(table, stream.renderer, known, check, every))
             found.gone += [(table, identity) for identity in known]
             found.differ = found.differ or chosen > 0
         found.documents += documents
@@ -108,9 +110,9 @@ def changed_rows(stream: Stream, tables: TableChanges, state: State | None, chec
     return found
 
 
-def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Callable[[], None]) -> Judge:
+def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Callable[[], None], every: bool) -> Judge:
     """
-    Return what chooses the rows whose hash is not the *known* one, and takes out of these what it meets.
+    Return what chooses the rows whose hash is not the *known* one (*every*: all), and takes out of these what it meets.
     """
     alone, certain, counted = _alone(table, renderer), _certain(table), count()
 
@@ -120,7 +122,7 @@ def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Cal
         context = b"" if alone else renderer.context(table, Head(*head))
         digest = hashlib.blake2b(packed.whole(context), digest_size=HASH).digest()
         # Taken out even where it is not believed, or the row would count as gone.
-        return None if known.pop(str(head[0]), None) == digest and certain else digest
+        return None if known.pop(str(head[0]), None) == digest and certain and not every else digest
 
     return judge
 

@@ -111,6 +111,8 @@ class Stream:
         learns, places = REGISTRY.owns(table.map.table), self.history
         states = self.renderer.options.looks_for_states(table.map)
         chosen, documents = _Chosen(bytearray(item.count)), item.count
+        # A second look counts anew.
+        self.passing = {known: count for known, count in self.passing.items() if known[0] != table.map.type}
         for index, head, packed in self.spool.rows(position):
             if learns:
                 self.renderer.learn(table, Head(*head))

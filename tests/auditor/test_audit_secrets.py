@@ -66,6 +66,17 @@ def test_a_secret_that_stood_in_clear_before_it_was_one(audited: Audited) -> Non
     assert any(SECRETS[1].encode() in content for content in audited.files().values())
 
 
+def test_what_was_renamed_is_told_so_where_a_secret_moved_too(audited: Audited) -> None:
+    """
+    All rows are rendered then, and yet the run knows what each document was called before.
+    """
+    audited.good()
+    hold(audited, SECRETS[0])
+    audited.database.edit("Project", "Projects-2", lambda project: project.update(Name="Another Name"))
+    audited.good()
+    assert "Project Another Name renamed" in audited.subject()
+
+
 def test_a_secret_that_only_a_files_form_seems_to_show(audited: Audited) -> None:
     """
     Nobody stops an audit by a secret that is spelled as two values stand beside each other in a file.
