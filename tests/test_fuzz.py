@@ -29,6 +29,7 @@ def test_no_row_does_harm(rows: Server) -> None:
     ("type_", "column", "value"),
     [
         ("Project", "IsDisabled", b""),
+        ("Project", "Name", float("inf")),
         ("Project", "Name", SECRET),
         ("Project", "JSON", '{"Id": {"$secret": "x"}, "Name": ["a"]}'),
     ],

@@ -137,7 +137,8 @@ class Renderer:
         Return why a row is left out as a state that comes and goes by itself, ``""`` if it is not.
         """
         try:
-            return table.map.passing(to_body(table, row, body_text(table, row)))
+            limits = self.options.limits
+            return table.map.passing(to_body(table, row, body_text(table, row, limits), limits))
         except UnreadableDocument:
             return ""
 
