@@ -6,18 +6,23 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
-from auditor.changes.commit_message import SUBJECT, Change, counts, message, subject
+from auditor.changes.blocks import blocks
+from auditor.changes.commit_message import Said, counted_only, message, said
 from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefore
+from auditor.changes.outcomes import Change, counts
 from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
 from auditor.export_key import ExportKey, check_password, metadata_in
+from auditor.history.keeping import keep_up, names_at
+from auditor.history.telling import MOST_FILES, Told, tell
 from auditor.repository.fast_import import INCOMING, FastImport
 from auditor.repository.push import Published, adopt, is_published, publish
 from auditor.repository.repository import (
@@ -206,26 +211,58 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
                 metadata = metadata_of(options, content, cipher())
                 check_password(before, options, metadata)
                 tree = _written(run, stream, changes, repository, head, File(METADATA, metadata.to_bytes()))
-        commit = None
+        made = None
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
-                commit = _committed(run, changes.changes, repository, head, tree, facts)
+                told = _told(repository, head, tree, state)
+                words = _words(run, told, changes.changes, facts, head)
+                made = _Made(_committed(run, words, repository, head, tree, facts), words, told)
         count = changes.counts(total)
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
         _finish(run, state, made_on(repository.head(), content), count, wholes)
         done = replace(
             result,
-            outcome="changed" if commit else "unchanged",
             documents=rows.documents,
             files=count,
-            changes=counts(changes.changes) if commit else {},
-            commits=(commit,) if commit else (),
-            subject=_subject(run, changes.changes, facts, head) if commit else "",
             warnings=_warnings(run, stream.unreadable, server),
         )
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
-    return _published(run, repository, done)
+    if made is None:
+        return _published(run, repository, replace(done, outcome="unchanged"))
+    done = _published(run, repository, _with_commit(done, made, counts(changes.changes)))
+    _index(run, repository, head, made)
+    return done
+
+
+class _Made(NamedTuple):
+    commit: str
+    words: Said
+    told: Told | None
+    """``None``: all of it, or very much, is new, and is not told document by document."""
+
+
+def _with_commit(result: AuditResult, made: _Made, counts: Mapping[str, Mapping[str, int]]) -> AuditResult:
+    return replace(
+        result,
+        outcome="changed",
+        changes=counts,
+        commits=(made.commit,),
+        subject=made.words.bare_subject,
+        told=made.words.bare,
+        valued=made.words.valued,
+    )
+
+
+def _index(run: Run, repository: Repository, head: str | None, made: _Made) -> None:
+    if head is None or made.told is None:
+        return
+    try:
+        with run.phase("index"):
+            keep_up(repository.path, repository.git, head, made.told)
+    except OperatorError as error:
+        # It is derived: the next question makes it anew.
+        run.tools.log.warning("index-not-kept", server=run.server, reason=str(error))
 
 
 def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole]) -> None:
@@ -313,9 +350,26 @@ def _written(
         raise
 
 
-def _committed(
-    run: Run, changes: Sequence[Change], repository: Repository, head: str | None, tree: str, facts: ServerFacts
-) -> str:
+def _told(repository: Repository, head: str | None, tree: str, state: State) -> Told | None:
+    """
+    Return what differs from HEAD, ``None`` where that is everything or very much.
+    """
+    if head is None:
+        return None
+    with names_at(repository.path, repository.git, head, state) as names:
+        return tell(repository.git, repository.tree(head), tree, names, MOST_FILES)
+
+
+def _words(run: Run, told: Told | None, changes: Sequence[Change], facts: ServerFacts, head: str | None) -> Said:
+    words = (
+        counted_only(changes, first=head is None) if told is None else said(blocks(told.changes, told.sides), changes)
+    )
+    if not _upgraded(run, facts):
+        return words
+    return words.after(f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}")
+
+
+def _committed(run: Run, words: Said, repository: Repository, head: str | None, tree: str, facts: ServerFacts) -> str:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
     if _upgraded(run, facts):
         trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
@@ -323,9 +377,7 @@ def _committed(
         trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
     if run.moved:
         trailers.append(("Changed-During-Read", ", ".join(run.moved)))
-    text = message(changes, trailers, first=head is None)
-    # An upgrade comes first in the subject, since it explains why so much differs.
-    text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
+    text = message(words, trailers)
     commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
     run.lock.check()
@@ -339,13 +391,6 @@ def _committed(
 def _upgraded(run: Run, facts: ServerFacts) -> bool:
     # A status that was lost knows no version, which is no upgrade.
     return bool(run.status.version) and run.status.version != facts.version
-
-
-def _subject(run: Run, changes: Sequence[Change], facts: ServerFacts, head: str | None) -> str:
-    line = subject(changes, first=head is None)
-    if _upgraded(run, facts):
-        line = f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}; {line}"
-    return line[:SUBJECT]
 
 
 def _published(run: Run, repository: Repository, result: AuditResult) -> AuditResult:

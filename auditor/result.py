@@ -40,7 +40,9 @@ class AuditResult:
     ``outcome`` is ``changed``, ``unchanged``, ``failed`` or ``skipped``; ``seconds`` and ``phases``
     are seconds of wall time; ``window_seconds`` is ``None`` where no window was opened; ``pushed`` is
     ``None`` where no remote is set; ``changes`` counts documents by type and outcome, as
-    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``.
+    ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``subject`` and ``told`` (a line for
+    each document) say what changed without a value; ``valued`` are the lines of the commit, with values that are not
+    secret.
     """
 
     run_id: str
@@ -56,6 +58,8 @@ class AuditResult:
     changes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     commits: tuple[str, ...] = ()
     subject: str = ""
+    told: tuple[str, ...] = ()
+    valued: tuple[str, ...] = ()
     pushed: bool | None = None
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
@@ -75,5 +79,8 @@ class AuditResult:
         """
         value = asdict(self)
         value["commits"] = list(self.commits)
+        value["told"] = list(self.told)
+        # It goes to programs of others, and values only where somebody said that they may.
+        del value["valued"]
         value["warnings"] = [asdict(item) for item in self.warnings]
         return value

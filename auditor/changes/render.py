@@ -26,12 +26,14 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 @dataclass(frozen=True)
 class Look:
     """
-    How text is laid out; ``most`` is how many lines there are at most, the rest is counted.
+    How text is laid out; ``most`` is how many lines there are at most, the rest is counted; ``longest`` is where a
+    line is cut.
     """
 
     width: int = WIDTH
     colour: bool = False
     most: int | None = None
+    longest: int | None = None
 
 
 def as_text(blocks: Sequence[Block], look: Look | None = None) -> str:
@@ -82,6 +84,8 @@ def _columns(left: str, right: str, look: Look, mark: str) -> str:
     else:
         text = f"{left}  {right}"
     text = text.rstrip()
+    if look.longest is not None and len(text) > look.longest:
+        text = f"{text[: look.longest - 3]}..."
     if look.colour and mark in _COLOURS:
         return f"{_COLOURS[mark]}{text}{_PLAIN}"
     return text

@@ -27,11 +27,12 @@ from auditor.changes.values import escaped
 from auditor.history import documents, questions
 from auditor.history.documents import Document
 from auditor.history.drift import drift
-from auditor.history.index import Told, check
+from auditor.history.index import check
 from auditor.history.opened import Opened, index_path, moment_of
 from auditor.history.opened import opened as open_history
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.reader import open_reader
+from auditor.history.telling import Told
 from auditor.settings import load
 from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError

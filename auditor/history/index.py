@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from auditor.changes.blocks import blocks
 from auditor.changes.records import Element, Record, masked, plain, spelled
-from auditor.changes.wording import DocumentChange, Sides
-from auditor.history.names import NewNames, OldNames, named, names_in
-from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
+from auditor.changes.wording import DocumentChange
+from auditor.history.names import OldNames, named, names_in
+from auditor.history.reader import Changed, Commit, open_reader
+from auditor.history.telling import Told, tell
 from migrator.errors import OperatorError
 from migrator.tree.git import Git
 
@@ -63,17 +63,6 @@ class Unindexed(OperatorError):
     """
     The index cannot be read or written, for a reason that making it anew does not mend.
     """
-
-
-@dataclass(frozen=True)
-class Told:
-    """
-    What differs between two states, with the names of both: ready to be shown.
-    """
-
-    changes: tuple[DocumentChange, ...]
-    sides: Sides
-    found: tuple[Changed, ...] = field(default=(), repr=False)
 
 
 class Index:
@@ -168,7 +157,8 @@ class Index:
         with open_reader(self._git) as reader:
             last = self._last_tree() or reader.empty_tree()
             for commit, touched in reader.commits(*([f"{known}..{head}"] if known else [head])):
-                self._take(reader, commit, touched, last)
+                small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
+                self._take(commit, reader.documents(touched, last, commit.tree), small)
                 last = commit.tree
                 count += 1
                 # So that a long way is not gone again from its beginning when it is cut short.
@@ -182,14 +172,21 @@ class Index:
         found = self._db.execute("SELECT tree FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
         return found[0] if found else None
 
-    def _take(self, reader: Reader, commit: Commit, touched: Sequence[Touched], last: str) -> None:
+    def keep_up(self, head: str, told: Told) -> None:
+        """
+        Take in the newest commit, of which *told* is what changed; the index must stand at its parent.
+        """
+        with open_reader(self._git) as reader:
+            for commit, _ in reader.commits(f"{self.head()}..{head}"):
+                self._take(commit, told.found, True)
+        self._db.commit()
+
+    def _take(self, commit: Commit, found: Iterable[Changed], small: bool) -> None:
         seq = (self._db.execute("SELECT MAX(seq) FROM commits").fetchone()[0] or 0) + 1
         count = 0
         summaries: list[DocumentChange] = []
-        # Of everything in a first commit there is nothing to say but that it is new.
-        small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
         names = self.names(seq)
-        for changed in reader.documents(touched, last, commit.tree):
+        for changed in found:
             count += 1
             self._keep(seq, changed, small)
             if len(summaries) <= 50:
@@ -216,7 +213,7 @@ class Index:
             ),
         )
 
-    def _owned(self, changes: Iterable[DocumentChange], names: OldNames | NewNames) -> list[DocumentChange]:
+    def _owned(self, changes: Iterable[DocumentChange], names: OldNames) -> list[DocumentChange]:
         return [named(change, names) for change in changes]
 
     def _keep(self, seq: int, changed: Changed, records: bool) -> None:
@@ -285,13 +282,9 @@ class Index:
         """
         Return what differs between two trees; *seq* is the number of the older one's commit, 0 where there is none.
         """
-        with open_reader(self._git) as reader:
-            before = old_tree or reader.empty_tree()
-            found = tuple(reader.documents(reader.touched(before, new_tree), before, new_tree))
-        old = self.names(seq)
-        new = NewNames(old, found)
-        sides = Sides(old, new)
-        return Told(tuple(named(item.change, new if item.new else old) for item in found), sides, found)
+        found = tell(self._git, old_tree, new_tree, self.names(seq))
+        assert found is not None  # Without a limit it always is.
+        return found
 
 
 def _is_complete(run: str) -> bool:

@@ -314,12 +314,14 @@ class Reader:
         return found
 
     def _listing(self, tree: str, folder: str) -> Mapping[str, str]:
-        try:
-            lines = self._git.lines("ls-tree", "-z", "--end-of-options", f"{tree}:{folder}")
-            entries = [line.decode("utf-8", "surrogateescape").partition("\t") for line in lines]
-        except GitError:
-            return {}
-        return {name: head.split()[2] for head, _, name in entries if name}
+        content = self._blobs.read(f"{tree}:{folder}") or b""
+        width = len(tree) // 2
+        found, at = {}, 0
+        while (end_of_name := content.find(b"\0", at)) > 0:
+            name = content[at:end_of_name].partition(b" ")[2].decode("utf-8", "surrogateescape")
+            at = end_of_name + 1 + width
+            found[name] = content[end_of_name + 1 : at].hex()
+        return found
 
 
 @contextmanager

@@ -118,15 +118,16 @@ def _reseal(document: dict) -> None:
 
 
 SUBJECTS = {
-    "change a variable": ("Variables of Web Shop changed", 1),
-    "change only a secret": ("Variables of", 1),
+    "change a variable": ("Web Shop: Replicas 3 -> 12", 1),
+    "change only a secret": ("Search & Index: Database.Password changed", 1),
     "add three machines": ("3 machines added", 3),
-    "rename a project": ("Project Basket & Checkout renamed", None),
-    "delete a tenant": ("removed", None),
-    "edit a script": ("Deployment process of", None),
-    "add a team member": ("changed", 1),
-    "change a lifecycle": ("Lifecycle", 1),
+    "rename a project": ("Project Basket: Service renamed to Basket & Checkout", None),
+    "delete a tenant": ("Tenant Windmill Stores removed", None),
+    "edit a script": ("Mobile/Backend: step Check with PowerShell changed", None),
+    "add a team member": ("Payments: on call: member added", 1),
+    "change a lifecycle": ("Hotfix: phase Second look added", 1),
 }
+"""Each edit's subject, and in how many files it is."""
 
 
 class TestAnEdit:
@@ -140,7 +141,8 @@ class TestAnEdit:
         result = audited.good()
 
         said, files = SUBJECTS[name]
-        assert said in audited.subject() == result.subject
+        assert said == audited.subject()
+        assert result.commits == (audited.head(),)
         assert files is None or files == len(audited.changed())
         assert result.files.changed == len(audited.changed())
         assert audited.exported_tree() == audited.tree()
@@ -148,12 +150,17 @@ class TestAnEdit:
 
     def test_several_edits_in_one_subject(self, audited: Audited) -> None:
         """
-        The subject names what changed in Octopus's words, the projects first.
+        The subject names what changed, the projects first; what is told elsewhere has no value in it.
         """
         audited.edit("change a variable")
         audited.edit("add three machines")
 
-        assert audited.good().subject == "Variables of Web Shop changed; 3 machines added"
+        result = audited.good()
+
+        assert audited.subject() == "Web Shop: Replicas 3 -> 12; 3 machines added"
+        assert result.subject == "Web Shop: Replicas changed; 3 machines added"
+        assert result.told[0] == "Web Shop: Replicas changed"
+        assert "3 -> 12" in "\n".join(result.valued)
 
     def test_a_renamed_owner_takes_its_files_along(self, audited: Audited) -> None:
         """
@@ -167,7 +174,7 @@ class TestAnEdit:
         assert {"A", "D"} == set(changed.values())
         assert {path for path in changed if "Basket & Checkout" in path} == {p for p, o in changed.items() if o == "A"}
         assert not [path for path in audited.files() if path in changed and changed[path] == "D"]
-        assert audited.subject() == "Project Basket & Checkout renamed"
+        assert audited.subject() == "Project Basket: Service renamed to Basket & Checkout"
 
     def test_the_same_tree_with_and_without_the_state(self, audited: Audited) -> None:
         """
