@@ -6,24 +6,20 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
-from auditor.changes.blocks import blocks
-from auditor.changes.commit_message import Said, counted_only, message, said
 from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefore
-from auditor.changes.outcomes import Change, counts
+from auditor.changes.outcomes import counts
 from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
+from auditor.committing import commit, index, with_commit
 from auditor.export_key import ExportKey, check_password, metadata_in
-from auditor.history.keeping import keep_up, names_at
-from auditor.history.telling import MOST_FILES, Told, tell
-from auditor.repository.fast_import import INCOMING, FastImport
+from auditor.repository.fast_import import FastImport
 from auditor.repository.push import Published, adopt, is_published, publish
 from auditor.repository.repository import (
     METADATA,
@@ -66,7 +62,6 @@ from migrator.secrets.ciphers import KeyDerivation
 from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
-from migrator.sql.server_facts import ServerFacts
 from migrator.tree.git import GitError
 
 __all__ = ["RunOptions", "audit"]
@@ -214,9 +209,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         made = None
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
-                told = _told(repository, head, tree, state)
-                words = _words(run, told, changes.changes, facts, head)
-                made = _Made(_committed(run, words, repository, head, tree, facts), words, told)
+                made = commit(run, repository, (head, tree), state, changes.changes, facts, before)
         count = changes.counts(total)
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
         _finish(run, state, made_on(repository.head(), content), count, wholes)
@@ -230,39 +223,9 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
     run.status = replace(run.status, version=facts.version)
     if made is None:
         return _published(run, repository, replace(done, outcome="unchanged"))
-    done = _published(run, repository, _with_commit(done, made, counts(changes.changes)))
-    _index(run, repository, head, made)
+    done = _published(run, repository, with_commit(done, made, counts(changes.changes)))
+    index(run, repository, head, made)
     return done
-
-
-class _Made(NamedTuple):
-    commit: str
-    words: Said
-    told: Told | None
-    """``None``: all of it, or very much, is new, and is not told document by document."""
-
-
-def _with_commit(result: AuditResult, made: _Made, counts: Mapping[str, Mapping[str, int]]) -> AuditResult:
-    return replace(
-        result,
-        outcome="changed",
-        changes=counts,
-        commits=(made.commit,),
-        subject=made.words.bare_subject,
-        told=made.words.bare,
-        valued=made.words.valued,
-    )
-
-
-def _index(run: Run, repository: Repository, head: str | None, made: _Made) -> None:
-    if head is None or made.told is None:
-        return
-    try:
-        with run.phase("index"):
-            keep_up(repository.path, repository.git, head, made.told)
-    except OperatorError as error:
-        # It is derived: the next question makes it anew.
-        run.tools.log.warning("index-not-kept", server=run.server, reason=str(error))
 
 
 def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole]) -> None:
@@ -348,49 +311,6 @@ def _written(
         sink.abandon()
         clear_stale(repository.path)
         raise
-
-
-def _told(repository: Repository, head: str | None, tree: str, state: State) -> Told | None:
-    """
-    Return what differs from HEAD, ``None`` where that is everything or very much.
-    """
-    if head is None:
-        return None
-    with names_at(repository.path, repository.git, head, state) as names:
-        return tell(repository.git, repository.tree(head), tree, names, MOST_FILES)
-
-
-def _words(run: Run, told: Told | None, changes: Sequence[Change], facts: ServerFacts, head: str | None) -> Said:
-    words = (
-        counted_only(changes, first=head is None) if told is None else said(blocks(told.changes, told.sides), changes)
-    )
-    if not _upgraded(run, facts):
-        return words
-    return words.after(f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}")
-
-
-def _committed(run: Run, words: Said, repository: Repository, head: str | None, tree: str, facts: ServerFacts) -> str:
-    trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
-    if _upgraded(run, facts):
-        trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
-    if run.went_back is not None:
-        trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
-    if run.moved:
-        trailers.append(("Changed-During-Read", ", ".join(run.moved)))
-    text = message(words, trailers)
-    commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
-    run.tools.step("commit-made")
-    run.lock.check()
-    repository.advance(commit, head)
-    run.tools.step("branch-moved")
-    # Last: until the branch has moved, this ref alone keeps the new objects from being pruned.
-    repository.git.run("update-ref", "-d", INCOMING)
-    return commit
-
-
-def _upgraded(run: Run, facts: ServerFacts) -> bool:
-    # A status that was lost knows no version, which is no upgrade.
-    return bool(run.status.version) and run.status.version != facts.version
 
 
 def _published(run: Run, repository: Repository, result: AuditResult) -> AuditResult:

@@ -59,17 +59,18 @@ def said(blocks: Sequence[Block], changes: Sequence[Change], note: str = "") -> 
     """
     if not blocks:
         line = note or subject_of_counts(changes)
-        return Said(line, note or body_of_counts(changes), line, (line,), (line,))
+        return Said(line, "" if note else body_of_counts(changes), line, (line,), (line,))
     line = subject(_together([(block.summary, block.several) for block in blocks]))
     body = as_text(blocks, Look(most=LINES, longest=LONGEST_LINE))
     bare = [block.bare or block.head for block in blocks]
-    return Said(
+    words = Said(
         line,
-        "\n\n".join(filter(None, (note, body))),
+        body,
         subject(_together([(text, block.several) for text, block in zip(bare, blocks, strict=True)])),
         tuple(bare),
         tuple(body.splitlines()),
     )
+    return words.after(note) if note else words
 
 
 def _together(phrases: Sequence[tuple[str, str]]) -> list[str]:
@@ -88,9 +89,9 @@ def counted_only(changes: Sequence[Change], note: str = "", *, first: bool = Fal
     Return what a commit says whose documents are counted by type and named, without what changed in them.
     """
     line = subject_of_counts(changes, first=first)
-    body = "\n\n".join(filter(None, (note, body_of_counts(changes))))
     phrases = tuple(_phrases(changes))
-    return Said(line, body, line, phrases, phrases)
+    words = Said(line, body_of_counts(changes), line, phrases, phrases)
+    return words.after(note) if note else words
 
 
 def message(said: Said, facts: Sequence[tuple[str, str]]) -> str:

@@ -33,6 +33,7 @@ from auditor.history.opened import opened as open_history
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.reader import open_reader
 from auditor.history.telling import Told
+from auditor.repository import diff_driver
 from auditor.settings import load
 from migrator.documents.canonical_json import decode
 from migrator.errors import OperatorError, UsageError
@@ -471,3 +472,15 @@ def make_index(repository: Path | None, config: Path | None, server: str | None,
                     "the index differs from git: " + "; ".join(found) + "; `auditor index` makes it anew"
                 )
         click.echo(f"{counted(source.head.seq, 'commit')}, {index_path(source.path)}")
+
+
+def git_config(repository: Path | None, config: Path | None, server: str | None, undo: bool) -> None:
+    """Make plain git show a clone well, or as it did before."""
+    path, _ = place_of(repository, config, server)
+    git = Git(path)
+    if not git.succeeds("rev-parse", "--git-dir"):
+        raise UsageError(f"{path} is not a git repository; name one by --repository")
+    if undo:
+        click.echo("taken out" if diff_driver.undo(git) else "it was not set; nothing was changed")
+    else:
+        click.echo("set; try `git log -p`" if diff_driver.settle(git) else "it was set already; nothing was changed")

@@ -208,4 +208,14 @@ COMMANDS = (
         "Make the index over the history anew, from git alone.",
         (*HISTORY, switch("check", "Compare it with one made anew.", "compare")),
     ),
+    Command(
+        "git-config",
+        "auditor.cli.history:git_config",
+        """Make plain git show a clone well: names as they are, hunk headers that name the variable or the step.
+
+        It writes into the clone's own configuration and its info/attributes, and nothing into the tree. The repository
+        that the auditor keeps has it already.
+        """,
+        (*HISTORY, switch("undo", "Take it out again.")),
+    ),
 )

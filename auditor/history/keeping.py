@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from auditor.changes.state import State
@@ -41,13 +41,32 @@ def names_at(repository: Path, git: Git, head: str, state: State) -> Iterator[Na
     """
     Yield what ids are called: documents by the run's *state*, their parts by the index where it stands at *head*.
     """
-    names = StateNames(state)
-    try:
-        with _index_at(repository, git, head) as index:
+    names: Names = StateNames(state)
+    with ExitStack() as stack:
+        with suppress(Unindexed, sqlite3.Error):
+            index = stack.enter_context(_index_at(repository, git, head))
             seq = index.seq(head) if index is not None else None
-            yield names if index is None or seq is None else Either(names, index.names(seq))
-    except (Unindexed, sqlite3.Error):
+            if index is not None and seq is not None:
+                names = Either(names, _Unsure(index.names(seq)))
         yield names
+
+
+class _Unsure:
+    """
+    Names from an index that may turn out to be damaged: a run goes on without them.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+
+    def name(self, document_id: str) -> str | None:
+        """
+        Return the name, ``None`` if it is not known.
+        """
+        try:
+            return self._names.name(document_id)
+        except sqlite3.Error:
+            return None
 
 
 def keep_up(repository: Path, git: Git, parent: str, told: Told) -> None:

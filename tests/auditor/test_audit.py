@@ -17,7 +17,7 @@ from auditor.demo.stub import RestStub
 from migrator.export.spool import Spool
 from migrator.exporter import export
 from migrator.tree.metadata import Metadata
-from tests.support.audits import Audited, folder_tree
+from tests.support.audits import RENDERED, Audited, folder_tree
 from tests.support.servers import CIPHER, PASSWORD, contents
 
 FULL = RunOptions(full=True)
@@ -26,10 +26,10 @@ FULL = RunOptions(full=True)
 class TestTheFirstRun:
     def test_the_tree_is_the_export(self, audited: Audited) -> None:
         """
-        The first commit holds byte for byte what `migrator export` writes of the same database.
+        The first commit holds byte for byte what `migrator export --inline-scripts ExtractToFiles` writes.
         """
         folder = audited.root / "export"
-        export(audited.database.address, folder, audited.database.options())
+        export(audited.database.address, folder, audited.database.options(render=RENDERED))
 
         assert contents(folder) == audited.files()
         assert folder_tree(folder) == audited.tree()
@@ -175,6 +175,33 @@ class TestAnEdit:
         assert {path for path in changed if "Basket & Checkout" in path} == {p for p, o in changed.items() if o == "A"}
         assert not [path for path in audited.files() if path in changed and changed[path] == "D"]
         assert audited.subject() == "Project Basket: Service renamed to Basket & Checkout"
+
+    def test_scripts_that_stand_elsewhere_now(self, fresh: Audited) -> None:
+        """
+        A history with its scripts in the documents too goes over to files in one commit that says so, and tells as
+        changed only what people changed.
+        """
+        fresh.change(export={"inline_scripts": "CopyToFiles"})
+        fresh.good()
+        fresh.change(export={"inline_scripts": "ExtractToFiles"})
+
+        fresh.good()
+
+        note = "Scripts stand in files of their own now (inline_scripts = ExtractToFiles)"
+        assert fresh.git("log", "-1", "--format=%s%n%b", "main").splitlines()[:3] == [
+            note,
+            "Server: prod",
+            "Octopus-Version: 2018.8.12",
+        ]
+        assert fresh.tree() == fresh.exported_tree()
+        fresh.change(export={"inline_scripts": "CopyToFiles"})
+        fresh.edit("edit a script")
+        fresh.good()
+        assert fresh.subject().startswith("Scripts stand in their documents and in files now")
+        body = fresh.git("log", "-1", "--format=%b", "main")
+        assert [line for line in body.splitlines() if line.startswith("~")] == [
+            "~ Project Mobile/Backend / deployment process  (1 of 4 changed)"
+        ]
 
     def test_the_same_tree_with_and_without_the_state(self, audited: Audited) -> None:
         """

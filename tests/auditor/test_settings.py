@@ -96,7 +96,7 @@ def test_the_smallest_server_gets_the_documented_defaults(tmp_path: Path) -> Non
 
     assert (server.repository.branch, server.export.noise, server.export.secrets) == ("main", "normal", "encrypt")
     assert (server.schedule.cron, server.schedule.timezone) == ("*/15 * * * *", "UTC")
-    assert server.export.inline_scripts == "CopyToFiles"
+    assert server.export.inline_scripts == "ExtractToFiles"
     assert not server.opens_window
 
 
