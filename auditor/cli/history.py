@@ -27,7 +27,7 @@ from auditor.changes.values import escaped
 from auditor.history import documents, questions
 from auditor.history.documents import Document
 from auditor.history.drift import drift
-from auditor.history.index import check
+from auditor.history.index import check, fits
 from auditor.history.opened import Opened, index_path, moment_of
 from auditor.history.opened import opened as open_history
 from auditor.history.questions import CommitRow, Filter
@@ -40,8 +40,6 @@ from migrator.errors import OperatorError, UsageError
 from migrator.maps import REGISTRY
 from migrator.tree.git import Git
 from migrator.wording import counted
-
-FOUND = 3
 
 
 def place_of(repository: Path | None, config: Path | None, server: str | None) -> tuple[Path, str]:
@@ -160,17 +158,10 @@ def _kept(told: Told, wanted: Filter) -> Told:
             not wanted.project
             or wanted.project.casefold() in ((change.subject.owner or "").casefold(), change.subject.name.casefold())
         )
-        and (not wanted.name or _fits(wanted.name, change.subject.name))
+        and (not wanted.name or fits(wanted.name, change.subject.name))
         and (not wanted.secret_only or any(record.secret for record in change.records))
     ]
     return Told(tuple(changes), told.sides, told.found)
-
-
-def _fits(pattern: str, name: str) -> bool:
-    return (
-        re.fullmatch(re.escape(pattern.casefold()).replace(r"\*", ".*").replace(r"\?", "."), name.casefold())
-        is not None
-    )
 
 
 def _records(told: Told) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,7 @@ from auditor.changes.wording import DocumentChange
 from auditor.history.names import OldNames, named, names_in
 from auditor.history.reader import Changed, Commit, open_reader
 from auditor.history.telling import Told, tell
+from migrator.documents.canonical_json import is_utf8
 from migrator.errors import OperatorError
 from migrator.tree.git import Git
 
@@ -296,6 +298,13 @@ def _is_complete(run: str) -> bool:
     return not count or number == count
 
 
+def fits(pattern: str, name: str) -> bool:
+    """
+    Return whether a name fits a pattern with ``*``, ``?`` and ``[]``, blind to case.
+    """
+    return fnmatchcase(name.casefold(), pattern.casefold())
+
+
 def text_of(value: Any) -> str:
     """
     Return the words of a value that may be searched: names and values, no secret, one a line.
@@ -320,9 +329,27 @@ def _gather(value: Any, found: list[str]) -> None:
         found.append(str(value))
 
 
+class _Connection(sqlite3.Connection):
+    """
+    A connection that takes any text: of what has no UTF-8 form, as half a surrogate, a question mark is kept.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        return super().execute(sql, tuple(map(_storable, parameters)))
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+        return super().executemany(sql, (tuple(map(_storable, row)) for row in parameters))
+
+
+def _storable(value: Any) -> Any:
+    return value if not isinstance(value, str) or is_utf8(value) else value.encode("utf-8", "replace").decode()
+
+
 def _connected(path: Path) -> sqlite3.Connection:
     # Another command may be catching up on it.
-    db = sqlite3.connect(path, timeout=30)
+    db = sqlite3.connect(path, timeout=30, factory=_Connection)
+    # SQLite's own comparison is blind to case in ASCII alone, and names are in any script.
+    db.create_function("fits", 2, fits, deterministic=True)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     return db

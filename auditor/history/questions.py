@@ -155,8 +155,9 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
         where.append("v.space = ? COLLATE NOCASE")
         values.append(wanted.space)
     if wanted.name:
-        where.append("d.name GLOB ? COLLATE NOCASE" if not _has_glob(wanted.name) else "lower(d.name) GLOB lower(?)")
-        values.append(wanted.name)
+        # As it was called then, or is called now.
+        where.append("(fits(?, v.name) OR fits(?, d.name))")
+        values += [wanted.name] * 2
     if wanted.project:
         where.append(
             "(v.owner IN (SELECT p.id FROM documents p WHERE p.type = ? AND p.name = ? COLLATE NOCASE) "
@@ -167,10 +168,6 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
     if wanted.secret_only:
         where.append("EXISTS (SELECT 1 FROM records r WHERE r.doc = v.doc AND r.seq = v.seq AND r.secret <> '')")
     return " AND ".join(where), values
-
-
-def _has_glob(text: str) -> bool:
-    return any(char in text for char in "*?[")
 
 
 def _like(text: str) -> str:
@@ -209,22 +206,6 @@ def blame(index: Index, document: Document, elements: Mapping[str, str], seq: in
         below = [at for path, at in last.items() if path == element or path.startswith(f"{element}/")]
         found.append(Since(element, name, commit_at(index, max(below, default=first))))
     return found
-
-
-def history_of(index: Index, document: Document, element: str | None = None, most: int = 50) -> list[CommitRow]:
-    """
-    Return the commits that changed a document, or one element of it; the newest first.
-    """
-    if element is None:
-        text = f"SELECT {_COMMIT} FROM commits c JOIN versions v ON v.seq = c.seq WHERE v.doc = ? "  # noqa: S608
-        values: tuple[Any, ...] = (document.doc,)
-    else:
-        text = (
-            f"SELECT DISTINCT {_COMMIT} FROM commits c JOIN records r ON r.seq = c.seq WHERE r.doc = ? "  # noqa: S608
-            "AND (r.element = ? OR r.element LIKE ? ESCAPE '\\') "
-        )
-        values = (document.doc, element, f"{_like(element)}/%")
-    return [_row(row) for row in index.db.execute(f"{text}ORDER BY c.seq DESC LIMIT {int(most)}", values)]
 
 
 @dataclass(frozen=True)
@@ -268,12 +249,3 @@ def _hit(db: sqlite3.Connection, table: str, row: tuple[int, int | None, str], t
         return Hit(row[0], None, line)
     doc, seq = db.execute("SELECT doc, seq FROM records WHERE rec = ?", (row[0],)).fetchone()
     return Hit(doc, seq, line)
-
-
-def records_of(index: Index, seq: int) -> list[dict[str, Any]]:
-    """
-    Return the change records of a commit as the schema has them.
-    """
-    return [
-        json.loads(row[0]) for row in index.db.execute("SELECT body FROM records WHERE seq = ? ORDER BY rec", (seq,))
-    ]

@@ -8,6 +8,7 @@ file of its own is a part of its document. Not here: names of ids and questions 
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +29,7 @@ from migrator.tree.types import Types, place_of
 
 LARGEST_BLOB = 256 * 1024 * 1024
 _ZEROS = re.compile(rb"0+")
-_FORMAT = "%x01%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B%x02"
+_FORMAT = "%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B"
 _TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$")
 
 
@@ -182,6 +183,8 @@ class Reader:
     def __init__(self, git: Git, blobs: Blobs) -> None:
         self._git, self._blobs = git, blobs
         self._types = Types()
+        # Known to nobody who wrote a message or named a file, so that neither can begin or end a commit.
+        self._mark = secrets.token_hex(16)
         self._empty: str | None = None
 
     def empty_tree(self) -> str:
@@ -209,10 +212,11 @@ class Reader:
         # No renames, since documents are paired by their ids and not by likeness.
         words = ["log", "--reverse", "--topo-order", "--raw", "-z", "--no-renames", "--no-abbrev", "--root"]
         # A reader's own configuration (log.showSignature) must not put lines in between.
-        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={_FORMAT}"]
+        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={self._mark}<{_FORMAT}{self._mark}>"]
         words += ["--first-parent"] if first_parent else []
         for piece in self._pieces(*words, "--end-of-options", *range_, "--"):
-            yield _commit(piece)
+            head, _, raw = piece.partition(f"{self._mark}>".encode())
+            yield _commit(head), _raw(raw)
 
     def _pieces(self, *words: str) -> Iterator[bytes]:
         """
@@ -220,12 +224,12 @@ class Reader:
         """
         process = self._git.start(*words)
         assert process.stdout is not None
-        rest = b""
+        rest, mark = b"", f"{self._mark}<".encode()
         try:
             while chunk := process.stdout.read(1 << 16):
-                *pieces, rest = (rest + chunk).split(b"\x01")
-                yield from (piece for piece in pieces if piece)
-            if rest:
+                *pieces, rest = (rest + chunk).split(mark)
+                yield from (piece for piece in pieces if piece.strip(b"\0\n"))
+            if rest.strip(b"\0\n"):
                 yield rest
         except BaseException:
             end(process)
@@ -355,14 +359,12 @@ def document_change(old: Side | None, new: Side | None, files: int = 1) -> Docum
     return DocumentChange(subject, side.map, old.body if old else None, new.body if new else None, records, files)
 
 
-def _commit(piece: bytes) -> tuple[Commit, list[Touched]]:
-    head, _, raw = piece.partition(b"\x02")
+def _commit(head: bytes) -> Commit:
     fields = head.decode("utf-8", "replace").split("\0", 9)
     id_, tree, parents, authored, author, mail, committed, committer, _, message = fields
-    commit = Commit(
+    return Commit(
         id_, tree, tuple(parents.split()), author, mail, int(authored or 0), committer, int(committed or 0), message
     )
-    return commit, _raw(raw)
 
 
 def _raw(text: bytes) -> list[Touched]:
