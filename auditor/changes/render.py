@@ -101,19 +101,22 @@ def as_markdown(blocks: Sequence[Block]) -> str:
 def _markdown(blocks: Sequence[Block]) -> Iterator[str]:
     for block in blocks:
         alarm = "**!** " if block.alarm else ""
-        note = f" ({_quoted(block.note[1:-1] if block.note[0] == '(' else block.note)})" if block.note else ""
-        yield f"{alarm}{_quoted(block.mark)} **{_quoted(block.head)}**{note}"
+        note = f" ({markdown_text(block.note[1:-1] if block.note[0] == '(' else block.note)})" if block.note else ""
+        yield f"{alarm}{markdown_text(block.mark)} **{markdown_text(block.head)}**{note}"
         yield ""
         for line in block.lines:
             alarm = "**!** " if line.alarm else ""
-            mark = f"{_quoted(line.mark)} " if line.mark else ""
-            note = f": {_quoted(line.note)}" if line.note else ""
-            yield f"{'  ' * (line.depth - 1)}- {alarm}{mark}{_quoted(' '.join(line.text.split()))}{note}"
+            mark = f"{markdown_text(line.mark)} " if line.mark else ""
+            note = f": {markdown_text(line.note)}" if line.note else ""
+            yield f"{'  ' * (line.depth - 1)}- {alarm}{mark}{markdown_text(' '.join(line.text.split()))}{note}"
         if block.lines:
             yield ""
 
 
-def _quoted(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """
+    Return a text of which Markdown obeys nothing.
+    """
     # Markdown takes an entity of HTML for the character that it names.
     return _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;")) if text else ""
 

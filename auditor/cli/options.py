@@ -44,7 +44,6 @@ SHAPE = (
     option("color", "WHEN", "Colours.", ("auto", "always", "never")),
 )
 FULL = switch("full", "Without a limit of lines.")
-AS_JSON = switch("json", "As JSON.", "as_json")
 
 COMMANDS = (
     Command(
@@ -186,31 +185,31 @@ COMMANDS = (
     ),
     Command(
         "blame",
-        "auditor.cli.history:blame",
+        "auditor.cli.places:blame",
         "Since when each variable or step of a document is as it is: DOCUMENT, DOCUMENT#variable or DOCUMENT#step.",
         (*HISTORY, *SHAPE, click.Argument(["document"])),
     ),
     Command(
         "at",
-        "auditor.cli.history:at",
+        "auditor.cli.places:at",
         "The configuration of a moment: its documents, or one of them.",
-        (*HISTORY, AS_JSON, click.Argument(["time"]), click.Argument(["document"], required=False)),
+        (*HISTORY, *SHAPE, click.Argument(["time"]), click.Argument(["document"], required=False)),
     ),
     Command(
         "find",
-        "auditor.cli.history:find",
+        "auditor.cli.places:find",
         "Where a word stands: names, values, scripts; --ever: or ever stood.",
-        (*HISTORY, AS_JSON, switch("ever", "Also what stood there once."), click.Argument(["text"])),
+        (*HISTORY, *SHAPE, switch("ever", "Also what stood there once."), click.Argument(["text"])),
     ),
     Command(
         "index",
-        "auditor.cli.history:make_index",
+        "auditor.cli.clone:make_index",
         "Make the index over the history anew, from git alone.",
         (*HISTORY, switch("check", "Compare it with one made anew.", "compare")),
     ),
     Command(
         "git-config",
-        "auditor.cli.history:git_config",
+        "auditor.cli.clone:git_config",
         """Make plain git show a clone well: names as they are, hunk headers that name the variable or the step.
 
         It writes into the clone's own configuration and its info/attributes, and nothing into the tree. The repository

@@ -137,9 +137,11 @@ def _by_words(index: Index, text: str, seq: int) -> list[Document]:
             found += _documents(
                 index,
                 seq,
-                "d.type = ? AND v.owner IN (SELECT o.id FROM documents o WHERE o.name = ? COLLATE NOCASE)",
+                "d.type = ? AND v.owner IN (SELECT n.id FROM names n WHERE n.name = ? COLLATE NOCASE AND n.seq = "
+                "(SELECT MAX(m.seq) FROM names m WHERE m.id = n.id AND m.seq <= ?))",
                 item.table,
                 owner,
+                seq,
             )
     return list({item.doc: item for item in found}.values())
 

@@ -26,7 +26,7 @@ from migrator.documents.canonical_json import is_utf8
 from migrator.errors import OperatorError
 from migrator.tree.git import Git
 
-VERSION = 1
+VERSION = 2
 BATCH = 2000
 LONGEST_TEXT = 200_000
 """What of one document's words is searched, in characters."""
@@ -49,8 +49,10 @@ CREATE TABLE versions (
   doc INTEGER NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, name TEXT NOT NULL,
   owner TEXT NOT NULL, space TEXT NOT NULL, PRIMARY KEY (doc, seq)) WITHOUT ROWID;
 CREATE INDEX versions_seq ON versions (seq);
+CREATE INDEX versions_name ON versions (name COLLATE NOCASE);
 CREATE TABLE names (
   id TEXT NOT NULL COLLATE NOCASE, seq INTEGER NOT NULL, name TEXT, PRIMARY KEY (id, seq)) WITHOUT ROWID;
+CREATE INDEX names_name ON names (name COLLATE NOCASE);
 CREATE TABLE records (
   rec INTEGER PRIMARY KEY, seq INTEGER NOT NULL, doc INTEGER NOT NULL, element TEXT NOT NULL, path TEXT NOT NULL,
   op TEXT NOT NULL, name TEXT NOT NULL, secret TEXT NOT NULL, weight INTEGER NOT NULL, body TEXT NOT NULL);
@@ -95,6 +97,8 @@ class Index:
         return self._db
 
     def _opened(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            return self._made()
         try:
             db = _connected(self._path)
             found = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
@@ -113,8 +117,7 @@ class Index:
     def _made(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for file in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
-                file.unlink(missing_ok=True)
+            remove(self._path)
             db = _connected(self._path)
             self._path.chmod(0o600)
             db.executescript(_SCHEMA)
@@ -355,6 +358,17 @@ def _connected(path: Path) -> sqlite3.Connection:
     return db
 
 
+def remove(path: Path) -> None:
+    """
+    Remove an index with what SQLite keeps beside it, if it is there.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+
+
 def check(path: Path, git: Git, head: str) -> list[str]:
     """
     Compare an index with one made anew from git, and return what differs, at most ten lines.
@@ -371,6 +385,5 @@ def check(path: Path, git: Git, head: str) -> list[str]:
             )
             found += [f"{table}: {row} is in one only" for row in sorted(a ^ b)[:10]]
     with suppress(OSError):
-        for end in ("", "-wal", "-shm"):
-            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+        remove(fresh)
     return found[:10]

@@ -155,9 +155,12 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
         where.append("v.space = ? COLLATE NOCASE")
         values.append(wanted.space)
     if wanted.name:
-        # As it was called then, or is called now.
-        where.append("(fits(?, v.name) OR fits(?, d.name))")
-        values += [wanted.name] * 2
+        # As it was called then, or is called now; what has no name of its own is called by its owner's.
+        where.append(
+            "(fits(?, v.name) OR fits(?, d.name) OR (v.name = d.id COLLATE NOCASE "
+            "AND v.owner IN (SELECT o.id FROM documents o WHERE fits(?, o.name))))"
+        )
+        values += [wanted.name] * 3
     if wanted.project:
         where.append(
             "(v.owner IN (SELECT p.id FROM documents p WHERE p.type = ? AND p.name = ? COLLATE NOCASE) "
@@ -217,6 +220,9 @@ class Hit:
     doc: int
     seq: int | None
     line: str
+    """The first line that has it."""
+    places: int
+    """How many lines have it."""
 
 
 def find(index: Index, text: str, ever: bool = False, most: int = MOST_HITS) -> list[Hit]:
@@ -244,8 +250,9 @@ def _matching(
 
 def _hit(db: sqlite3.Connection, table: str, row: tuple[int, int | None, str], text: str) -> Hit:
     folded = text.casefold()
-    line = next((line for line in row[2].splitlines() if folded in line.casefold()), "")
+    lines = [line for line in row[2].splitlines() if folded in line.casefold()]
+    line = lines[0] if lines else ""
     if table == "now":
-        return Hit(row[0], None, line)
+        return Hit(row[0], None, line, len(lines))
     doc, seq = db.execute("SELECT doc, seq FROM records WHERE rec = ?", (row[0],)).fetchone()
-    return Hit(doc, seq, line)
+    return Hit(doc, seq, line, len(lines))

@@ -196,7 +196,7 @@ def test_what_stands_and_what_once_stood(history: History) -> None:
         (Filter(project="store"), ["Three", "Two", "One"]),
         (Filter(name="Prod*"), ["One"]),
         (Filter(name="prod*"), ["One"]),
-        (Filter(name="STORE"), ["Three", "One"]),
+        (Filter(name="STORE"), ["Three", "Two", "One"]),
         (Filter(name="web [rst]hop"), ["One"]),
         (Filter(secret_only=True), ["Two"]),
         (Filter(space="Nowhere"), []),
