@@ -105,6 +105,8 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _remember(run: Run, result: AuditResult) -> None:
+    if run.options.dry_run:
+        return
     status = after(run.status, result, run.started.isoformat(timespec="seconds"))
     # The probe of a failed run must not stand, or the next one would find nothing moved and leave out what this one
     # missed.
@@ -229,6 +231,9 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
 
 
 def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole]) -> None:
+    if run.options.dry_run:
+        # Unfinished, the state stays what it was.
+        return
     try:
         state.finish(made_on, count.added + count.modified + count.unchanged, wholes)
     except StateError as error:
@@ -251,7 +256,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
         if reads_one_state(server):
             return read()
         # A window keeps people out, but not an administrator, nor the server itself.
-        patient = not run.settings.opens_window
+        patient = not run.opens_window
         found, run.moved = read_until_still(
             read,
             lambda: probe(server, thorough=True),
@@ -263,7 +268,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
 
 @contextmanager
 def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
-    if not run.settings.opens_window:
+    if not run.opens_window:
         yield NoWindow(run.tools.stop)
         return
     with OctopusApi(api_options(run.settings), run.tools.sleep) as api:
@@ -315,7 +320,7 @@ def _written(
 
 def _published(run: Run, repository: Repository, result: AuditResult) -> AuditResult:
     remote = run.settings.repository.remote
-    if remote is None:
+    if remote is None or run.options.dry_run:
         return result
     with run.phase("push"):
         # A full run looks at the remote even so: it may have been made anew, or have gone back.

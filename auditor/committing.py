@@ -38,6 +38,7 @@ class Made(NamedTuple):
     """
 
     commit: str
+    """Empty where it was only to be told."""
     words: Said
     told: Told | None
     """``None``: all of it, or very much, is new, and is not told document by document."""
@@ -63,6 +64,9 @@ def commit(
     words = _words(told, changes, _note(run, before), first=head is None)
     if _upgraded(run, facts):
         words = words.after(f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}")
+    if run.options.dry_run:
+        repository.git.run("update-ref", "-d", INCOMING)
+        return Made("", words, told)
     text = message(words, _trailers(run, facts))
     made = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
     run.tools.step("commit-made")
@@ -119,7 +123,7 @@ def with_commit(result: AuditResult, made: Made, counts: Mapping[str, Mapping[st
         result,
         outcome="changed",
         changes=counts,
-        commits=(made.commit,),
+        commits=(made.commit,) if made.commit else (),
         subject=made.words.bare_subject,
         told=made.words.bare,
         valued=made.words.valued,
@@ -130,7 +134,7 @@ def index(run: Run, repository: Repository, head: str | None, made: Made) -> Non
     """
     Take the commit on top of *head* into the index, where there is one; that it cannot be is logged only.
     """
-    if head is None or made.told is None:
+    if head is None or made.told is None or not made.commit:
         return
     try:
         with run.phase("index"):

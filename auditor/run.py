@@ -29,12 +29,15 @@ from migrator.sql.locks import Lock
 class RunOptions:
     """
     What a caller asks of one run. ``full``: the first level of change detection is not trusted.
+
+    ``dry_run``: read, compare and tell, without maintenance mode; nothing is committed, pushed or remembered.
     """
 
     accept_shrink: bool = False
     full: bool = False
     wait: float = 0
     reason: str = "demand"
+    dry_run: bool = False
 
 
 @dataclass
@@ -58,6 +61,13 @@ class Run:
     moved: tuple[str, ...] = ()
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
+
+    @property
+    def opens_window(self) -> bool:
+        """
+        Return whether the server is put into maintenance mode for this run.
+        """
+        return self.settings.opens_window and not self.options.dry_run
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

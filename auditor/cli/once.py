@@ -26,7 +26,13 @@ CHANGED_EXIT = 3
 
 
 def once(
-    config: Path, server: str | None, detailed_exitcode: bool, as_json: bool, accept_shrink: bool, full: bool
+    config: Path,
+    server: str | None,
+    detailed_exitcode: bool,
+    as_json: bool,
+    accept_shrink: bool,
+    full: bool,
+    dry_run: bool,
 ) -> int:
     """
     Audit the servers; 1 when a run did not do all it should.
@@ -38,7 +44,7 @@ def once(
     stop = Stop()
     tools = Tools(stop=stop)
     stop_on_signals(stop)
-    options = RunOptions(accept_shrink, full)
+    options = RunOptions(accept_shrink, full, dry_run=dry_run)
     # In a thread: a signal is only heard by a main thread that does not sit in a driver's call.
     with ThreadPoolExecutor(1, "audit") as pool:
         runs = [
@@ -46,12 +52,20 @@ def once(
         ]
         results = [run.result() for run in runs]
     for result in results:
-        run_event(tools.log, result)
-        click.echo(json.dumps(summary(result)) if as_json else told(result))
+        if dry_run:
+            click.echo(json.dumps(summary(result)) if as_json else foretold(result))
+        else:
+            run_event(tools.log, result)
+            click.echo(json.dumps(summary(result)) if as_json else told(result))
         complain(result)
     if any(exit_code(result) for result in results):
         return 1
-    return CHANGED_EXIT if detailed_exitcode and any(result.commits for result in results) else 0
+    return CHANGED_EXIT if detailed_exitcode and any(map(_changed, results)) else 0
+
+
+def _changed(result: AuditResult) -> bool:
+    # A dry run has no commit to show; one of commits that only went on top of foreign ones changed no document.
+    return bool(result.commits) or result.outcome == "changed"
 
 
 def stop_on_signals(stop: Stop) -> None:
@@ -103,6 +117,16 @@ def told(result: AuditResult) -> str:
         f"{result.server}: {result.subject} ({counted(files.added, 'file')} added, {files.modified} modified, "
         f"{files.deleted} deleted; commit {result.commits[0][:10]}, {window}, {result.seconds:.1f} s)"
     )
+
+
+def foretold(result: AuditResult) -> str:
+    """
+    Return what would be committed, in the words of the commit.
+    """
+    if result.outcome != "changed":
+        return told(result)
+    lines = [] if result.valued == (result.subject,) else ["", *result.valued]
+    return "\n".join([f"{result.server}, would be committed: {result.subject}", *lines])
 
 
 def complain(result: AuditResult) -> None:

@@ -95,6 +95,7 @@ COMMANDS = (
             switch("json", "Print one JSON object per server.", "as_json"),
             switch("accept-shrink", "Commit even if much or a whole type is gone."),
             switch("full", "Do not trust the state file; render every document."),
+            switch("dry-run", "Show what would be committed; without maintenance mode, and nothing is kept."),
         ),
     ),
     Command(

@@ -176,6 +176,25 @@ class TestAnEdit:
         assert not [path for path in audited.files() if path in changed and changed[path] == "D"]
         assert audited.subject() == "Project Basket: Service renamed to Basket & Checkout"
 
+    def test_a_dry_run_tells_and_keeps_nothing(self, audited: Audited) -> None:
+        """
+        What would be committed is told; maintenance mode, branch, state and status stay, and the next run commits it.
+        """
+        before = audited.head(), audited.folder.status.read_bytes(), audited.git("for-each-ref")
+        puts = audited.puts()
+        audited.edit("change a variable")
+        audited.edit("rename a project")
+
+        foretold = audited.good(RunOptions(dry_run=True))
+
+        assert before == (audited.head(), audited.folder.status.read_bytes(), audited.git("for-each-ref"))
+        assert puts == audited.puts()
+        assert (foretold.outcome, foretold.commits, foretold.pushed) == ("changed", (), None)
+        done = audited.good()
+        assert (done.subject, done.told, done.valued) == (foretold.subject, foretold.told, foretold.valued)
+        assert "\n".join(done.valued) in audited.git("log", "-1", "--format=%b", "main")
+        assert audited.good(RunOptions(dry_run=True)).outcome == "unchanged"
+
     def test_scripts_that_stand_elsewhere_now(self, fresh: Audited) -> None:
         """
         A history with its scripts in the documents too goes over to files in one commit that says so, and tells as
