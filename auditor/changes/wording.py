@@ -154,7 +154,8 @@ def heading_of(view: View, before: Any, after: Any, step: Element, rule: ListRul
     Return what identifies an element: position and name, name and scope.
     """
     item = after if after is not None else before
-    name = name or shown(name_of(item)) or step.name.strip("[]")
+    own = name_of(item)
+    name = name or (shown(own) if own else step.name.strip("[]"))
     # A variable shows what it is by its scope, a step and an action by their place.
     each = f"{rule.each} " if rule is not None and rule.each not in ("", "variable", "step", "action") else ""
     if rule is not None and rule.ordered:

@@ -20,10 +20,10 @@ from auditor.changes.wording import DocumentChange
 from auditor.cli.showing import dumped, is_coloured, iso, look, opened, out, table, when
 from auditor.history import documents, questions
 from auditor.history.drift import drift
-from auditor.history.index import fits
 from auditor.history.opened import Opened, moment_of
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.telling import Told
+from auditor.history.words import fits
 from migrator.errors import UsageError
 from migrator.tree.git import Git
 

@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from auditor.changes.blocks import blocks
-from auditor.changes.records import Element, Record, masked, plain, spelled
-from auditor.changes.wording import DocumentChange
-from auditor.history.names import OldNames, named, names_in
-from auditor.history.reader import Changed, Commit, open_reader
+from auditor.changes.records import Element, Record, spelled
+from auditor.history.names import OldNames, names_in
+from auditor.history.objects import MOST_AHEAD
+from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
 from auditor.history.telling import Told, tell
-from migrator.documents.canonical_json import is_utf8
+from auditor.history.words import Connection, fits, text_of
 from migrator.errors import OperatorError
 from migrator.tree.git import Git
 
 VERSION = 2
 BATCH = 2000
-LONGEST_TEXT = 200_000
-"""What of one document's words is searched, in characters."""
+MOST_PUT_OFF = 8_000_000
+"""How many characters of documents wait to be written."""
 NO_RECORDS_OVER = 20_000
 """A commit of more documents, as the first one, is indexed without the words of each record."""
 
@@ -38,8 +35,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE commits (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tree TEXT NOT NULL, authored INTEGER NOT NULL,
   committed INTEGER NOT NULL, author TEXT NOT NULL, email TEXT NOT NULL, subject TEXT NOT NULL, run TEXT NOT NULL,
-  server TEXT NOT NULL, complete INTEGER NOT NULL, summary TEXT NOT NULL, documents INTEGER NOT NULL,
-  trailers TEXT NOT NULL);
+  server TEXT NOT NULL, complete INTEGER NOT NULL, documents INTEGER NOT NULL, trailers TEXT NOT NULL);
 CREATE INDEX commits_time ON commits (committed);
 CREATE TABLE documents (
   doc INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL,
@@ -79,6 +75,8 @@ class Index:
     def __init__(self, path: Path, git: Git, say: Callable[[str], None] = lambda text: None) -> None:
         self._path, self._git, self._say = path, git, say
         self._db = self._opened()
+        self._words: dict[int, str | None] = {}
+        self._size = 0
 
     def __enter__(self) -> Index:
         return self
@@ -161,17 +159,31 @@ class Index:
         count = 0
         with open_reader(self._git) as reader:
             last = self._last_tree() or reader.empty_tree()
-            for commit, touched in reader.commits(*([f"{known}..{head}"] if known else [head])):
+            for commit, touched in _ahead(reader, reader.commits(*([f"{known}..{head}"] if known else [head]))):
                 small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
                 self._take(commit, reader.documents(touched, last, commit.tree), small)
                 last = commit.tree
                 count += 1
                 # So that a long way is not gone again from its beginning when it is cut short.
                 if count % BATCH == 0:
-                    self._db.commit()
+                    self._settle()
                     progress(count)
-        self._db.commit()
+        self._settle()
         return count
+
+    def _settle(self) -> None:
+        self._put_words()
+        self._db.commit()
+
+    def _put_words(self) -> None:
+        """
+        Write what stands in documents now; put off till here, since the next commit may change the same one again.
+        """
+        self._db.executemany("DELETE FROM now WHERE rowid = ?", [(doc,) for doc in self._words])
+        self._db.executemany(
+            "INSERT INTO now (rowid, text) VALUES (?, ?)", [item for item in self._words.items() if item[1] is not None]
+        )
+        self._words, self._size = {}, 0
 
     def _last_tree(self) -> str | None:
         found = self._db.execute("SELECT tree FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
@@ -184,22 +196,17 @@ class Index:
         with open_reader(self._git) as reader:
             for commit, _ in reader.commits(f"{self.head()}..{head}"):
                 self._take(commit, told.found, True)
-        self._db.commit()
+        self._settle()
 
     def _take(self, commit: Commit, found: Iterable[Changed], small: bool) -> None:
         seq = (self._db.execute("SELECT MAX(seq) FROM commits").fetchone()[0] or 0) + 1
         count = 0
-        summaries: list[DocumentChange] = []
-        names = self.names(seq)
         for changed in found:
             count += 1
             self._keep(seq, changed, small)
-            if len(summaries) <= 50:
-                summaries.append(changed.change)
         run, server = commit.trailer("Run") or "", commit.trailer("Server") or ""
-        summary = "" if not small else "; ".join(block.summary for block in blocks(self._owned(summaries, names))[:3])
         self._db.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 seq,
                 commit.id,
@@ -212,14 +219,10 @@ class Index:
                 run,
                 server,
                 _is_complete(run),
-                summary,
                 count,
                 json.dumps(commit.trailers),
             ),
         )
-
-    def _owned(self, changes: Iterable[DocumentChange], names: OldNames) -> list[DocumentChange]:
-        return [named(change, names) for change in changes]
 
     def _keep(self, seq: int, changed: Changed, records: bool) -> None:
         change, db = changed.change, self._db
@@ -242,9 +245,11 @@ class Index:
             "INSERT OR REPLACE INTO names VALUES (?, ?, ?)",
             [(identity, seq, name) for identity, name in names_in(changed)],
         )
-        db.execute("DELETE FROM now WHERE rowid = ?", (doc,))
-        if side is not None:
-            db.execute("INSERT INTO now (rowid, text) VALUES (?, ?)", (doc, text_of(side.body)))
+        text = text_of(side.body) if side is not None else None
+        self._words[doc] = text
+        self._size += len(text or "")
+        if self._size > MOST_PUT_OFF:
+            self._put_words()
         if records:
             for record in change.records:
                 self._keep_record(seq, doc, record)
@@ -301,56 +306,27 @@ def _is_complete(run: str) -> bool:
     return not count or number == count
 
 
-def fits(pattern: str, name: str) -> bool:
+def _ahead(reader: Reader, commits: Iterable[tuple[Commit, list[Touched]]]) -> Iterator[tuple[Commit, list[Touched]]]:
     """
-    Return whether a name fits a pattern with ``*``, ``?`` and ``[]``, blind to case.
+    Yield the commits, with what a handful of them hold read at once.
     """
-    return fnmatchcase(name.casefold(), pattern.casefold())
-
-
-def text_of(value: Any) -> str:
-    """
-    Return the words of a value that may be searched: names and values, no secret, one a line.
-    """
-    found: list[str] = []
-    _gather(plain(masked(value)), found)
-    return "\n".join(dict.fromkeys(found))[:LONGEST_TEXT]
-
-
-def _gather(value: Any, found: list[str]) -> None:
-    if isinstance(value, str):
-        if value:
-            found.append(value)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            found.append(name)
-            _gather(item, found)
-    elif isinstance(value, list):
-        for item in value:
-            _gather(item, found)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        found.append(str(value))
-
-
-class _Connection(sqlite3.Connection):
-    """
-    A connection that takes any text: of what has no UTF-8 form, as half a surrogate, a question mark is kept.
-    """
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        return super().execute(sql, tuple(map(_storable, parameters)))
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        return super().executemany(sql, (tuple(map(_storable, row)) for row in parameters))
-
-
-def _storable(value: Any) -> Any:
-    return value if not isinstance(value, str) or is_utf8(value) else value.encode("utf-8", "replace").decode()
+    some: list[tuple[Commit, list[Touched]]] = []
+    waiting = 0
+    for item in commits:
+        some.append(item)
+        waiting += len(item[1])
+        # Each has two sides.
+        if waiting >= MOST_AHEAD // 2:
+            reader.fetch(touched for _, each in some for touched in each)
+            yield from some
+            some, waiting = [], 0
+    reader.fetch(touched for _, each in some for touched in each)
+    yield from some
 
 
 def _connected(path: Path) -> sqlite3.Connection:
     # Another command may be catching up on it.
-    db = sqlite3.connect(path, timeout=30, factory=_Connection)
+    db = sqlite3.connect(path, timeout=30, factory=Connection)
     # SQLite's own comparison is blind to case in ASCII alone, and names are in any script.
     db.create_function("fits", 2, fits, deterministic=True)
     db.execute("PRAGMA journal_mode = WAL")

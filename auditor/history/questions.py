@@ -63,21 +63,20 @@ class CommitRow:
     run: str
     server: str
     complete: bool
-    summary: str
     documents: int
     trailers: tuple[tuple[str, str], ...]
 
 
 _COMMIT = (
     "c.seq, c.id, c.tree, c.authored, c.committed, c.author, c.email, c.subject, c.run, c.server, c.complete, "
-    "c.summary, c.documents, c.trailers"
+    "c.documents, c.trailers"
 )
 
 
 def _row(found: Sequence[Any]) -> CommitRow:
     values: list[Any] = [*found]
     values[10] = bool(values[10])
-    values[13] = tuple((str(name), str(value)) for name, value in json.loads(values[13]))
+    values[12] = tuple((str(name), str(value)) for name, value in json.loads(values[12]))
     return CommitRow(*values)
 
 

@@ -7,27 +7,28 @@ file of its own is a part of its document. Not here: names of ids and questions 
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from auditor.changes.differ import differences
-from auditor.changes.records import Subject
+from auditor.changes.records import Subject, masked
 from auditor.changes.wording import DocumentChange
+from auditor.history.objects import Blobs
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body, display_name
 from migrator.documents.scripts import LINK, script_owner
 from migrator.maps.document_map import DocumentMap
-from migrator.tree.git import Git, GitError, close, end
+from migrator.tree.git import Git, close, end
 from migrator.tree.types import Types, place_of
 
-LARGEST_BLOB = 256 * 1024 * 1024
+DEEPEST = 60
+"""So many levels are told one by one; Octopus's own documents have less than a third of it."""
 _ZEROS = re.compile(rb"0+")
 _FORMAT = "%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B"
 _TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$")
@@ -114,67 +115,6 @@ class Changed:
     new: Side | None
 
 
-class Blobs:
-    """
-    A repository's objects, read through one ``git cat-file`` as long as the block.
-
-    Raises (from ``read``):
-        GitError: git ended before its time.
-    """
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Blobs:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.wait()
-
-    def read(self, name: str) -> bytes | None:
-        """
-        Return an object's content (``<id>`` or ``<tree>:<path>``), ``None`` if it is not there or over 256 MB.
-        """
-        # cat-file takes one name a line.
-        if "\n" in name:
-            return None
-        if self._process is None:
-            self._process = self._git.start("cat-file", "--batch")
-        process = self._process
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-            process.stdin.flush()
-            head = process.stdout.readline()
-            words = head.split()
-            if not head or words[-1] in (b"missing", b"ambiguous") or len(words) < 3:
-                if not head:
-                    raise GitError("git cat-file ended before its time")
-                return None
-            size = int(words[-1])
-            if size > LARGEST_BLOB:
-                _skip(process, size + 1)
-                return None
-            content = process.stdout.read(size)
-            process.stdout.read(1)
-        except (OSError, ValueError) as error:
-            raise GitError(f"git cat-file failed: {type(error).__name__}") from None
-        return content
-
-
-def _skip(process: subprocess.Popen[bytes], size: int) -> None:
-    assert process.stdout is not None
-    while size > 0:
-        size -= len(process.stdout.read(min(size, 1 << 20)) or b"x" * size)
-
-
 class Reader:
     """
     Commits and their documents, in one repository.
@@ -243,6 +183,13 @@ class Reader:
         words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old_tree, new_tree)
         return _raw(b"\0".join(self._git.lines(*words)))
 
+    def fetch(self, touched: Iterable[Touched]) -> None:
+        """
+        Read ahead what the documents among *touched* hold on both sides.
+        """
+        documents = (item for item in touched if item.path.endswith(".json"))
+        self._blobs.fetch(blob for item in documents for blob in (item.old, item.new) if blob)
+
     def documents(self, touched: Iterable[Touched], old_tree: str, new_tree: str) -> Iterator[Changed]:
         """
         Yield the documents that differ, each with its records; moved ones are found by their ids.
@@ -252,6 +199,7 @@ class Reader:
         files: dict[tuple[str, str], int] = defaultdict(int)
         seen = {item.path for item in paths}
         extra = self._owners_of_scripts(paths, seen, old_tree, new_tree)
+        self.fetch(paths)
         for item in [*paths, *extra]:
             if not item.path.endswith(".json") or "/" not in item.path:
                 continue
@@ -280,12 +228,15 @@ class Reader:
             return None
         if not isinstance(body, dict):
             return None
+        if _may_be_deep(content):
+            body = {name: _shallow(value, DEEPEST) for name, value in body.items()}
         identity = str(body.get("Id") or "")
         document_map = self._types.find(place_of(path).folder, body, identity)
         if document_map is None:
             return None
-        folder = path.rpartition("/")[0]
-        return Side(path, blob, document_map, self._with_scripts(body, f"{tree}:{folder}/"))
+        if LINK.encode() in content:
+            body = self._with_scripts(body, f"{tree}:{path.rpartition('/')[0]}/")
+        return Side(path, blob, document_map, body)
 
     def _with_scripts(self, value: Any, folder: str) -> Any:
         if isinstance(value, dict):
@@ -326,6 +277,29 @@ class Reader:
             at = end_of_name + 1 + width
             found[name] = content[end_of_name + 1 : at].hex()
         return found
+
+
+def _may_be_deep(content: bytes) -> bool:
+    # Two blanks a level as this program writes it, or fewer lines than what opens, as nobody writes it by hand.
+    opened = content.count(b"{") + content.count(b"[")
+    return opened > DEEPEST and (b" " * 2 * DEEPEST in content or 2 * content.count(b"\n") < opened)
+
+
+def _shallow(value: Any, levels: int) -> Any:
+    """
+    Return a value whose deeper levels are text, since what is told of it goes down level by level.
+    """
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        try:
+            # Masked here, since in a text nobody would find the secrets again.
+            return json.dumps(masked(value), sort_keys=True, default=str)
+        except RecursionError:
+            return "(nested too deep)"
+    if isinstance(value, dict):
+        return {name: _shallow(item, levels - 1) for name, item in value.items()}
+    return [_shallow(item, levels - 1) for item in value]
 
 
 @contextmanager

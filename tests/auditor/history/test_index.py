@@ -246,6 +246,23 @@ def test_a_document_is_found_as_people_name_it(history: History, words: str) -> 
         assert documents.one_document(index, words, 3).id == "variableset-Projects-1"
 
 
+def test_a_project_may_be_called_project(history: History) -> None:
+    """
+    A title that is a part of the name is not taken off it.
+    """
+    tree = {
+        "Projects/Project X/Project X.json": project(1, "Project X"),
+        "Projects/Project X/Project X-VariableSet.json": variables(1),
+    }
+    history.commit(tree)
+    with opened(history) as index:
+        found = [
+            documents.one_document(index, f"{words} variables", 1).id for words in ("Project X", "project project x")
+        ]
+
+    assert found == ["variableset-Projects-1"] * 2
+
+
 def test_a_name_nearly_right_is_guessed(history: History) -> None:
     """
     A document that is not there is answered with the nearest name.
