@@ -12,7 +12,7 @@ ARGS ?=
 # On all cores; whoever is idle takes tests from the others. Compiled tests are kept from run to run.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n auto --dist worksteal
 
-.PHONY: help demo test test-all test-pythons regressions lint format types contracts ci bench torture soak mutate clean
+.PHONY: help demo test test-all test-pythons regressions pages lint format types contracts ci bench torture soak mutate clean
 
 help:
 	@echo "make demo       the whole main job on an embedded server, into demo/"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-pythons: the same under each of Python 3.12, 3.13 and 3.14 that this machine has, and which it found"
 	@echo "make lint       ruff: rules and format;  make format: put the format right"
 	@echo "make types      mypy;  make contracts: import-linter;  make regressions: docs/regressions.md"
+	@echo "make pages      docs/types.md and the pages of facts, changes and imports that tests hold"
 	@echo "make ci         what .ci/run does: all of the above, the wheel, the demo from the wheel"
 	@echo "make bench      measured speed;  make torture: kill it at every step;  make soak: many runs, many edits"
 	@echo "make mutate     do the tests notice? The core is changed at 200 random places (ARGS=\"--places 20 --only migrator/sql\")"
@@ -51,6 +52,12 @@ test-pythons: $(INSTALLED)
 
 regressions: $(INSTALLED)
 	$(PY) -m tests.support.regressions
+
+pages: $(INSTALLED)
+	$(PY) -m tests.support.known_types
+	$(PY) -m tests.support.facts
+	$(PY) -m tests.support.told
+	$(PY) -m tests.support.imported
 
 lint: $(INSTALLED)
 	$(PY) -m ruff check .

@@ -52,7 +52,16 @@ from auditor.world import Tools
 from migrator.documents.document import number
 from migrator.documents.file import File
 from migrator.errors import OperatorError, folder_errors
-from migrator.export.read import Content, Server, look_at, probe, reads_one_state
+from migrator.export.read import (
+    Content,
+    Server,
+    kept_tables,
+    look_at,
+    probe,
+    reads_one_state,
+    table_warnings,
+    tables_read,
+)
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream, Unreadable
 from migrator.exporter import metadata_of, renderer_of
@@ -63,6 +72,7 @@ from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
 from migrator.tree.git import GitError
+from migrator.tree.metadata import Metadata
 
 __all__ = ["RunOptions", "audit"]
 
@@ -131,7 +141,10 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
                 repository = _open_repository(run, stack)
             with run.phase("look"):
                 looked = look_at(
-                    database_address(run.settings), limits=run.settings.limits.limits, opened=run.canceller.watch
+                    database_address(run.settings),
+                    limits=run.settings.limits.limits,
+                    opened=run.canceller.watch,
+                    rules=run.settings.export.rules,
                 )
                 server = in_scope(looked, run.settings.export)
             stack.callback(server.close)
@@ -143,6 +156,22 @@ def _locked(run: Run, result: AuditResult) -> AuditResult:
                 # Commits of earlier runs may still wait for a remote that was down.
                 return _published(run, repository, done)
             return _audited(run, result, repository, server)
+
+
+def _check_whose(run: Run, repository: Repository, before: Metadata | None, name: str) -> None:
+    """
+    Raise ``OperatorError`` where the history is another server's, unless this run is to adopt it.
+    """
+    if before is None or before.server == name:
+        return
+    if not run.options.adopt:
+        raise OperatorError(
+            f"{repository.path} holds the history of another server ({before.server}; the database is of {name}), so "
+            "nothing was committed. Check database and repository.path; if that history is to go on with this server: "
+            f"auditor adopt --server {run.server}"
+        )
+    run.adopted_from = before.server
+    run.tools.log.warning("history-adopted", server=run.server, history_of=before.server, database_of=name)
 
 
 def _must_read(run: Run, server: Server, repository: Repository) -> bool:
@@ -171,7 +200,6 @@ def _must_read(run: Run, server: Server, repository: Repository) -> bool:
 
 def _audited(run: Run, result: AuditResult, repository: Repository, server: Server) -> AuditResult:
     options = export_options(run.settings, run.folder)
-    options.check()
     master = options.master_cipher()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(1))
@@ -185,25 +213,25 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         if before and before.derivation and not likely:
             key.start(before.derivation)
         spool, content = _read(run, server, stack)
-        facts = content.facts
-        secrets = OpenedSecrets(master) if master is not None else None
+        facts, secrets = content.facts, OpenedSecrets(master) if master is not None else None
+        _check_whose(run, repository, before, facts.name)
         facts.check_master_key(secrets)
         derivation = KeyDerivation(facts.identity)
         cipher = partial(key.cipher, derivation)
-        trusted = head is not None and not run.full and state.made_on() == made_on(head, content)
-        if not trusted:
+        known = state if head is not None and not run.full and state.made_on() == made_on(head, content) else None
+        if known is None:
             state.clear()
-        known = state if trusted else None
         stream = Stream(spool, renderer_of(options, content, secrets, cipher))
         with run.phase("compare"):
-            tables = changed_tables(stream, known)
+            tables = changed_tables(stream, known, kept_tables(server, content))
             if tables.any:
                 key.start(derivation)
             rows = changed_rows(stream, tables, known, run.tools.stop.check)
         changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
         total = changes.before.files()
+        changes.before.keep_tables(kept_tables(server, content))
         tree = None
-        if not trusted or rows.differ:
+        if known is None or rows.differ:
             with run.phase("render"):
                 metadata = metadata_of(options, content, cipher())
                 check_password(before, options, metadata)
@@ -219,7 +247,10 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
             result,
             documents=rows.documents,
             files=count,
-            warnings=_warnings(run, stream.unreadable, server),
+            warnings=_warnings(run, stream.unreadable, server, content),
+            left_out=stream.left_out(),
+            in_git={identity.id: str(place) for identity, place in stream.in_git},
+            tables=tables_read(server, content) if content.partial is None else None,
         )
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
@@ -351,7 +382,9 @@ def _with_push(result: AuditResult, published: Published, head: str | None) -> A
     )
 
 
-def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tuple[ReportedWarning, ...]:
+def _warnings(
+    run: Run, unreadable: Sequence[Unreadable], server: Server, content: Content
+) -> tuple[ReportedWarning, ...]:
     back = []
     if run.went_back is not None:
         before, newest = run.went_back
@@ -377,7 +410,10 @@ def _warnings(run: Run, unreadable: Sequence[Unreadable], server: Server) -> tup
         )
         for item in unreadable
     ]
-    return (*back, *left, *(ReportedWarning("", "", text) for text in server.schema.warnings))
+    schema = [ReportedWarning("", "", text) for text in server.schema.warnings]
+    # What was there at the last run was told then, and needs no word each time.
+    tables = table_warnings(server, content, run.status.probe) if content.partial is None else []
+    return (*back, *left, *schema, *tables)
 
 
 def _open_repository(run: Run, stack: ExitStack) -> Repository:

@@ -101,6 +101,8 @@ def _note(run: Run, before: Metadata | None) -> str:
 
 def _trailers(run: Run, facts: ServerFacts) -> list[tuple[str, str]]:
     trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
+    if run.adopted_from is not None:
+        trailers.append(("Adopted-From", run.adopted_from))
     if _upgraded(run, facts):
         trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
     if run.went_back is not None:

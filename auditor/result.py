@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from migrator.report import ReportedWarning
+from migrator.report import ReportedWarning, TablesRead
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class AuditResult:
     ``None`` where no remote is set; ``changes`` counts documents by type and outcome, as
     ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``subject`` and ``told`` (a line for
     each document) say what changed without a value; ``valued`` are the lines of the commit, with values that are not
-    secret.
+    secret. ``left_out`` counts, by type, states that come and go by themselves; ``in_git`` says of documents that are
+    new or changed which of their parts live in git, and where.
     """
 
     run_id: str
@@ -64,6 +65,9 @@ class AuditResult:
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
     warnings: tuple[ReportedWarning, ...] = ()
+    tables: TablesRead | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    in_git: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -83,4 +87,5 @@ class AuditResult:
         # It goes to programs of others, and values only where somebody said that they may.
         del value["valued"]
         value["warnings"] = [asdict(item) for item in self.warnings]
+        value["tables"] = None if self.tables is None else self.tables.as_json()
         return value

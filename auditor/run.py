@@ -21,14 +21,15 @@ from migrator.export.read import Content
 from migrator.export.render import FORMAT
 from migrator.exporter import ExportOptions
 from migrator.secrets.ciphers import MasterKeyCipher
-from migrator.sql.cancel import Canceller
+from migrator.sql.engine import Canceller
 from migrator.sql.locks import Lock
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """
-    What a caller asks of one run. ``full``: the first level of change detection is not trusted.
+    What a caller asks of one run. ``full``: the first level of change detection is not trusted; ``adopt``: the history
+    of another server is to go on with this one.
 
     ``dry_run``: read, compare and tell, without maintenance mode; nothing is committed, pushed or remembered.
     """
@@ -37,6 +38,7 @@ class RunOptions:
     full: bool = False
     wait: float = 0
     reason: str = "demand"
+    adopt: bool = False
     dry_run: bool = False
 
 
@@ -59,6 +61,7 @@ class Run:
     full: bool = False
     went_back: tuple[str, str] | None = None
     moved: tuple[str, ...] = ()
+    adopted_from: str | None = None
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
 
@@ -115,6 +118,8 @@ class MadeOn:
             options.secrets.value,
             digest.hex(),
         ]
+        if options.rules.volatile:
+            words.append(repr(options.rules.volatile))
         if content is not None:
             # metadata.json holds these three, so it differs with them although no row does.
             words += [content.facts.name, content.facts.version, repr(content.partial)]

@@ -6,6 +6,7 @@ Secrets are references and stay references here; ``migrator.credentials`` resolv
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from migrator.maps.document_map import Noise
 from migrator.secrets.sealing import SecretsMode
 from migrator.selection.request import type_names
 from migrator.settings import LimitsTable
+from migrator.sql.tables import ROW_LIMIT, TableRules
 from migrator.toml_file import Address, Place, Reference, Table, TomlFile, Wrong
 from migrator.wording import did_you_mean
 
@@ -81,6 +83,25 @@ def _types(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _excluded(names: tuple[str, ...]) -> tuple[str, ...]:
+    _rules(names, ())
+    return names
+
+
+def _volatile(places: tuple[VolatileTable, ...]) -> tuple[VolatileTable, ...]:
+    _rules((), places)
+    return places
+
+
+def _rules(names: tuple[str, ...], places: tuple[VolatileTable, ...], limit: int = ROW_LIMIT) -> TableRules:
+    rules = TableRules(names, tuple((item.type, item.path) for item in places), limit)
+    try:
+        rules.check()
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return rules
+
+
 def _inline(text: str) -> str:
     return InlineScripts.parse(text).value
 
@@ -111,6 +132,15 @@ def _identity(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
+class VolatileTable(Table):
+    """
+    A place of a type that changes by itself and is left out.
+    """
+
+    type: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+
+
 class ExportTable(Table):
     """
     What of the server goes into the tree.
@@ -125,6 +155,16 @@ class ExportTable(Table):
     project_groups: tuple[str, ...] = ()
     spaces: tuple[str, ...] = ()
     leave_out: Annotated[tuple[str, ...], AfterValidator(_types)] = ()
+    exclude_tables: Annotated[tuple[str, ...], AfterValidator(_excluded)] = ()
+    volatile: Annotated[tuple[VolatileTable, ...], AfterValidator(_volatile)] = ()
+    table_rows: Annotated[int, Field(ge=0, le=10_000_000)] = ROW_LIMIT
+
+    @property
+    def rules(self) -> TableRules:
+        """
+        Return what is said of tables as the migrator knows it.
+        """
+        return _rules(self.exclude_tables, self.volatile, self.table_rows)
 
     @property
     def noise_level(self) -> Noise:
@@ -295,7 +335,8 @@ def load(path: Path) -> Settings:
         default: Place = ("defaults", *place[2:])
         return default if place[:1] == ("servers",) and place not in file.lines and default in file.lines else place
 
-    return file.into(Settings, _with_defaults(values, defaults), _default_errors(defaults), origin)
+    filled = _with_defaults(values, defaults)
+    return file.into(Settings, filled, [*_default_errors(defaults), *_shared(filled)], origin)
 
 
 def _with_defaults(values: dict[str, Any], defaults: Any) -> dict[str, Any]:
@@ -319,6 +360,28 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
         if key in defaults
     }
     return {**defaults, **own, **both}
+
+
+def _shared(values: Mapping[str, Any]) -> Iterator[Wrong]:
+    """
+    Yield where servers have one history between them, in which each would undo what the other wrote.
+    """
+    paths: dict[str, str] = {}
+    branches: dict[tuple[str, str], str] = {}
+    servers = values.get("servers")
+    for name, server in servers.items() if isinstance(servers, dict) else ():
+        table = server.get("repository") if isinstance(server, dict) else None
+        if not isinstance(table, dict):
+            continue
+        place = ("servers", name, "repository")
+        path, remote, branch = table.get("path"), table.get("remote"), table.get("branch", "main")
+        if isinstance(path, str) and (first := paths.setdefault(os.path.realpath(path), name)) != name:
+            yield (*place, "path"), f"is the repository of {first} too; give each server its own"
+        elif isinstance(remote, str):
+            there = (remote.rstrip("/").removesuffix(".git"), str(branch))
+            if (first := branches.setdefault(there, name)) != name:
+                what = f"{first} pushes to this remote's branch {branch} too"
+                yield (*place, "remote"), f"{what}; give each server a remote of its own, or a repository.branch"
 
 
 def _default_errors(defaults: Any) -> Iterator[Wrong]:

@@ -95,6 +95,7 @@ def export_options(settings: ServerSettings, folder: StateFolder) -> ExportOptio
         RenderOptions(table.noise_level, table.scripts_mode),
         spool_directory=folder.path,
         limits=settings.limits.limits,
+        rules=table.rules,
     )
 
 

@@ -23,12 +23,13 @@ from migrator.documents.layout import Layout
 from migrator.documents.scripts import InlineScripts
 from migrator.errors import UsageError
 from migrator.export.history_layout import HistoryPlaces
-from migrator.export.read import Content, Progress, Server, Whole
+from migrator.export.read import Content, Progress, Server, Whole, kept_tables, table_warnings, tables_read
 from migrator.export.render import Renderer, RenderOptions
 from migrator.export.spool import Spool
 from migrator.export.stream import Stream
 from migrator.export.task_logs import copy_task_logs, is_task_log
-from migrator.maps.document_map import DocumentMap, Noise
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import UNMAPPED, DocumentMap, Noise
 from migrator.octopus_format.form import OctopusLayout, as_stored, octopus_metadata, write_document
 from migrator.report import Report, ReportedWarning
 from migrator.secrets.ciphers import InterchangeCipher, KeyDerivation, MasterKeyCipher, PasswordCipher
@@ -38,6 +39,7 @@ from migrator.selection.read import Chosen
 from migrator.selection.request import Selection
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
 from migrator.sql.server_facts import ServerFacts
+from migrator.sql.tables import NO_RULES, TableRules
 from migrator.tree.folder import FolderSink, check_same, mixed
 from migrator.tree.metadata import NAME, Metadata
 
@@ -47,6 +49,7 @@ class ExportOptions:
     """
     How a server is exported. ``spool_directory`` holds the private temporary file (``None``: the system's);
     ``task_logs`` is the server's folder of task logs, if they are to be copied too. ``limits``: of waiting for it.
+    ``rules``: what is said of its tables beside the maps.
     """
 
     password: Secret | None = None
@@ -57,6 +60,7 @@ class ExportOptions:
     spool_directory: Path | None = None
     task_logs: Path | None = None
     limits: Limits = NO_LIMITS_GIVEN
+    rules: TableRules = NO_RULES
 
     def master_cipher(self) -> MasterKeyCipher | None:
         """
@@ -275,7 +279,9 @@ def export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    return _export(Whole(address, options.history, options.limits), form(options), sink, options, progress)[0]
+    return _export(
+        Whole(address, options.history, options.limits, options.rules), form(options), sink, options, progress
+    )[0]
 
 
 def partial_export(
@@ -298,8 +304,10 @@ def partial_export(
         OperatorError: what went wrong and what to do.
     """
     sink = FolderSink(directory, clean=clean)
-    report, content = _export(Chosen(address, selection, options.limits), form(options), sink, options, progress)
-    return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, content.chains)
+    report, content = _export(
+        Chosen(address, selection, options.limits, options.rules), form(options), sink, options, progress
+    )
+    return PartialReport(report.counts, report.warnings, {}, report.seconds, report.incomplete, chains=content.chains)
 
 
 def _export(
@@ -330,7 +338,7 @@ def _export(
         for document in stream.documents():
             for file in document.files:
                 sink.add(file)
-        keep = _keeper(stream, options)
+        keep = _keeper(stream, options, kept_tables(server, content))
         strangers = sink.finish(tree.head(sink, keep), keep)
     if options.task_logs is not None:
         # After the tree stands: what fails here costs nothing of it.
@@ -338,16 +346,21 @@ def _export(
     return _report(stream, server, content, strangers, time.monotonic() - started), content
 
 
-def _keeper(stream: Stream, options: ExportOptions) -> Callable[[str], bool]:
+def _keeper(stream: Stream, options: ExportOptions, unread: frozenset[str]) -> Callable[[str], bool]:
     """
     Return what tells whether a file that this run did not write belongs to the tree all the same.
     """
     mains = frozenset(item.files for item in stream.unreadable)
     # What its scripts are called now cannot be read, so whatever is named after the document stays with it.
     scripts = tuple(main.removesuffix(".json") + " - " for main in mains)
+    tables = tuple(f"{UNMAPPED}/{name}/" for name in unread)
 
     def keep(path: str) -> bool:
-        return path in mains or path.startswith(scripts) or (options.task_logs is not None and is_task_log(path))
+        return (
+            path in mains
+            or path.startswith((*scripts, *tables))
+            or (options.task_logs is not None and is_task_log(path))
+        )
 
     return keep
 
@@ -395,6 +408,15 @@ def metadata_of(options: ExportOptions, content: Content, cipher: PasswordCipher
 def _report(stream: Stream, server: Server, content: Content, strangers: int, seconds: float) -> Report:
     counts = {name: {"Exported": count} for name, count in sorted(stream.counts.items())}
     warnings = [*content.warnings, *(ReportedWarning("", "", text) for text in server.schema.warnings)]
+    for (type_, reason), count in sorted(stream.passing.items()):
+        message = f"{count} {REGISTRY[type_].called(count)} left out: {reason}; --noise raw takes them"
+        warnings.append(ReportedWarning("", "", message))
+    for identity, place in sorted(stream.in_git, key=lambda item: item[0].id):
+        text = f"{place}, not in this export; rows of them in the database are left from before, and are not what runs"
+        warnings.append(ReportedWarning(identity.id, REGISTRY[identity.type].in_git_settings, text))
+    if content.partial is None:
+        # What chosen projects need is never in a table that nobody has facts about.
+        warnings += table_warnings(server, content)
     for item in stream.unreadable:
         kinds = counts.setdefault(item.identity.type, {})
         kinds["Kept (unreadable)"] = kinds.get("Kept (unreadable)", 0) + 1
@@ -405,4 +427,5 @@ def _report(stream: Stream, server: Server, content: Content, strangers: int, se
                 "", "", f"{strangers} files in the directory are no part of this export; --clean removes them"
             )
         )
-    return Report(counts, tuple(warnings), {}, seconds, incomplete=bool(stream.unreadable))
+    tables = tables_read(server, content) if content.partial is None else None
+    return Report(counts, tuple(warnings), {}, seconds, bool(stream.unreadable), tables)

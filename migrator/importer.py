@@ -127,6 +127,7 @@ def import_tree(
     options: ImportOptions,
     *,
     gate: Gate = lambda plan, tree: None,
+    prepare: Callable[[Tree], Tree] = lambda tree: tree,
     world: Surroundings | None = None,
     limits: Limits = NO_LIMITS_GIVEN,
     precautions: Precautions = Precautions(),
@@ -134,7 +135,8 @@ def import_tree(
     """
     Import the tree of *files* into the database at *address*: all of it, or nothing.
 
-    With ``dry_run`` everything is done and undone. *gate* sees the plan before anything is written.
+    With ``dry_run`` everything is done and undone. *gate* sees the plan before anything is written; *prepare* gets the
+    tree as it was read and returns what is to be imported of it.
 
     Raises:
         AlreadyLocked: another import or an audit is at work on the database.
@@ -144,7 +146,7 @@ def import_tree(
     precautions.check(options)
     master = master_cipher(options)
     # Outside the attempts: only what the database says can differ the next time.
-    tree = read_tree(files, options.password)
+    tree = prepare(read_tree(files, options.password))
     if options.projects:
         tree = restrict(tree, options.projects)
     with hold_target(address, limits) as held:

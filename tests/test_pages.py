@@ -19,7 +19,8 @@ import pytest
 from auditor.cli.main import PROGRAM as AUDITOR
 from auditor.monitoring.metrics import Metrics
 from migrator.cli.main import PROGRAM as MIGRATOR
-from tests.support import regressions
+from migrator.maps import REGISTRY
+from tests.support import known_types, regressions
 
 PROGRAMS = {"auditor": AUDITOR, "migrator": MIGRATOR}
 ROOT = Path(__file__).parents[1]
@@ -155,6 +156,17 @@ def test_the_makefile_has_each_target_that_a_page_names() -> None:
 def test_the_page_of_regressions_is_up_to_date() -> None:
     """docs/regressions.md is what `make regressions` makes of the tests' names and docstrings."""
     assert regressions.PAGE.read_text(encoding="utf-8") == regressions.page(), "run: make regressions"
+
+
+def test_the_page_of_types_is_up_to_date() -> None:
+    """docs/types.md is what `make pages` makes of the document map; each guess is about something there is."""
+    assert known_types.PAGE.read_text(encoding="utf-8") == known_types.page(), "run: make pages"
+    words = {"table", "prefix", "key", "columns", "joined order"}
+    for item in REGISTRY.maps:
+        paths = [rule.path for rule in (*item.references, *item.inner, *item.sensitive, *item.volatile)]
+        paths += [*item.sets, *item.confidential, *item.columns, *(item.owner_type or ())]
+        loose = [word for word in item.inferred if word not in words and not any(p.startswith(word) for p in paths)]
+        assert [word for word in loose if not word.endswith("/Inputs")] == [], item.table
 
 
 def test_regressions_are_read_from_names() -> None:

@@ -22,7 +22,7 @@ from migrator.errors import OperatorError
 from migrator.export.render import Rendered
 from migrator.export.stream import Unreadable
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import DocumentMap
+from migrator.maps.document_map import UNMAPPED, DocumentMap
 from migrator.sql.rows import Table
 
 _PUT_EVERY = 1000
@@ -55,6 +55,12 @@ class Before(Protocol):
     def take(self, document: DocumentId, paths: Iterable[str]) -> dict[str, bytes]:
         """
         Return the files that a document had, by path; *paths* are those that it has now.
+        """
+        ...
+
+    def keep_tables(self, types: Iterable[str]) -> None:
+        """
+        Leave the files of whole tables that could not be read, by type, as they are.
         """
         ...
 
@@ -113,6 +119,11 @@ class StateBefore:
         self._left.update(had.keys() - now)
         return had
 
+    def keep_tables(self, types: Iterable[str]) -> None:
+        """
+        Do nothing: rows that are not said to be gone stay.
+        """
+
     def keep(self, unreadable: Sequence[Unreadable]) -> list[StateRow]:
         """
         Return nothing: their rows stand in the state, and nothing was changed in it.
@@ -166,6 +177,14 @@ class TreeBefore:
         Return the files that stand where a document has its own, by path.
         """
         return {path: self.listing.pop(path) for path in paths if path in self.listing}
+
+    def keep_tables(self, types: Iterable[str]) -> None:
+        """
+        Take the files of whole tables out of the listing.
+        """
+        folders = tuple(f"{UNMAPPED}/{name}/" for name in types)
+        for path in [path for path in self.listing if path.startswith(folders)] if folders else ():
+            del self.listing[path]
 
     def keep(self, unreadable: Sequence[Unreadable]) -> list[StateRow]:
         """

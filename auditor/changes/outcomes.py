@@ -14,6 +14,7 @@ from enum import Enum
 
 from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import UNMAPPED
 
 _TYPES = {item.folder.lower(): item.table for item in REGISTRY.maps if "{" not in item.folder}
 _COMPANIONS = {
@@ -68,8 +69,11 @@ def group_of(path: str) -> str:
     Return the type that a document's path looks like.
     """
     parts = path.split("/")
+    # In a space's folder everything stands as on a server without spaces; the space's own file is nearer to the root.
     if parts[0] == SPACES and len(parts) > 3:
         parts = parts[2:]
+    if parts[0] == UNMAPPED and len(parts) > 2:
+        return parts[1]
     file = parts[-1].removesuffix(".json")
     for ending, table in _COMPANIONS.items():
         fixed, differs, _ = ending.partition("{")

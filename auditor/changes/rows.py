@@ -8,7 +8,7 @@ content is known by one hash, and none of its rows is looked at. Nothing is pars
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -61,15 +61,15 @@ class RowChanges:
         return [whole for whole in self.wholes if whole.table not in troubled]
 
 
-def changed_tables(stream: Stream, state: State | None) -> TableChanges:
+def changed_tables(stream: Stream, state: State | None, unread: Collection[str] = ()) -> TableChanges:
     """
-    Compare each table as a whole with the state; without one all of them differ.
+    Compare each table as a whole with the state; without one all of them differ. What was *unread* is not gone.
     """
     renderer, spool = stream.renderer, stream.spool
     tables = list(stream.tables())
     gone: list[tuple[Table, str]] = []
     if state is not None:
-        for name in state.types() - {item.table.map.type for item in spool.tables}:
+        for name in state.types() - {item.table.map.type for item in spool.tables} - set(unread):
             # Of a table that is gone only the map and the ids are asked.
             table = Table(name, ("Id",), REGISTRY[name])
             gone += [(table, identity) for identity in state.hashes(name)]
@@ -120,7 +120,7 @@ def _judge(table: Table, renderer: Renderer, known: dict[str, bytes], check: Cal
         context = b"" if alone else renderer.context(table, Head(*head))
         digest = hashlib.blake2b(packed.whole(context), digest_size=HASH).digest()
         # Taken out even where it is not believed, or the row would count as gone.
-        return None if known.pop(head[0], None) == digest and certain else digest
+        return None if known.pop(str(head[0]), None) == digest and certain else digest
 
     return judge
 

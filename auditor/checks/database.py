@@ -11,13 +11,14 @@ from auditor.wiring import database_address, export_options
 from migrator.errors import SecretError
 from migrator.export.read import Server, look_at, reader_of
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import Kind
+from migrator.maps.document_map import UNMAPPED, Kind
 from migrator.maps.system import CORE_TABLES, EVENTS, INSTALLATIONS
 from migrator.sql.address import parse_address
 from migrator.sql.drivers import DRIVER_HELP, choose, odbc_drivers
 from migrator.sql.engine import open_engine
 from migrator.sql.rights import Isolation, Rights, database_time, read_isolation, read_rights
 from migrator.sql.server_facts import read_facts
+from migrator.sql.tables import full_name
 
 _SHOWN = 8
 # History is not read, save for the number of the newest event and the installed version.
@@ -55,10 +56,11 @@ def database(subject: Subject) -> Iterator[Finding]:
     # First: where a right is missing, what follows fails in words that do not say so.
     if parse_address(address).get_backend_name() != "sqlite":
         yield from _rights_of(subject, address)
-    server = look_at(address, limits=subject.settings.limits.limits)
+    server = look_at(address, limits=subject.settings.limits.limits, rules=subject.settings.export.rules)
     try:
         yield passed("database", f"{len(server.schema.tables)} tables of documents can be read")
         yield from (warned("database", text, "an export goes on without it") for text in server.schema.warnings)
+        yield from _tables(server)
         yield from _isolation(server)
         yield from _facts(subject, server)
         theirs = database_time(server.engine)
@@ -66,6 +68,25 @@ def database(subject: Subject) -> Iterator[Finding]:
             yield clock_finding("database clock", "the database's clock", theirs, subject.now())
     finally:
         server.close()
+
+
+def _tables(server: Server) -> Iterator[Finding]:
+    """
+    Yield which tables are exported as they are, which cannot be read, and how many are left out.
+    """
+    schema = server.schema
+    for item in schema.unmapped:
+        yield warned(
+            "tables",
+            f"nobody has facts about the table {full_name(item)}; its rows go below {UNMAPPED}/{item.map.type} as they "
+            "are, and an import leaves them out",
+            "look at it: what people decide is good to have; what the server rewrites by itself goes into "
+            "export.exclude_tables, or its places into export.volatile",
+        )
+    for name, reason in schema.unreadable.items():
+        yield warned("tables", f"the table {name} cannot be read", reason.partition("; ")[2])
+    if schema.excluded:
+        yield passed("tables", f"{len(schema.excluded)} of the server's own bookkeeping are left out by name")
 
 
 def _rights_of(subject: Subject, address: str) -> Iterator[Finding]:
@@ -145,5 +166,4 @@ def _facts(subject: Subject, server: Server) -> Iterator[Finding]:
         )
     else:
         yield passed("master key", "it opens the server's own certificate")
-    options.check()
     yield passed("password", "the export password can be read")

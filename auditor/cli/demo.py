@@ -13,7 +13,7 @@ from auditor import logs
 from auditor.demo.show import Talk, demonstrate
 
 
-def demo(directory: Path) -> None:
+def demo(directory: Path, server_version: str) -> None:
     """
     Show the whole main job on an embedded server, then say where to look.
     """
@@ -21,7 +21,8 @@ def demo(directory: Path) -> None:
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     with console.status("starting") as status:
         # Elsewhere than on a terminal the status shows nothing.
-        demonstrate(directory, Talk(console.print, lambda diff: _show(console, diff), status.update))
+        talk = Talk(console.print, lambda diff: _show(console, diff), status.update)
+        demonstrate(directory, talk, server_version)
 
 
 def _show(console: Console, diff: str) -> None:

@@ -37,6 +37,20 @@ def once(
     """
     Audit the servers; 1 when a run did not do all it should.
     """
+    return _audit_all(config, server, RunOptions(accept_shrink, full, dry_run=dry_run), as_json, detailed_exitcode)
+
+
+def adopt(config: Path, server: str) -> int:
+    """
+    Let a repository's history, which is another server's, go on with this one; 1 when the run did not do all it should.
+    """
+    # What the other server had is mostly gone here, and that is meant.
+    return _audit_all(config, server, RunOptions(accept_shrink=True, full=True, adopt=True))
+
+
+def _audit_all(
+    config: Path, server: str | None, options: RunOptions, as_json: bool = False, detailed_exitcode: bool = False
+) -> int:
     settings = load(config)
     chosen = settings.chosen(server)
     # On a terminal the line for people says the same as the log.
@@ -44,7 +58,6 @@ def once(
     stop = Stop()
     tools = Tools(stop=stop)
     stop_on_signals(stop)
-    options = RunOptions(accept_shrink, full, dry_run=dry_run)
     # In a thread: a signal is only heard by a main thread that does not sit in a driver's call.
     with ThreadPoolExecutor(1, "audit") as pool:
         runs = [
@@ -52,7 +65,7 @@ def once(
         ]
         results = [run.result() for run in runs]
     for result in results:
-        if dry_run:
+        if options.dry_run:
             click.echo(json.dumps(summary(result)) if as_json else foretold(result))
         else:
             run_event(tools.log, result)

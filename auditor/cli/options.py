@@ -59,6 +59,7 @@ COMMANDS = (
                 show_default=True,
                 type=Path,
             ),
+            option("server-version", "VERSION", "Whose database it has.", ("2018.8", "2026.1")),
         ),
     ),
     Command(
@@ -96,6 +97,26 @@ COMMANDS = (
             switch("accept-shrink", "Commit even if much or a whole type is gone."),
             switch("full", "Do not trust the state file; render every document."),
             switch("dry-run", "Show what would be committed; without maintenance mode, and nothing is kept."),
+        ),
+    ),
+    Command(
+        "adopt",
+        "auditor.cli.once:adopt",
+        """Let a history that is another server's go on with this one, by one run.
+
+        A repository belongs to the server whose installation its metadata.json names; a run refuses any other, since it
+        would replace one server's configuration by another's. Say by this that it is meant: a server that was installed
+        anew, or moved to a database made from scratch.
+        """,
+        (
+            CONFIG,
+            option(
+                "server",
+                "NAME",
+                "The server whose repository it is.",
+                required=True,
+                shell_complete=names_in("servers"),
+            ),
         ),
     ),
     Command(
@@ -201,6 +222,18 @@ COMMANDS = (
         "auditor.cli.places:find",
         "Where a word stands: names, values, scripts; --ever: or ever stood.",
         (*HISTORY, *SHAPE, switch("ever", "Also what stood there once."), click.Argument(["text"])),
+    ),
+    Command(
+        "noise",
+        "auditor.cli.noise:noise",
+        "What changes in most runs, each with the rule that would silence it.",
+        (
+            *HISTORY,
+            switch("json", "As JSON.", "as_json"),
+            option("runs", "N", "Over how many runs that committed something.", type=click.IntRange(1), default=100),
+            option("share", "PERCENT", "From which share of them on.", type=click.IntRange(0, 100), default=20),
+            click.Argument(["name"], required=False, metavar="[SERVER]"),
+        ),
     ),
     Command(
         "index",

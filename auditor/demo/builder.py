@@ -36,6 +36,7 @@ class Builder:
     cipher: MasterKeyCipher
     rng: random.Random
     spaces: bool = False
+    newest: bool = False
 
     def add(self, table: str, **document: Any) -> str:
         """
@@ -65,13 +66,13 @@ class Builder:
 
 
 @contextmanager
-def builder(path: Path, master_key: bytes, seed: str, spaces: bool = False) -> Iterator[Builder]:
+def builder(path: Path, master_key: bytes, seed: str, spaces: bool = False, newest: bool = False) -> Iterator[Builder]:
     """
     Open the database for writing; one transaction, undone on an error. *seed* decides all that looks random.
     """
     rng = random.Random(seed)  # noqa: S311
     with closing(sqlite3.connect(path)) as connection, connection:
-        yield Builder(connection, MasterKeyCipher(master_key, rng.randbytes), rng, spaces)
+        yield Builder(connection, MasterKeyCipher(master_key, rng.randbytes), rng, spaces, newest)
 
 
 def plaintext(label: str) -> str:

@@ -18,18 +18,21 @@ from typing import Any
 
 TABLE_OF_PREFIX: Mapping[str, str] = {
     "accounts": "Account",
+    "approvalpolicies": "ApprovalPolicy",
     "actiontemplates": "ActionTemplate",
     "actiontemplateversions": "ActionTemplateVersion",
     "artifacts": "Artifact",
     "certificates": "Certificate",
     "channels": "Channel",
     "communityactiontemplates": "CommunityActionTemplate",
+    "deploymentfreezes": "DeploymentFreeze",
     "deploymentprocess": "DeploymentProcess",
     "deployments": "Deployment",
     "environments": "DeploymentEnvironment",
     "events": "Event",
     "feeds": "Feed",
     "gitcredentials": "GitCredential",
+    "insightsreports": "InsightsReport",
     "interruptions": "Interruption",
     "invitations": "Invitation",
     "libraryvariablesets": "LibraryVariableSet",
@@ -65,8 +68,26 @@ _ACCOUNT_SLUGS = (
     "sshkeypair",
     "token",
 )
+_JSON_COLUMNS = frozenset(
+    [
+        "CustomFields",
+        "Details",
+        "ExternalSecurityGroups",
+        "GrantedPermissions",
+        "GrantedSpacePermissions",
+        "GrantedSystemPermissions",
+        "Icon",
+        "Identities",
+        "ProjectEnvironments",
+        "SupportedRestrictions",
+        "UserRoleIds",
+    ]
+)
+"""Columns that newer servers keep a list or a dictionary in, as a text of JSON."""
 _LIST_COLUMNS = frozenset(["TenantTags", "IncludedTenantTags", "Roles", "ExternalIdentifiers"])
-_BIT_COLUMNS = frozenset(["AutoCreateRelease", "DiscreteChannelRelease", "Exclusive"])
+_BIT_COLUMNS = frozenset(["AutoCreateRelease", "DiscreteChannelRelease", "Exclusive", "CanBeDeleted", "CanBeRenamed"])
+_JOINED = {"Project": ("IncludedLibraryVariableSetIds", "ProjectLibraryVariableSet", "ProjectId")}
+"""Lists that the newest servers keep in a table of their own, with the column of their owner."""
 _BODIES = ("JSON", "JSONBlob")
 # The server reserves ids in blocks of this size, hence the visible jumps.
 _BLOCK = 20
@@ -84,6 +105,7 @@ def insert(connection: sqlite3.Connection, table: str, document: Mapping[str, An
     Raises:
         sqlite3.IntegrityError: the id or the natural key is taken, or a needed column is missing.
     """
+    document = _join(connection, table, document)
     row = row_of(columns_of(connection, table), document, blob=blob)
     connection.execute(
         f'INSERT INTO "{table}" ({", ".join(_quoted(row))}) VALUES ({", ".join("?" for _ in row)})',
@@ -100,6 +122,7 @@ def update(connection: sqlite3.Connection, table: str, document: Mapping[str, An
     Raises:
         KeyError: there is no such row.
     """
+    document = _join(connection, table, document)
     row = row_of(columns_of(connection, table), document, blob=blob)
     changed = connection.execute(
         f'UPDATE "{table}" SET {", ".join(f"{name} = ?" for name in _quoted(row))} WHERE Id = ?',
@@ -120,6 +143,7 @@ def delete(connection: sqlite3.Connection, table: str, id_: str) -> None:
     if not connection.execute(f'DELETE FROM "{table}" WHERE Id = ?', (id_,)).rowcount:
         raise KeyError(f"{table} has no {id_}")
     connection.execute("DELETE FROM RelatedDocument WHERE Id = ?", (id_,))
+    _join(connection, table, {"Id": id_, _JOINED.get(table, ("",))[0]: []})
 
 
 def read(connection: sqlite3.Connection, table: str, id_: str) -> dict[str, Any]:
@@ -139,7 +163,28 @@ def read(connection: sqlite3.Connection, table: str, id_: str) -> dict[str, Any]
         body = gzip.decompress(row["JSONBlob"]).decode("utf-16-le")
     columns = {name: _from_column(name, value) for name, value in row.items() if name not in (*_BODIES, "DataVersion")}
     rest: dict[str, Any] = json.loads(body or "{}")
-    return columns | rest
+    return columns | rest | _joined(connection, table, id_)
+
+
+def _join(connection: sqlite3.Connection, table: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Write the list of a document that has a table of its own, and return the document without it.
+    """
+    name, joined, owner = _JOINED.get(table, ("", "", ""))
+    if name not in document or not columns_of(connection, joined):
+        return document
+    connection.execute(f'DELETE FROM "{joined}" WHERE "{owner}" = ?', (document["Id"],))
+    rows = [(document["Id"], value, at) for at, value in enumerate(document[name])]
+    connection.executemany(f'INSERT INTO "{joined}" VALUES (?, ?, ?)', rows)
+    return {key: value for key, value in document.items() if key != name}
+
+
+def _joined(connection: sqlite3.Connection, table: str, id_: str) -> dict[str, Any]:
+    name, joined, owner = _JOINED.get(table, ("", "", ""))
+    if not name or not (columns := columns_of(connection, joined)):
+        return {}
+    select = f'SELECT "{columns[1]}" FROM "{joined}" WHERE "{owner}" = ? ORDER BY "{columns[2]}"'
+    return {name: [value for (value,) in connection.execute(select, (id_,))]}
 
 
 def next_id(connection: sqlite3.Connection, table: str, prefix: str) -> str:
@@ -182,7 +227,7 @@ def row_of(names: Sequence[str], document: Mapping[str, Any], *, blob: bool = Fa
     Raises:
         ValueError: there is no body column and something is left over.
     """
-    row = {name: _to_column(document[name]) for name in names if name in document and name not in _BODIES}
+    row = {name: _to_column(name, document[name]) for name in names if name in document and name not in _BODIES}
     if "SpaceId" in names and "SpaceId" not in document:
         row["SpaceId"] = "Spaces-1"
     rest = {name: value for name, value in document.items() if name not in names}
@@ -196,15 +241,19 @@ def row_of(names: Sequence[str], document: Mapping[str, Any], *, blob: bool = Fa
     return row | dict.fromkeys(bodies) | {chosen: compressed(body) if chosen == "JSONBlob" else body}
 
 
-def _to_column(value: Any) -> Any:
+def _to_column(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
+    if name in _JSON_COLUMNS and value is not None:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, list):
         return f"|{'|'.join(value)}|" if value else ""
     return value
 
 
 def _from_column(name: str, value: Any) -> Any:
+    if name in _JSON_COLUMNS and value:
+        return json.loads(value)
     if name.endswith("Ids") or name in _LIST_COLUMNS:
         # Real lists may end in a blank.
         return [item for item in (value or "").split("|") if item.strip()]
@@ -232,7 +281,8 @@ def _relate(connection: sqlite3.Connection, table: str, document: Mapping[str, A
     related = document.get("RelatedDocumentIds") or [document.get("RelatedDocumentId")]
     edges = [(document["Id"], table, id_, target) for id_ in related if id_ and (target := table_of(id_))]
     connection.execute("DELETE FROM RelatedDocument WHERE Id = ?", (document["Id"],))
-    connection.executemany("INSERT INTO RelatedDocument VALUES (?, ?, ?, ?)", edges)
+    names = '(Id, "Table", RelatedDocumentId, RelatedDocumentTable)'
+    connection.executemany(f"INSERT INTO RelatedDocument {names} VALUES (?, ?, ?, ?)", edges)
 
 
 def _quoted(names: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,8 @@ from migrator.tree.git import Git
 from migrator.wording import counted
 
 SERVER = "demo"
+NEWEST = "2026.1"
+"""The version with spaces, lists in tables of their own, and tables without JSON."""
 MARKER = ".octopus-auditor-demo"
 DATABASE, CONFIG, REPOSITORY = "octopus.sqlite", "auditor.toml", "history.git"
 MASTER_KEY, PASSWORD, API_KEY = "master-key", "export-password", "api-key"
@@ -67,9 +69,11 @@ class _Demo:
         return Git(self.directory / REPOSITORY)
 
 
-def demonstrate(directory: Path, talk: Talk) -> None:
+def demonstrate(directory: Path, talk: Talk, server_version: str = "2018.8") -> None:
     """
     Make the embedded server in *directory* and audit it three times, with edits between the first two runs.
+
+    *server_version* is that of the server: 2018.8 or ``NEWEST``.
 
     What an earlier demonstration left in the directory is made anew.
 
@@ -79,7 +83,7 @@ def demonstrate(directory: Path, talk: Talk) -> None:
     """
     begun = talk.clock()
     try:
-        demo = _prepared(directory.absolute(), talk)
+        demo = _prepared(directory.absolute(), talk, server_version)
     except OSError as error:
         raise OperatorError(f"the directory {directory} cannot be written: {error.strerror}") from None
     try:
@@ -91,7 +95,7 @@ def demonstrate(directory: Path, talk: Talk) -> None:
     _tell(demo, talk.clock() - begun, directory)
 
 
-def _prepared(directory: Path, talk: Talk) -> _Demo:
+def _prepared(directory: Path, talk: Talk, server_version: str) -> _Demo:
     talk.step("making the embedded server")
     _clear(directory)
     key = secrets.token_bytes(16)
@@ -99,7 +103,7 @@ def _prepared(directory: Path, talk: Talk) -> _Demo:
     _write_secret(directory / MASTER_KEY, base64.b64encode(key).decode())
     _write_secret(directory / PASSWORD, secrets.token_urlsafe(18))
     _write_secret(directory / API_KEY, api_key)
-    fill(directory / DATABASE, key)
+    fill(directory / DATABASE, key, newest=server_version == NEWEST)
     stub = RestStub(api_key).start()
     config = directory / CONFIG
     config.write_text(configuration(directory, stub.url, "always"), encoding="utf-8")

@@ -112,9 +112,9 @@ def opened(
         UsageError: the path is no repository.
         OperatorError: it has no commit yet, or its index cannot be written.
     """
-    if not Git(path).succeeds("rev-parse", "--git-dir"):
-        raise UsageError(f"{path} is not a git repository; name one by --repository")
     git = Git(path)
+    if not git.succeeds("rev-parse", "--git-dir"):
+        raise UsageError(f"{path} is not a git repository; name one by --repository")
     try:
         head = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{branch}^{{commit}}")
     except GitError:

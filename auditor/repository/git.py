@@ -1,5 +1,5 @@
 """
-How the auditor calls git: its limits, its key, and the protocols it speaks. Not here: the call, ``migrator.tree.git``.
+How the auditor calls git: its limits, its key. Not here: the call, ``migrator.tree.git``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,6 @@ def git_in(path: Path, options: GitOptions) -> Git:
         # Without IdentitiesOnly an agent's keys are offered first, and a server hangs up after a few.
         ssh += f" -o IdentitiesOnly=yes -i {shlex.quote(options.ssh_key_file)}"
     environment = {
-        # Here too, since git's own configuration may rewrite an address (url.BASE.insteadOf) to one that runs a
-        # command.
-        "GIT_ALLOW_PROTOCOL": "https:ssh:file",
         # Who sets it means it: another port, a jump host.
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND") or ssh,
         "GIT_CEILING_DIRECTORIES": str(path.absolute().parent),

@@ -161,9 +161,11 @@ COMMANDS = (
             option("directory", "DIR", "The directory of the export."),
             option("repository", "DIR", "Instead of a directory: an audit's repository, bare or not."),
             option("revision", "REV", "The commit of it to import, as git names one: HEAD~3, main@{yesterday}, an id."),
+            option("state", "FILE", "Import only what changed since the commit this file keeps, and keep the new one."),
             option("project", "NAME", "Only the project of this name and what it needs.", multiple=True),
             switch("dry-run", "Do everything and undo it; print what would change."),
             switch("overwrite", "Replace documents whose name exists; without it they are skipped."),
+            switch("strict", "Refuse the whole tree where a document lacks something or is of an unknown type."),
             switch("force", "Import despite what is wrong with the tree; can damage the database."),
             switch("ignore-version-check", "Accept a tree of another version of the server."),
             # The original tool's import has it, and scripts that were written for that tool give it.

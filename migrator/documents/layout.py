@@ -216,7 +216,7 @@ class Layout:
             values["dir"] = place.directory if place else ""
         path = template.format_map(values) + ".json"
         # The owner's folder stands in its space's already, and a space in none.
-        if "{dir}" in template or document_map.role is Role.SPACE:
+        if "{dir}" in template or document_map.role is Role.SPACE or not document_map.known:
             return path
         return self.space_folder(space if isinstance(space, str) else None) + path
 

@@ -19,6 +19,8 @@ from migrator.maps.membership import TypedBy
 from migrator.maps.shared import EMBEDDED_TARGET, PARAMETER_CONTROLS, TAG_ID, TEMPLATE_PROPERTY
 
 CONTROL = "Octopus.ControlType"
+DEFAULT_VALUE = "DefaultValue"
+"""Where a template says what its value is, unless somebody gives another."""
 
 _TAG_ID = re.compile(TAG_ID, re.IGNORECASE)
 # An empty list of actions would mean all of them, so one that lost its last keeps an action that no process has.
@@ -263,9 +265,8 @@ def _typed(document_map: DocumentMap, body: Body, controls: Controls) -> Iterato
     for pattern in document_map.properties:
         for holder in places(body, pattern):
             yield from _properties(holder, controls)
-        if "/" in pattern:
-            for holder in places(body, f"{pattern.rpartition('/')[0]}/Inputs"):
-                yield from _inputs(holder, controls)
+        for holder in places(body, "/".join((*pattern.split("/")[:-1], "Inputs"))):
+            yield from _inputs(holder, controls)
 
 
 def _variables(body: Body, pattern: str, controls: Controls) -> Iterator[Slot]:
@@ -288,15 +289,15 @@ def _defaults(body: Body, pattern: str) -> Iterator[Slot]:
     for place in places(body, pattern):
         template = place.value
         target = control_target(template)
-        value = template.get("DefaultValue") if isinstance(template, dict) else None
+        value = template.get(DEFAULT_VALUE) if isinstance(template, dict) else None
         if not isinstance(value, str) or not _is_id(value):
             continue
-        inner = Place(template, "DefaultValue", (*place.path, "DefaultValue"))
+        inner = Place(template, DEFAULT_VALUE, (*place.path, DEFAULT_VALUE))
         if target:
-            yield _scalar_slot(Reference(f"{pattern}/DefaultValue", target), inner, value)
+            yield _scalar_slot(Reference(f"{pattern}/{DEFAULT_VALUE}", target), inner, value)
         elif _looks_like_json(value):
             # What a package parameter's default is made of: {"PackageId": ..., "FeedId": ...}.
-            yield from _json_slot(Reference(f"{pattern}/DefaultValue", EMBEDDED_TARGET, form="json"), inner, value)
+            yield from _json_slot(Reference(f"{pattern}/{DEFAULT_VALUE}", EMBEDDED_TARGET, form="json"), inner, value)
 
 
 def _value(body: Body, by: TypedBy, related: Sequence[str], controls: Controls) -> Iterator[Slot]:

@@ -6,21 +6,23 @@ The second half is what a maintenance window covers, so it does nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Engine
 
-from migrator.errors import ChangedMeanwhile
+from migrator.errors import ChangedMeanwhile, UnreadableDocument
 from migrator.export.spool import Spool
-from migrator.maps.document_map import Kind, Noise
-from migrator.report import ReportedWarning
+from migrator.maps.document_map import UNMAPPED, Kind, Noise
+from migrator.report import ReportedWarning, TablesRead
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, read_connection
-from migrator.sql.reader import Names, Reader, Schema, reflect
-from migrator.sql.rows import Row, Table
+from migrator.sql.reader import Names, Reader, Unread
+from migrator.sql.reader import Whole as WholeTable
+from migrator.sql.rows import Row, Table, body_text, compact, from_column, to_body
 from migrator.sql.server_facts import ServerFacts, read_installation
+from migrator.sql.tables import NO_RULES, Schema, TableRules, full_name, reflect
 
 Progress = Callable[[str, int], None]
 """Called after each batch of rows with the table's name and their number."""
@@ -57,6 +59,8 @@ class Content:
     tasks: frozenset[str] | None = None
     warnings: tuple[ReportedWarning, ...] = ()
     chains: tuple[str, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Tables without facts that could not be read or are too large, by name with the reason."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,19 @@ class Whole:
     address: str
     history: bool = False
     limits: Limits = NO_LIMITS_GIVEN
+    rules: TableRules = NO_RULES
 
     def check(self) -> None:
         """
-        Do nothing: there is nothing to choose.
+        Raise ``UsageError`` if a rule leaves out what cannot be.
         """
+        self.rules.check()
 
     def look(self) -> Server:
         """
         Open the database and learn its structure; raises as ``look_at``.
         """
-        return look_at(self.address, history=self.history, limits=self.limits)
+        return look_at(self.address, history=self.history, limits=self.limits, rules=self.rules)
 
     def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
         """
@@ -93,6 +99,7 @@ def look_at(
     history: bool = False,
     limits: Limits = NO_LIMITS_GIVEN,
     opened: Callable[[Engine], None] = lambda engine: None,
+    rules: TableRules = NO_RULES,
 ) -> Server:
     """
     Open a database and learn its structure; reads no documents. *opened* gets the engine before anything is asked.
@@ -105,7 +112,7 @@ def look_at(
     try:
         # So that even the first question can be broken off.
         opened(engine)
-        return Server(engine, reflect(engine, history=history))
+        return Server(engine, reflect(engine, history=history, rules=rules))
     except BaseException:
         engine.dispose()
         raise
@@ -132,9 +139,18 @@ def read_rows(
     """
     clashes: set[tuple[str, str]] = set()
     came: list[tuple[Table, int]] = []
+    unread: dict[str, str] = {}
     with reader_of(server) as reader:
         facts = read_installation(reader)
-        for table in server.schema.tables:
+        for source in server.schema.tables:
+            found = source if source.map.known else reader.told_apart(source, server.schema.rules.row_limit)
+            if isinstance(found, Unread):
+                unread[full_name(source)] = found.reason
+                continue
+            if isinstance(found, WholeTable):
+                came.append((source, _add_whole(reader, source, spool, keep(source), progress)))
+                continue
+            table = found
             spool.begin(table)
             wanted, names, rows = keep(table), Names(table), 0
             for batch in reader.batches(table, live_only=not frozen):
@@ -150,7 +166,35 @@ def read_rows(
                 # What happens moves all the time: it is counted at once, and the rest together at the end.
                 _check(reader, [came.pop()], frozen)
         _check(reader, came, frozen)
-    return Content(facts, frozenset(clashes))
+    return Content(facts, frozenset(clashes), unread=unread)
+
+
+def _add_whole(
+    reader: Reader, source: Table, spool: Spool, wanted: Callable[[Row], bool] | None, progress: Progress
+) -> int:
+    """
+    Copy a table whose rows nothing tells apart as one document with its rows in an order of their own; return their
+    number.
+    """
+    texts: list[str] = []
+    came = 0
+    for batch in reader.batches(source, live_only=False):
+        came += len(batch)
+        kept = batch if wanted is None else [row for row in batch if wanted(row)]
+        texts += [_row_text(source, row) for row in kept]
+        progress(source.name, len(batch))
+    spool.begin(replace(source, columns=("Id", "JSON"), declared={}, primary=()))
+    spool.add([(source.map.type, f'{{"Rows":[{",".join(sorted(texts))}]}}')])
+    return came
+
+
+def _row_text(source: Table, row: Row) -> str:
+    try:
+        return compact(to_body(source, row, body_text(source, row)))
+    except UnreadableDocument:
+        # One row of many: what cannot be unpacked stands there packed.
+        bodies = {source.columns[at]: row[at] for at in source.body_positions if at is not None}
+        return compact(to_body(source, row, "") | {name: from_column(value, None) for name, value in bodies.items()})
 
 
 def _check(reader: Reader, came: list[tuple[Table, int]], frozen: bool) -> None:
@@ -162,6 +206,45 @@ def _check(reader: Reader, came: list[tuple[Table, int]], frozen: bool) -> None:
                 f"the table {table.name} was changed during the read ({rows} rows came of {expected})"
                 "; try again, or allow snapshot isolation on the database"
             )
+
+
+def tables_read(server: Server, content: Content) -> TablesRead:
+    """
+    Return what became of each table of a database.
+    """
+    schema = server.schema
+    left = {*schema.excluded, *schema.unreadable}
+    unmapped = sorted(name for item in schema.unmapped if (name := full_name(item)) not in content.unread)
+    tables = [item for item in schema.catalogue.relations if not item.view]
+    known = len(tables) - len(left) - len(unmapped) - len(content.unread)
+    unread, rules = {**schema.unreadable, **content.unread}, schema.rules
+    return TablesRead(known, tuple(unmapped), schema.excluded, unread, rules.exclude, rules.volatile, rules.row_limit)
+
+
+def kept_tables(server: Server, content: Content) -> frozenset[str]:
+    """
+    Return the types of tables that could not be read this time: what stands in a tree of them says nothing new.
+    """
+    unread = {item.map.type for item in server.schema.unmapped if full_name(item) in content.unread}
+    return frozenset(unread.union(item.map.type for item in server.schema.forbidden))
+
+
+def table_warnings(server: Server, content: Content, told: Container[str] = ()) -> list[ReportedWarning]:
+    """
+    Return what a person should know of the tables: those without facts but for the ones *told* of, and those unread.
+    """
+    found = [
+        f"table {name} is not known to this version; its rows are exported as they are, below "
+        f"{UNMAPPED}/{item.map.type}, and never imported"
+        for item in server.schema.unmapped
+        if (name := full_name(item)) not in content.unread and item.map.type not in told
+    ]
+    unread = {**server.schema.unreadable, **content.unread}
+    found += [
+        f"table {name} was not read, and its previous files were kept: {reason}"
+        for name, reason in sorted(unread.items())
+    ]
+    return [ReportedWarning("", "", text) for text in found]
 
 
 def probe(server: Server, *, thorough: bool = False) -> dict[str, str]:

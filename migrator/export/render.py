@@ -20,6 +20,7 @@ from migrator.documents.scripts import LINK, InlineScripts, find_scripts, script
 from migrator.errors import UnreadableDocument
 from migrator.export.spool import Head, Packed
 from migrator.maps.document_map import DocumentMap, Noise
+from migrator.maps.in_git import GitPlace, place_in_git
 from migrator.secrets.opened import OpenedSecrets
 from migrator.secrets.sealing import Sealer, may_hold_secret, open_stored, seal_for_tree
 from migrator.sql.rows import Row, Table, body_text, to_body
@@ -43,6 +44,8 @@ class Rendered:
     owner_name: str | None
     files: tuple[File, ...]
     row_hash: bytes = b""
+    in_git: GitPlace | None = None
+    """Where parts of it live that are not in the tree."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ class RenderOptions:
         Return whether the whole type is left out at this level of noise.
         """
         return bool(document_map.catalogue) and self.noise is Noise.STRICT
+
+    def looks_for_states(self, document_map: DocumentMap) -> bool:
+        """
+        Return whether single documents of a type may be left out as states that come and go by themselves.
+        """
+        return bool(document_map.state_of) and self.noise is not Noise.RAW
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,15 @@ class Renderer:
     write: Callable[[DocumentMap, Body], bytes] | None = field(default=None, repr=False)
     """Makes the file of an opened document in a foreign form, secrets and all; ``None``: the native form."""
 
+    def passing(self, table: Table, row: Row) -> str:
+        """
+        Return why a row is left out as a state that comes and goes by itself, ``""`` if it is not.
+        """
+        try:
+            return table.map.passing(to_body(table, row, body_text(table, row)))
+        except UnreadableDocument:
+            return ""
+
     def learn(self, table: Table, head: Head) -> None:
         """
         Remember an owner or a space from a row's head.
@@ -159,7 +177,8 @@ class Renderer:
         """
         text = body_text(table, row)
         body = to_body(table, row, text)
-        identity = str(body.get("Id") or row[table.id_position])
+        known = body.get("Id") if table.map.known else None
+        identity = str(known or row[table.id_position])
         thorough = may_hold_secret(text) or may_hold_secret(
             "\n".join([v for v in row if isinstance(v, str) and v is not text])
         )
@@ -174,7 +193,8 @@ class Renderer:
         place = self.layout.owner_place(owner)
         files = self._files(table.map, identity, opened, path, with_secrets=thorough or opened is not body)
         document = DocumentId(table.map.type, identity)
-        return Rendered(document, name, owner, place.title if place else None, files, row_hash)
+        in_git = place_in_git(table.map.in_git, opened)
+        return Rendered(document, name, owner, place.title if place else None, files, row_hash, in_git)
 
     def _files(
         self, document_map: DocumentMap, identity: str, body: Body, path: str, *, with_secrets: bool

@@ -18,6 +18,7 @@ from migrator.export.history_layout import HistoryPlaces
 from migrator.export.render import Rendered, Renderer, Signs
 from migrator.export.spool import Head, Packed, RawHead, Spool, SpooledTable
 from migrator.maps import REGISTRY
+from migrator.maps.in_git import GitPlace
 from migrator.secrets.plaintext_search import LeakGuard
 from migrator.sql.rows import Table
 from migrator.sql.server_facts import WRONG_KEY
@@ -64,6 +65,10 @@ class Stream:
     unreadable: list[Unreadable] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Documents of each type that were rendered."""
+    in_git: list[tuple[DocumentId, GitPlace]] = field(default_factory=list)
+    """Rendered documents of which parts live in git."""
+    passing: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many documents were left out as states that come and go by themselves, by type and reason."""
     _chosen: dict[int, _Chosen] = field(default_factory=dict)
     _learned: int = 0
     """Up to which table owners are known."""
@@ -97,6 +102,7 @@ class Stream:
         table, signs = item.table, Signs.of(item.table)
         excluded = table.map.exclusion if table.map.excluded_ids else None
         learns, places = REGISTRY.owns(table.map.table), self.history
+        states = self.renderer.options.looks_for_states(table.map)
         chosen, documents = _Chosen(bytearray(item.count)), item.count
         for index, head, packed in self.spool.rows(position):
             if learns:
@@ -105,6 +111,10 @@ class Stream:
                 places.learn(table, head, packed)
             # After it was learned: what is not exported may own what is.
             if excluded is not None and excluded(str(head[0])) is not None:
+                documents -= 1
+                continue
+            if states and (reason := self.renderer.passing(table, Spool.unpack(packed))):
+                self.passing[table.map.type, reason] = self.passing.get((table.map.type, reason), 0) + 1
                 documents -= 1
                 continue
             if judge is not None:
@@ -117,6 +127,21 @@ class Stream:
                 self.renderer.meet(table, Spool.unpack(packed), signs)
         self._chosen[position] = chosen
         return documents, chosen.flags.count(1)
+
+    def left_out(self) -> dict[str, int]:
+        """
+        Return how many documents of each type are states that come and go by themselves, whatever was looked at.
+        """
+        found: dict[str, int] = {}
+        for (type_, _), count in self.passing.items():
+            found[type_] = found.get(type_, 0) + count
+        for position, item in self.tables():
+            table = item.table
+            if position not in self._chosen and self.renderer.options.looks_for_states(table.map):
+                rows = (Spool.unpack(packed) for _, _, packed in self.spool.rows(position))
+                count = sum(bool(self.renderer.passing(table, row)) for row in rows)
+                found |= {table.map.type: count} if count else {}
+        return found
 
     def _learn_owners(self, before: int) -> None:
         """
@@ -160,6 +185,8 @@ class Stream:
             if guard is not None:
                 _search(rendered, guard)
             self.counts[type_] = self.counts.get(type_, 0) + 1
+            if rendered.in_git is not None:
+                self.in_git.append((rendered.identity, rendered.in_git))
             yield rendered
 
     def _leave(self, table: Table, head: Head, error: UnreadableDocument) -> None:

@@ -7,7 +7,8 @@ A new table of a newer server is one more row in one of these files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 from migrator.maps.access import ACCESS_MAPS
@@ -17,7 +18,7 @@ from migrator.maps.infrastructure import INFRASTRUCTURE_MAPS
 from migrator.maps.library import LIBRARY_MAPS
 from migrator.maps.projects import PROJECT_MAPS
 from migrator.maps.reading import READINGS
-from migrator.maps.system import EXCLUDED_TABLES, VOLATILE_EVERYWHERE
+from migrator.maps.system import EXCLUDED_PATTERNS, EXCLUDED_SCHEMAS, EXCLUDED_TABLES, VOLATILE_EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Registry:
 
     maps: tuple[DocumentMap, ...]
     excluded: Mapping[str, str]
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """Names with ``*`` of further tables that are left out, each with the reason."""
+    schemas: Mapping[str, str] = field(default_factory=dict)
+    """Schemas (lower case) whose tables are left out, each with the reason."""
 
     @cached_property
     def _by_table(self) -> dict[str, DocumentMap]:
@@ -38,8 +43,8 @@ class Registry:
         return {item.role: item for item in self.maps if item.role is not None}
 
     @cached_property
-    def _excluded(self) -> frozenset[str]:
-        return frozenset(name.lower() for name in self.excluded)
+    def _excluded(self) -> dict[str, str]:
+        return {name.lower(): reason for name, reason in self.excluded.items()}
 
     def find(self, table: str) -> DocumentMap | None:
         """
@@ -58,7 +63,24 @@ class Registry:
         """
         Return whether a table is left out by name.
         """
-        return table.lower() in self._excluded
+        return self.exclusion(table) is not None
+
+    def exclusion(self, table: str) -> str | None:
+        """
+        Return why a table is left out by name, ``None`` if it is not.
+        """
+        lowered = table.lower()
+        if lowered in self._excluded:
+            return self._excluded[lowered]
+        if self.find(table) is not None:
+            return None
+        return next((why for name, why in self.patterns.items() if fnmatchcase(lowered, name.lower())), None)
+
+    def exclusion_of_schema(self, schema: str) -> str | None:
+        """
+        Return why all tables of a schema are left out, ``None`` if they are not.
+        """
+        return self.schemas.get(schema.lower())
 
     def of(self, role: Role) -> DocumentMap:
         """
@@ -93,5 +115,7 @@ REGISTRY = Registry(
         for item in _ALL
     ),
     EXCLUDED_TABLES,
+    EXCLUDED_PATTERNS,
+    EXCLUDED_SCHEMAS,
 )
 CONFIGURATION = tuple(item for item in REGISTRY.maps if item.kind is Kind.CONFIGURATION)

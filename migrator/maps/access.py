@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from migrator.maps.document_map import Column, DocumentMap, Meaning, Merge, Reference, Role, Sensitive, Volatile
 from migrator.maps.membership import Membership
-from migrator.maps.shared import FLAG, GUID, IDS, INSTANT
+from migrator.maps.shared import FLAG, GUID, IDS, INSTANT, JSON
 from migrator.maps.system import SERVER_CERTIFICATE, SETTINGS, SYSTEM_USER
 
 _ONE_SERVER = "state of one installation"
@@ -29,18 +29,35 @@ ACCESS_MAPS = (
         role=Role.SPACE,
         owner_rank=0,
         import_order=10,
+        inferred=(
+            "SpaceManagersTeamMembers",
+            "TaskQueueStopped",
+        ),
         plural="spaces",
     ),
     DocumentMap(
         table="UserRole",
         file="UserRoles/{name}",
         id_prefix="UserRoles-",
-        sets=("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
+        sets=(
+            *("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"),
+            *("SupportedRestrictions", "SpacePermissionDescriptions", "SystemPermissionDescriptions"),
+        ),
         fixed_ids=("userroles-*",),
-        columns={},
+        # Since the table lost its JSON (2024.4); that lists and dictionaries are JSON texts in columns is inferred.
+        columns={
+            "CanBeDeleted": FLAG,
+            "GrantedPermissions": JSON,
+            "GrantedSpacePermissions": JSON,
+            "GrantedSystemPermissions": JSON,
+            "SpacePermissionDescriptions": JSON,
+            "SupportedRestrictions": JSON,
+            "SystemPermissionDescriptions": JSON,
+        },
         # What a newer version grants to a built-in role must not be lost to a tree of an older one.
         merge=Merge(("GrantedPermissions", "GrantedSystemPermissions", "GrantedSpacePermissions"), fixed_only=True),
         import_order=20,
+        inferred=("columns",),
         plural="user roles",
     ),
     DocumentMap(
@@ -49,7 +66,8 @@ ACCESS_MAPS = (
         id_prefix="Users-",
         key=("Username",),
         name_property="Username",
-        columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID},
+        columns={"IsActive": FLAG, "IsService": FLAG, "IdentificationToken": GUID, "Identities": JSON}
+        | {"CanPasswordBeEdited": FLAG},
         # One-way, but whoever has it can try passwords offline.
         confidential=("PasswordHashed",),
         fixed_ids=(SYSTEM_USER,),
@@ -63,6 +81,7 @@ ACCESS_MAPS = (
         ),
         membership=Membership(named="people and their logins do not move with a project"),
         import_order=30,
+        inferred=("columns",),
         plural="users",
     ),
     DocumentMap(
@@ -71,7 +90,9 @@ ACCESS_MAPS = (
         id_prefix="Teams-",
         columns=dict.fromkeys(
             ("MemberUserIds", "ProjectIds", "ProjectGroupIds", "EnvironmentIds", "TenantIds", "TenantTags"), Column.IDS
-        ),
+        )
+        | {"ExternalSecurityGroups": JSON, "UserRoleIds": JSON}
+        | dict.fromkeys(("CanBeDeleted", "CanBeRenamed", "CanChangeRoles", "CanChangeMembers"), FLAG),
         references=(
             Reference("MemberUserIds/*", "User", Meaning.LINK),
             Reference("UserRoleIds/*", "UserRole", Meaning.LINK),
@@ -96,6 +117,7 @@ ACCESS_MAPS = (
         merge=Merge(united=("MemberUserIds",)),
         server_wide=True,
         import_order=300,
+        inferred=("columns",),
         plural="teams",
     ),
     DocumentMap(
@@ -121,6 +143,7 @@ ACCESS_MAPS = (
         kept_with={"TeamId": "the roles of a built-in team are the target's own"},
         told_apart_by=("ProjectIds/*", "ProjectGroupIds/*", "EnvironmentIds/*", "TenantIds/*"),
         import_order=310,
+        inferred=("columns",),
         plural="scoped user roles",
     ),
     DocumentMap(
@@ -175,6 +198,10 @@ ACCESS_MAPS = (
         # Up to 3.8 of the original tool it stood among the users' certificates.
         ids_anywhere=(SERVER_CERTIFICATE,),
         own=("InstallationId",),
+        inferred=(
+            "StreamConfiguration",
+            "Credentials",
+        ),
         plural="server settings",
     ),
     DocumentMap(
@@ -194,6 +221,10 @@ ACCESS_MAPS = (
         key=("ServiceAccountId", "Name"),
         unique_name=False,
         references=(Reference("ServiceAccountId", "User"),),
+        inferred=(
+            "prefix",
+            "key",
+        ),
         plural="identities of service accounts",
     ),
     DocumentMap(
@@ -201,6 +232,8 @@ ACCESS_MAPS = (
         file="RateLimitingPolicies/{name}",
         id_prefix="RateLimitingPolicies-",
         columns={"IsBuiltIn": FLAG},
+        not_created=("IsBuiltIn", (True,), "each server makes its built-in policies by itself"),
+        inferred=("table",),
         plural="rate limiting policies",
     ),
     DocumentMap(
@@ -216,12 +249,107 @@ ACCESS_MAPS = (
             Reference("ApprovingTeamIds/*", "Team", Meaning.RESTRICTION),
         ),
         sets=(
+            "TagScopes",
+            "IdScopes",
             "TagScopes/*/ProjectTags",
             "TagScopes/*/EnvironmentTags",
             "IdScopes/*/EnvironmentIds",
             "ApprovingUserIds",
             "ApprovingTeamIds",
         ),
+        inferred=(
+            "table",
+            "key",
+        ),
         plural="approval policies",
+    ),
+    # What a platform hub keeps for the whole server. Of these the tables' names are inferred.
+    DocumentMap(
+        table="PlatformHubAccount",
+        file="PlatformHubAccounts/{name}",
+        id_prefix="Accounts-",
+        sensitive=tuple(
+            Sensitive(f"{at}{name}") for at in ("", "Details/") for name in ("Password", "SecretKey", "JsonKey")
+        ),
+        inferred=("table",),
+        plural="accounts of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubGitCredential",
+        file="PlatformHubGitCredentials/{name}",
+        id_prefix="GitCredentials-",
+        sensitive=(Sensitive("Details/Password"), Sensitive("Details/Password/SensitiveValue")),
+        sets=("RepositoryRestrictions/AllowedRepositories",),
+        inferred=(
+            "table",
+            "prefix",
+        ),
+        plural="git credentials of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubCertificate",
+        file="PlatformHubCertificates/{name}",
+        id_prefix="Certificates-",
+        sensitive=(Sensitive("CertificateData"), Sensitive("Password")),
+        inferred=(
+            "table",
+            "prefix",
+        ),
+        plural="certificates of the platform hub",
+    ),
+    DocumentMap(
+        table="PlatformHubVersionControlSettings",
+        file="PlatformHubVersionControlSettings/{id}",
+        id_prefix="platformhub-",
+        key=("Id",),
+        name_property="",
+        references=(Reference("Credentials/Id", "PlatformHubGitCredential|GitCredential"),),
+        sensitive=(Sensitive("Credentials/Password"), Sensitive("Credentials/Password/SensitiveValue")),
+        fixed_ids=("*",),
+        inferred=(
+            "table",
+            "prefix",
+        ),
+        plural="version control settings of the platform hub",
+    ),
+    DocumentMap(
+        table="ProcessTemplate",
+        file="ProcessTemplates/{name}",
+        id_prefix="ProcessTemplates-",
+        key=("Slug",),
+        unique_name=False,
+        references=(Reference("IndividuallySharedSpaceIds/*", "Space", Meaning.LINK),),
+        sets=("IndividuallySharedSpaceIds",),
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=(
+            "table",
+            "prefix",
+        ),
+        plural="process templates",
+    ),
+    DocumentMap(
+        table="ProcessTemplateVersion",
+        file="ProcessTemplateVersions/{id}",
+        id_prefix="ProcessTemplateVersion-",
+        key=("Slug", "Version"),
+        name_property="",
+        catalogue="published versions of what lives in the platform hub's git repository",
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=("table",),
+        plural="versions of process templates",
+    ),
+    DocumentMap(
+        table="CompliancePolicyVersion",
+        file="CompliancePolicyVersions/{id}",
+        id_prefix="CompliancePolicyVersion-",
+        key=("Slug", "Version"),
+        name_property="",
+        catalogue="published versions of what lives in the platform hub's git repository",
+        never_imported={"*": "the platform hub's git repository has it, and publishing makes it"},
+        inferred=(
+            "table",
+            "prefix",
+        ),
+        plural="versions of compliance policies",
     ),
 )

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from migrator.maps.membership import Membership, Part, Snapshot, TypedBy
+from migrator.maps.in_git import InGit
+from migrator.maps.membership import Joined, Membership, Part, Snapshot, TypedBy
 from migrator.wording import plural
 
 ACTION = "Action"
@@ -61,6 +62,8 @@ class Column(Enum):
     """A datetimeoffset: a text that is compared as the instant it means."""
     GUID = "guid"
     """A uniqueidentifier, a text in lower case."""
+    JSON = "json"
+    """A text of JSON, as newer servers keep what had been in the body; in the document it is what it means."""
 
 
 class Noise(Enum):
@@ -174,7 +177,8 @@ class Merge:
     What an import that overwrites leaves of the target's document; without it the tree's takes its place.
 
     ``united`` are lists that become those of both sides. ``unseen`` are places of references (path patterns): the ids
-    of documents that the tree does not hold stay. ``fixed_only``: only where every server has the document.
+    of documents that the tree does not hold stay, in a list's elements with the whole element. ``fixed_only``: only
+    where every server has the document.
     """
 
     united: tuple[str, ...] = ()
@@ -182,6 +186,8 @@ class Merge:
     fixed_only: bool = False
 
 
+UNMAPPED = "Tables"
+"""The folder of tables that nobody has facts about, each a folder in it."""
 LAST = 1000
 """The turn of types that an import takes in no particular order."""
 
@@ -227,6 +233,8 @@ class DocumentMap:
     reserved_endings: tuple[str, ...] = ()
     """Endings of names that would look like a neighbour's companion file."""
     columns: Mapping[str, Column] = field(default_factory=dict)
+    joined: tuple[Joined, ...] = ()
+    """Lists that have a table of their own where they have no column."""
     references: tuple[Reference, ...] = ()
     sensitive: tuple[Sensitive, ...] = ()
     state_of: tuple[tuple[str, str, str], ...] = ()
@@ -245,7 +253,7 @@ class DocumentMap:
     fixed_ids: tuple[str, ...] = ()
     """Ids of documents that every server has: matched by id, never created twice. ``*`` at the end: a beginning."""
     never_imported: Mapping[str, str] = field(default_factory=dict)
-    """Ids of documents that belong to one server alone, each with the reason."""
+    """Ids of documents that belong to one server alone, each with the reason; ``*``: all of the type."""
     catalogue: str = ""
     """The reason why the whole type is left out at the strict level; empty: it is not."""
     plural: str = ""
@@ -321,6 +329,32 @@ class DocumentMap:
     """The type whose id it has for its own."""
     told_apart_by: tuple[str, ...] = ()
     """What tells documents of one key apart, where several may have it."""
+    always_apart: bool = False
+    """What tells them apart is a part of the key: one that differs in it is another one, also where it is alone."""
+    server_made: tuple[str, tuple[object, ...]] | None = None
+    """
+    A property, and its values in documents that a server makes by itself, one of each in each space: an import finds
+    them by it, whatever they are called. No values: all of the type are.
+    """
+    inferred: tuple[str, ...] = ()
+    """
+    What of all this is a guess from the server's interface, to be looked up in a real database: ``table``, ``prefix``,
+    ``key``, ``columns`` (how lists stand in them), or places.
+    """
+    owner_type: tuple[str, str] | None = None
+    """The reference to whose it is, and the column in which newer servers say of what type that is."""
+    unique_on_server: tuple[str, ...] = ()
+    """Places of GUIDs that no two documents of a server may share: a copy on its own server gets another one."""
+    not_created: tuple[str, tuple[object, ...], str] | None = None
+    """A property, its values in what each server makes by itself, the reason: an import changes, but never makes it."""
+    told: tuple[str, object, str] | None = None
+    """A property, and a value of it that a person should hear of, in these words, where an import makes such one."""
+    in_git: InGit | None = None
+    """What of a document may live in a git repository."""
+    edged: bool = False
+    """The server keeps in its table of edges what its documents refer to, though their rows do not list it."""
+    slug_within: str = ""
+    """The column within whose document slugs are unique; empty: within the space."""
     server_wide: bool = False
     """It may belong to the whole server although it names a space."""
 
@@ -330,6 +364,13 @@ class DocumentMap:
         Return the type's name.
         """
         return self.table
+
+    @property
+    def in_git_settings(self) -> str:
+        """
+        Return the property that says what of a document lives in git, ``""`` where its type has none.
+        """
+        return self.in_git.settings if self.in_git is not None else ""
 
     @property
     def folder(self) -> str:
@@ -374,6 +415,42 @@ class DocumentMap:
             for fixed in self.fixed_ids
         )
 
+    def stays_behind(self, document_id: str) -> str:
+        """
+        Return why an import never takes a document, ``""`` if it may.
+        """
+        own = self.never_imported
+        return own.get(document_id.lower()) or own.get("*") or self.exclusion(document_id) or ""
+
+    def is_server_made(self, body: Mapping[str, object]) -> bool:
+        """
+        Return whether a document is one that each server makes by itself.
+        """
+        if self.server_made is None:
+            return False
+        name, values = self.server_made
+        return body.get(name) in values if values else name in body
+
+    def made_elsewhere(self, body: Mapping[str, object]) -> str:
+        """
+        Return why an import may change a document but never makes it, ``""`` if it may.
+        """
+        if self.not_created is None or body.get(self.not_created[0]) not in self.not_created[1]:
+            return ""
+        return self.not_created[2]
+
+    def word(self, body: Mapping[str, object]) -> str:
+        """
+        Return what a person should hear where an import makes such a document, mostly ``""``.
+        """
+        return self.told[2] if self.told is not None and body.get(self.told[0]) == self.told[1] else ""
+
+    def passing(self, body: Mapping[str, object]) -> str:
+        """
+        Return why a document is a state that comes and goes by itself, ``""`` if it is not.
+        """
+        return next((reason for name, value, reason in self.state_of if body.get(name) == value), "")
+
     def exclusion(self, document_id: str) -> str | None:
         """
         Return why a row is never exported, or ``None``.
@@ -384,11 +461,11 @@ class DocumentMap:
 
 def default_map(table: str) -> DocumentMap:
     """
-    Return the map for a table of a newer server: its fields pass through as they are.
+    Return the map for a table that nobody has facts about, by a name that may stand in a path: it passes as it is.
     """
     return DocumentMap(
         table=table,
-        file=f"{table}/{{name}}",
+        file=f"{UNMAPPED}/{table}/{{id}}",
         id_prefix=f"{table}s-",
         key=("Id",),
         # Whether its names are unique is not known.

@@ -152,7 +152,51 @@ HISTORY_MAPS = (
         columns={**_RELATED, "ResponsibleTeamIds": IDS, **_CREATED},
         references=(*_CONTEXT, Reference("TaskId", "ServerTask", _LINK)),
     ),
-    _history("RunbookSnapshot", "RunbookSnapshots/{owner}/{id}", "RunbookSnapshots-", ("Id",), owner="RunbookId"),
-    _history("RunbookRun", "RunbookRuns/{id}", "RunbookRuns-", ("Id",)),
+    _history(
+        "RunbookSnapshot",
+        "RunbookSnapshots/{owner}/{id}",
+        "RunbookSnapshots-",
+        ("Id",),
+        owner="RunbookId",
+        columns={"Assembled": INSTANT, "LibraryVariableSetSnapshotIds": IDS},
+        references=(
+            Reference("RunbookId", "Runbook", Meaning.OWNER),
+            Reference("ProjectId", "Project", _LINK),
+            Reference("FrozenRunbookProcessId", "RunbookProcess", _LINK),
+            Reference("FrozenProjectVariableSetId", "VariableSet", _LINK),
+            Reference("ProjectVariableSetSnapshotId", "VariableSet", _LINK),
+            Reference("LibraryVariableSetSnapshotIds/*", "VariableSet", _LINK),
+        ),
+        plural="runbook snapshots",
+        inferred=("columns",),
+    ),
+    _history(
+        "RunbookRun",
+        "RunbookRuns/{id}",
+        "RunbookRuns-",
+        ("Id",),
+        columns={
+            "IsPublished": FLAG,
+            **dict.fromkeys(("DeployedToMachineIds", "SpecificMachineIds", "ExcludedMachineIds"), IDS),
+            **_CREATED,
+        },
+        references=(
+            *_CONTEXT,
+            Reference("RunbookId", "Runbook", _LINK),
+            Reference("RunbookSnapshotId", "RunbookSnapshot", _LINK),
+            Reference("FrozenRunbookProcessId", "RunbookProcess", _LINK),
+            Reference("ManifestVariableSetId", "VariableSet", _LINK),
+            Reference("TaskId", "ServerTask", _LINK),
+            Reference("DeployedById", "User", _LINK),
+            *(
+                Reference(f"{name}/*", "Machine", _LINK)
+                for name in ("DeployedToMachineIds", "SpecificMachineIds", "ExcludedMachineIds")
+            ),
+        ),
+        # What people are asked for at a run may be a secret, and nothing here says whether it is.
+        confidential=("FormValues/*",),
+        plural="runbook runs",
+        inferred=("columns",),
+    ),
     _history("BuildInformation", "BuildInformation/{id}", "BuildInformation-", ("Id",)),
 )

@@ -4,7 +4,7 @@ Infrastructure: environments, deployment targets, workers, policies, proxies, ac
 
 from __future__ import annotations
 
-from migrator.maps.document_map import DocumentMap, Meaning, Reference, Sensitive, Volatile
+from migrator.maps.document_map import DocumentMap, Meaning, Merge, Reference, Sensitive, Volatile
 from migrator.maps.membership import Membership
 from migrator.maps.shared import (
     ENDPOINT_CONFIDENTIAL,
@@ -55,6 +55,11 @@ INFRASTRUCTURE_MAPS = (
         sets=("EnvironmentTags", "ExtensionSettings"),
         state_of=(("Type", "Ephemeral", "made and removed by releases and runbooks"),),
         import_order=60,
+        inferred=(
+            "table",
+            "EnvironmentTags",
+            "ExtensionSettings",
+        ),
         plural="environments",
     ),
     DocumentMap(
@@ -80,7 +85,9 @@ INFRASTRUCTURE_MAPS = (
         file="WorkerPools/{name}",
         id_prefix="WorkerPools-",
         columns={"IsDefault": FLAG},
+        told=("WorkerPoolType", "DynamicWorkerPool", "only the vendor's cloud gives workers to a dynamic pool"),
         import_order=80,
+        inferred=("columns",),
         plural="worker pools",
     ),
     DocumentMap(
@@ -100,15 +107,26 @@ INFRASTRUCTURE_MAPS = (
                 "SecretKey",
                 "Token",
                 "JsonKey",
+                # Where a platform hub's accounts have them; that they share the table is inferred.
+                "Details/Password",
+                "Details/SecretKey",
+                "Details/JsonKey",
             )
         ),
         sets=(*RESTRICTION_SETS, "DeploymentSubjectKeys", "HealthCheckSubjectKeys", "AccountTestSubjectKeys"),
         import_order=190,
         slugged=True,
+        inferred=(
+            "Details",
+            "DeploymentSubjectKeys",
+            "HealthCheckSubjectKeys",
+            "AccountTestSubjectKeys",
+        ),
         plural="accounts",
     ),
     DocumentMap(
         table="Machine",
+        edged=True,  # Since 2018.7: it asks these before an account may be deleted.
         file="Machines/{name}",
         id_prefix="Machines-",
         columns={**RESTRICTION_COLUMNS, "Roles": IDS, "IsDisabled": FLAG},
@@ -121,10 +139,16 @@ INFRASTRUCTURE_MAPS = (
         import_order=230,
         slugged=True,
         prominence=2,
+        inferred=(
+            "Endpoint/AadClientCredentialSecret",
+            "Endpoint/Inputs",
+            "Endpoint/LastSavedStepPackageVersion",
+        ),
         plural="machines",
     ),
     DocumentMap(
         table="Worker",
+        edged=True,
         file="Workers/{name}",
         id_prefix="Workers-",
         columns={"WorkerPoolIds": IDS, "IsDisabled": FLAG},
@@ -135,6 +159,10 @@ INFRASTRUCTURE_MAPS = (
         volatile=_HEALTH,
         membership=Membership(ignored_with="machines", works_in="WorkerPoolIds"),
         import_order=240,
+        inferred=(
+            "Endpoint/AadClientCredentialSecret",
+            "Endpoint/Inputs",
+        ),
         plural="workers",
     ),
     DocumentMap(
@@ -146,6 +174,11 @@ INFRASTRUCTURE_MAPS = (
         references=(Reference("MachineId", "Machine", Meaning.LINK),),
         confidential=("AuthenticationTokenHash",),
         never_imported={"*": "the registration of one server"},
+        inferred=(
+            "table",
+            "prefix",
+            "AuthenticationTokenHash",
+        ),
         plural="Kubernetes monitors",
     ),
     DocumentMap(
@@ -154,6 +187,10 @@ INFRASTRUCTURE_MAPS = (
         id_prefix="SshKnownHosts-",
         key=("Host", "KeyType"),
         name_property="",
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="known SSH hosts",
     ),
     DocumentMap(
@@ -169,6 +206,35 @@ INFRASTRUCTURE_MAPS = (
             Reference("OwnerId", "Project", Meaning.LINK),
         ),
         sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope", "RecurringSchedule/DaysOfWeek"),
+        # One freeze may span spaces: a tree of one of them does not know the other's projects.
+        merge=Merge(unseen=("ProjectEnvironmentScope/~", "TenantProjectEnvironmentScope/*/ProjectId")),
+        inferred=(
+            "key",
+            "OwnerId",
+        ),
         plural="deployment freezes",
+    ),
+    DocumentMap(
+        # Its columns are inferred from the client's model.
+        table="DeploymentFreezeOverride",
+        file="DeploymentFreezeOverrides/{id}",
+        id_prefix="DeploymentFreezeOverrides-",
+        key=("Id",),
+        name_property="",
+        references=(
+            Reference("DeploymentFreezeId", "DeploymentFreeze"),
+            Reference("ProjectEnvironmentScope/~", "Project", Meaning.RESTRICTION),
+            Reference("ProjectEnvironmentScope/*/*", "DeploymentEnvironment", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/TenantId", "Tenant", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/ProjectId", "Project", Meaning.RESTRICTION),
+            Reference("TenantProjectEnvironmentScope/*/EnvironmentId", "DeploymentEnvironment", Meaning.RESTRICTION),
+        ),
+        sets=("ProjectEnvironmentScope/*", "TenantProjectEnvironmentScope"),
+        never_imported={"*": "said once of one server's deployments"},
+        inferred=(
+            "prefix",
+            "columns",
+        ),
+        plural="overrides of deployment freezes",
     ),
 )

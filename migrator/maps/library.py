@@ -16,15 +16,17 @@ from migrator.maps.document_map import (
     Sensitive,
     Volatile,
 )
-from migrator.maps.membership import Membership, Part, TypedBy
+from migrator.maps.membership import Joined, Membership, Part, TypedBy
 from migrator.maps.shared import (
     CLONED,
-    EMBEDDED_PROPERTY,
+    EMBEDDED_PROPERTIES,
     FLAG,
     GUID,
     IDS,
     INSTANT,
+    JSON,
     LOGO,
+    MCP_SERVERS,
     RESTRICTION_COLUMNS,
     RESTRICTION_SETS,
     RESTRICTIONS,
@@ -35,6 +37,8 @@ _TEMPLATE_SECRETS = (
     Sensitive("Properties/*/SensitiveValue"),
     Sensitive("Parameters/*/DefaultValue/SensitiveValue"),
 )
+_TEMPLATE_CONFIDENTIAL = (f"Properties/{MCP_SERVERS}",)
+_TEMPLATE_EMBEDDED = tuple(f"Properties/{name}" for name in EMBEDDED_PROPERTIES)
 _PHASES = ("Phases/*/AutomaticDeploymentTargets/*", "Phases/*/OptionalDeploymentTargets/*")
 
 LIBRARY_MAPS = (
@@ -62,8 +66,9 @@ LIBRARY_MAPS = (
             *action_references(""),
         ),
         sensitive=_TEMPLATE_SECRETS,
+        confidential=_TEMPLATE_CONFIDENTIAL,
         scripts=("Properties",),
-        embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        embedded=_TEMPLATE_EMBEDDED,
         role=Role.STEP_TEMPLATE,
         parts=(Part("ActionTemplateVersion", "LatestActionTemplateId"),),
         parameters="Parameters/*",
@@ -84,8 +89,9 @@ LIBRARY_MAPS = (
             *action_references(""),
         ),
         sensitive=_TEMPLATE_SECRETS,
+        confidential=_TEMPLATE_CONFIDENTIAL,
         scripts=("Properties",),
-        embedded=(f"Properties/{EMBEDDED_PROPERTY}",),
+        embedded=_TEMPLATE_EMBEDDED,
         parameters="Parameters/*",
         properties=("Properties",),
         own=LOGO,
@@ -110,6 +116,7 @@ LIBRARY_MAPS = (
         file="TagSets/{name}",
         id_prefix="TagSets-",
         sets=("Scopes",),
+        not_created=("IsSystem", (True,), "each server makes its own tag sets by itself"),
         holds={TAG: "Tags/*"},
         import_order=70,
         plural="tag sets",
@@ -118,7 +125,7 @@ LIBRARY_MAPS = (
         table="Tenant",
         file="Tenants/{name}/{name}",
         id_prefix="Tenants-",
-        columns={"ProjectIds": IDS, "TenantTags": IDS},
+        columns={"Icon": JSON, "IsDisabled": FLAG, "ProjectEnvironments": JSON, "ProjectIds": IDS, "TenantTags": IDS},
         references=(
             # Not restrictions: a tenant that loses a connection is connected to less, not to everything.
             Reference("ProjectIds/*", "Project", Meaning.LINK),
@@ -135,6 +142,7 @@ LIBRARY_MAPS = (
         own=LOGO,
         import_order=180,
         prominence=1,
+        inferred=("columns",),
         plural="tenants",
     ),
     DocumentMap(
@@ -155,8 +163,20 @@ LIBRARY_MAPS = (
         sets=("Scope/EnvironmentIds",),
         membership=Membership(ignored_with="tenants", with_both=("TenantId", "OwnerId")),
         inner=(Reference("VariableTemplateId", TEMPLATE),),
+        # Since 2025.1 one template may have several values for a tenant, each for other environments.
+        repeats=True,
+        told_apart_by=("Scope/EnvironmentIds/*",),
+        always_apart=True,
+        # Table and columns are inferred: the scope may stand in the body as well.
+        joined=(Joined("Scope/EnvironmentIds", "TenantVariableScope", "TenantVariableId", "EnvironmentId"),),
+        # That its values are those of a variable set's is inferred.
+        owner_type=("OwnerId", "OwnerType"),
         typed_by=TypedBy("OwnerId", "VariableTemplateId", "RelatedDocumentId"),
         import_order=290,
+        inferred=(
+            "Scope",
+            "OwnerType",
+        ),
         plural="tenant variables",
     ),
     DocumentMap(
@@ -181,6 +201,8 @@ LIBRARY_MAPS = (
         ),
         sets=("PackageAcquisitionLocationOptions", "OidcAuthentication/SubjectKeys"),
         fixed_ids=("feeds-builtin", "feeds-builtin-*"),
+        # feeds-builtin is the first space's alone; others have numbered ones.
+        server_made=("FeedType", ("BuiltIn", "OctopusProject")),
         # The built-in feed comes without one, and an import over the target's must not empty it.
         kept_where_empty=("FeedUri",),
         import_order=90,
@@ -309,9 +331,14 @@ LIBRARY_MAPS = (
         file="GitHubAppConnections/{name}",
         id_prefix="GitHubAppConnections-",
         name_property="AccountLogin",
+        # Newer ones may have it below Installation, where nobody can be asked for it (inferred).
         key=("AccountLogin",),
         unique_name=False,
         never_imported={"*": "bound to one server's registration at GitHub"},
+        inferred=(
+            "prefix",
+            "key",
+        ),
         plural="GitHub connections",
     ),
     DocumentMap(
@@ -334,14 +361,21 @@ LIBRARY_MAPS = (
             "TenantTags",
             "EnvironmentGroups/*/Environments",
         ),
+        inferred=("key",),
         plural="Insights reports",
     ),
     DocumentMap(
+        # Table and prefix are inferred: the server's interface alone was seen.
         table="SpaceDefaultRetentionPolicy",
         file="SpaceDefaultRetentionPolicies/{name}",
         id_prefix="RetentionPolicies-",
         key=("RetentionType",),
         name_property="RetentionType",
+        server_made=("RetentionType", ()),
+        inferred=(
+            "table",
+            "prefix",
+        ),
         plural="default retention policies",
     ),
 )

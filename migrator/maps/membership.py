@@ -10,6 +10,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Joined:
+    """
+    A list that a newer server keeps in a table of its own, a row for each element, and that is a part of its owner.
+
+    ``property`` may be inside of another one, as ``Scope/EnvironmentIds``. ``owner`` and ``value`` are columns of that
+    table, as is ``order``, where it has one.
+    """
+
+    property: str
+    table: str
+    owner: str
+    value: str
+    order: str = "SortOrder"
+
+
+@dataclass(frozen=True)
 class Part:
     """
     Documents of ``type`` that name their owner in ``column`` and come with it, though it does not name them.

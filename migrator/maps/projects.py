@@ -14,12 +14,15 @@ from migrator.maps.document_map import (
     Sensitive,
     Volatile,
 )
-from migrator.maps.membership import Membership, Part
+from migrator.maps.in_git import InGit
+from migrator.maps.membership import Joined, Membership, Part
 from migrator.maps.shared import (
     CLONED,
     FLAG,
     IDS,
+    JSON,
     LOGO,
+    MCP_SERVERS,
     PROCESS_EMBEDDED,
     PROCESS_MEMBERSHIP,
     PROCESS_REFERENCES,
@@ -70,6 +73,7 @@ def _process(
             Sensitive("Steps/*/Actions/*/Properties/*/SensitiveValue"),
             Sensitive("Steps/*/Properties/*/SensitiveValue"),
         ),
+        confidential=(f"Steps/*/Actions/*/Properties/{MCP_SERVERS}",),
         sets=PROCESS_SETS,
         scripts=PROCESS_SCRIPTS,
         embedded=PROCESS_EMBEDDED,
@@ -86,6 +90,7 @@ def _process(
         fresh={"IsFrozen": False, "Version": 1, "LastSnapshotId": None},
         empty={"Steps": []},
         counter="Version",
+        inferred=("Steps/*/Actions/*/Inputs", f"Steps/*/Actions/*/Properties/{MCP_SERVERS}"),
         import_order=import_order,
         plural=plural,
         **words,  # type: ignore[arg-type]
@@ -97,14 +102,25 @@ PROJECT_MAPS = (
         table="ProjectGroup",
         file="ProjectGroups/{name}",
         id_prefix="ProjectGroups-",
+        columns={"EnvironmentIds": JSON},
         references=(Reference("EnvironmentIds/*", "DeploymentEnvironment", Meaning.LINK),),
         sets=("EnvironmentIds",),
         role=Role.PROJECT_GROUP,
         import_order=120,
+        inferred=("columns",),
         plural="project groups",
     ),
     DocumentMap(
         table="Project",
+        in_git=InGit(
+            "PersistenceSettings",
+            ("Type", "VersionControlled"),
+            ("deployment process", "deployment settings"),
+            (
+                ("variables without secrets", "ConversionState/VariablesAreInGit"),
+                ("runbooks", "ConversionState/RunbooksAreInGit"),
+            ),
+        ),
         file="Projects/{name}/{name}",
         id_prefix="Projects-",
         columns={
@@ -113,6 +129,10 @@ PROJECT_MAPS = (
             "DiscreteChannelRelease": FLAG,
             "IncludedLibraryVariableSetIds": IDS,
         },
+        # Made by the upgrade to 2026.1, with both ids for its key. The column that keeps their order is inferred.
+        joined=(
+            Joined("IncludedLibraryVariableSetIds", "ProjectLibraryVariableSet", "ProjectId", "LibraryVariableSetId"),
+        ),
         references=(
             Reference("ProjectGroupId", "ProjectGroup"),
             Reference("LifecycleId", "Lifecycle"),
@@ -128,6 +148,9 @@ PROJECT_MAPS = (
             Reference("DeploymentSettingsId", "DeploymentSettings", Meaning.LINK),
             Reference("ProvisioningRunbookId", "Runbook", Meaning.LINK),
             Reference("DeprovisioningRunbookId", "Runbook", Meaning.LINK),
+            # Where 2024.4 had them; that they hold ids is inferred.
+            Reference("DynamicEnvironmentSettings/ProvisioningRunbook", "Runbook", Meaning.LINK, form="known"),
+            Reference("DynamicEnvironmentSettings/DeprovisioningRunbook", "Runbook", Meaning.LINK, form="known"),
             Reference("ProjectTags/*", "Tag", Meaning.LINK),
             Reference("PersistenceSettings/Credentials/Id", "GitCredential|GitHubAppConnection"),
         ),
@@ -168,6 +191,14 @@ PROJECT_MAPS = (
         fresh={"AutoDeployReleaseOverrides": []},
         import_order=170,
         prominence=6,
+        inferred=(
+            "joined order",
+            "ProvisioningRunbookId",
+            "DeprovisioningRunbookId",
+            "DynamicEnvironmentSettings",
+            "PersistenceSettings/ProtectedBranchNamePatterns",
+            "ExtensionSettings",
+        ),
         plural="projects",
     ),
     _process(
@@ -197,6 +228,7 @@ PROJECT_MAPS = (
     ),
     DocumentMap(
         table="Runbook",
+        slug_within="ProjectId",
         file="Runbooks/{owner}/{name}/{name}",
         id_prefix="Runbooks-",
         key=("ProjectId", "Name"),
@@ -246,6 +278,7 @@ PROJECT_MAPS = (
         inner=(Reference("Variables/*/Scope/Action/*", ACTION, Meaning.SCOPE),),
         variables="Variables/*",
         derived_from="OwnerId",
+        owner_type=("OwnerId", "OwnerType"),
         fresh={"IsFrozen": False, "Version": 1},
         empty={"Variables": []},
         counter="Version",
@@ -257,6 +290,7 @@ PROJECT_MAPS = (
     ),
     DocumentMap(
         table="Channel",
+        slug_within="ProjectId",
         file="Channels/{owner}/{name}",
         id_prefix="Channels-",
         key=("ProjectId", "Name"),
@@ -268,7 +302,14 @@ PROJECT_MAPS = (
             Reference("TenantTags/*", "Tag", Meaning.RESTRICTION),
             Reference("ParentEnvironmentId", "DeploymentEnvironment"),
         ),
-        sets=("TenantTags", "GitReferenceRules"),
+        # Save for the tags inferred: no rule of these lists says that one goes before another.
+        sets=(
+            "TenantTags",
+            "GitReferenceRules",
+            "GitResourceRules/*/Rules",
+            "GitResourceRules/*/GitDependencyActions",
+            "Rules/*/ActionPackages",
+        ),
         membership=Membership(lifecycle="LifecycleId"),
         inner=(
             # Up to 2018.8 a rule names actions, later actions with their packages.
@@ -276,6 +317,10 @@ PROJECT_MAPS = (
             Reference("Rules/*/ActionPackages/*/DeploymentAction", ACTION),
         ),
         import_order=210,
+        inferred=(
+            "GitResourceRules",
+            "Rules/*/ActionPackages",
+        ),
         plural="channels",
     ),
     DocumentMap(
@@ -299,6 +344,8 @@ PROJECT_MAPS = (
             Reference("Action/SourceEnvironmentId", "DeploymentEnvironment"),
             Reference("Action/RunbookTags/*", "Tag", Meaning.RESTRICTION),
         ),
+        # A feed's filter names actions by name or id; that of other feeds, and of git, by slug.
+        inner=(Reference("Filter/Packages/*/DeploymentAction", ACTION),),
         sensitive=(Sensitive("Filter/Secret"), Sensitive("Filter/Secret/SensitiveValue")),
         # What people are asked for at a deployment may be a secret, and nothing here says whether it is.
         confidential=("Action/FormValues/*", "Action/Variables"),
@@ -313,8 +360,25 @@ PROJECT_MAPS = (
             "Action/TenantTags",
             "Action/RunbookTags",
             "Filter/DaysOfWeek",
+            # Inferred: any of them fires.
+            "Filter/Packages",
+            "Filter/Sources",
+            "Filter/Sources/*/IncludeFilePaths",
+            "Filter/Sources/*/ExcludeFilePaths",
+        ),
+        # It makes the web hook's address.
+        unique_on_server=("Filter/WebhookId",),
+        volatile=tuple(
+            Volatile(f"{part}/{name}", "a trace of how the portal's interface carries it")
+            for part in ("Filter", "Action")
+            for name in ("Id", "LastModifiedOn", "LastModifiedBy")
         ),
         import_order=320,
+        inferred=(
+            "Filter/Packages",
+            "Filter/Sources",
+            "Action/Variables",
+        ),
         plural="project triggers",
     ),
 )

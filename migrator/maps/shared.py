@@ -11,6 +11,7 @@ from migrator.maps.membership import Membership
 
 IDS = Column.IDS
 FLAG = Column.FLAG
+JSON = Column.JSON
 INSTANT = Column.INSTANT
 GUID = Column.GUID
 CLONED = "where it was cloned from does not matter any more"
@@ -91,6 +92,8 @@ PROCESS_SETS = tuple(
     f"Steps/*/Actions/*/{name}" for name in ("Environments", "ExcludedEnvironments", "Channels", "TenantTags")
 )
 PROCESS_SCRIPTS = ("Steps/*/Actions/*/Properties",)
+MCP_SERVERS = "Octopus.Action.Claude.McpServers"
+"""A property whose text is JSON with the headers of further servers, tokens among them (inferred)."""
 PROCESS_EMBEDDED = tuple(f"Steps/*/Actions/*/Properties/{name}" for name in EMBEDDED_PROPERTIES)
 _ROLES = "Octopus.Action.TargetRoles"
 PROCESS_MEMBERSHIP = Membership(

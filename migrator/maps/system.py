@@ -69,6 +69,7 @@ EXCLUDED_TABLES = {
             "SampleProject",
             "UserOnboarding",
             "UserSession",
+            "WorkerLease",
             "UserFavouriteProject",
             "GitHubAppToken",
             "GitHubAppConnectionsCache",
@@ -94,12 +95,23 @@ EXCLUDED_TABLES = {
     "SigningKey": "private keys of one installation",
 }
 
-EXCLUDED_ENDINGS = {"ReadModel": "a view the server keeps for itself", "HighWatermark": "where a cache stands"}
-"""Endings of names of tables that are left out too."""
+EXCLUDED_PATTERNS = {
+    "*ReadModel": "a view the server keeps for itself",
+    "*HighWatermark": "where a cache stands",
+    "ProvisionDynamicEnvironment*Task": "running work",
+    "DeprovisionDynamicEnvironment*Task": "running work",
+    "MessageBus*": "messages between nodes",
+    "NServiceBus*": "messages between nodes",
+    "Worker*Lease": "leases of running tasks",
+    "BulkDeployment*Task": "running work",
+}
+"""Names with ``*`` of tables that are left out too."""
 
 EXCLUDED_SCHEMAS = {
     "executions": "running work",
     "observability": "live status",
+    # How it is spelled is inferred.
+    "dynamicenvironments": "running work",
     "nservicebus": "messages between nodes",
     "sys": "the database's own",
     "information_schema": "the database's own",

@@ -49,6 +49,12 @@ class Bodies:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Let go of all values.
+        """
         self._file.close()
 
     def add(self, value: Any) -> Span:

@@ -34,10 +34,22 @@ def check_tree(tree: Tree, target: TargetView, options: ImportOptions) -> Found:
     for document in tree.documents:
         problems.extend(_check(document, target))
     warnings = [ReportedWarning("", "", text) for text in tree.warnings]
+    if options.strict or options.force:
+        problems.extend(Problem(document.file, "", _unknown(document)) for document in _strangers(tree))
+    else:
+        warnings.extend(ReportedWarning(document.id, "", _unknown(document)) for document in _strangers(tree))
     refusals = list(_versions(tree, target, options, warnings))
     # Not to be forced: what has no column there would end in the JSON, where that version does not look for it.
     refusals.extend(_older_schema(tree, target))
     return problems, refusals, warnings
+
+
+def _strangers(tree: Tree) -> Iterator[TreeDocument]:
+    return (document for document in tree.documents if not document.map.known)
+
+
+def _unknown(document: TreeDocument) -> str:
+    return f"{document.map.type} is not a type this program knows; it was not imported"
 
 
 def _versions(
@@ -72,7 +84,6 @@ def _check(document: TreeDocument, target: TargetView) -> Iterator[Problem]:
     if not document.id:
         yield Problem(document.file, "Id", "the document has no id")
     if not document.map.known:
-        yield Problem(document.file, "", f"{document.map.type} is not a type this program knows; it was not imported")
         return
     if place := _unstorable(document, target):
         yield Problem(document.file, place, "no database can hold what stands there; it was not imported")
@@ -91,6 +102,24 @@ def storable(tree: Tree, target: TargetView) -> Tree:
     return replace(tree, documents=tuple(item for item in tree.documents if not _unstorable(item, target)))
 
 
+def without_gone_spaces(tree: Tree, warnings: list[ReportedWarning]) -> Tree:
+    """
+    Return the tree without what deleted spaces left behind, which is told in *warnings*, by space.
+    """
+    left: dict[tuple[str, str], int] = {}
+    kept = []
+    for document in tree.documents:
+        place = (document.origin, document.space or "")
+        if place in tree.gone_spaces:
+            left[place] = left.get(place, 0) + 1
+        else:
+            kept.append(document)
+    for (_, space), count in sorted(left.items()):
+        message = f"{counted(count, 'document')} of {space}, a space that the source has deleted, left out"
+        warnings.append(ReportedWarning(space, "", message))
+    return replace(tree, documents=tuple(kept))
+
+
 def _unstorable(document: TreeDocument, target: TargetView) -> str:
     if not is_storable(document.id):
         return "Id"
@@ -103,8 +132,8 @@ def _counts(document: TreeDocument, target: TargetView) -> bool:
     return not _own(document) and not is_history(document.map, document.body)
 
 
-def _own(document: TreeDocument) -> str | None:
-    return document.map.never_imported.get(document.id.lower()) or document.map.exclusion(document.id)
+def _own(document: TreeDocument) -> str:
+    return document.map.stays_behind(document.id) or document.map.passing(document.body)
 
 
 def importable(tree: Tree, target: TargetView, warnings: list[ReportedWarning]) -> Iterator[TreeDocument]:

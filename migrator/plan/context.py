@@ -13,7 +13,7 @@ from migrator.documents.references import Controls, is_tag_id
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import ANY, TAG, TEMPLATE, DocumentMap, Kind
 from migrator.maps.natural_keys import fold, key_of
-from migrator.plan.ids import IdMap, Marks
+from migrator.plan.ids import IdMap, Marks, impossible
 from migrator.plan.target_view import TargetView
 from migrator.tree.values import Tree, TreeDocument
 
@@ -40,6 +40,17 @@ class Context:
     names: dict[str, str] = field(default_factory=dict)
     left_out: dict[tuple[str, str, str], Mapping[str, object] | None] = field(default_factory=dict)
     """By origin, type and lower-case id: what partial exports left out, with the properties it is found by."""
+    held: set[tuple[str, str]] = field(default_factory=set)
+    """Origin and lower-case id of whatever is in the tree."""
+    whole: Mapping[str, str] = field(default_factory=dict)
+    """By origin: the name of the server that it is a whole export of."""
+    nowhere: frozenset[tuple[str, str]] = frozenset()
+    """Origin and lower-case id of what a partial export says that its server did not have."""
+    servers: Mapping[str, str] = field(default_factory=dict)
+    """By origin: the name of the server that it is an export of."""
+    lost: set[int] = field(default_factory=set)
+    """The numbers of new documents that are not going to be, since they lack something."""
+    _named: set[tuple[str, str, str]] = field(default_factory=set)
     _by_key: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     _fixed: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
@@ -53,6 +64,8 @@ class Context:
             return self.tag(origin, source)
         found = self.ids.find(origin, types, source)
         target = found[1] if found else self._derived(origin, types, source) or self._built_in(types, source)
+        if target and self.is_lost(target):
+            return None
         return target or self._found_by_key(origin, types, source)
 
     def tag(self, origin: str, source: str) -> str | None:
@@ -91,6 +104,45 @@ class Context:
         Return whether a partial export left a document out on purpose, so that a target without it is no surprise.
         """
         return any((origin, type_, source.lower()) in self.left_out for type_ in types)
+
+    def is_lost(self, target: str) -> bool:
+        """
+        Return whether an id is, or is made of, that of a new document that is not going to be.
+        """
+        return bool(self.lost) and bool(self.marks.numbers(target) & self.lost)
+
+    def dangles(self, origin: str, source: str) -> bool:
+        """
+        Return whether an id led nowhere on its own server already: a whole export has no document of it, a partial one
+        says so.
+        """
+        place = (origin, source.lower())
+        return (origin in self.whole or place in self.nowhere) and place not in self.held
+
+    def standing(self, origin: str, types: Sequence[str], source: str) -> str:
+        """
+        Return what is to stand on the target where an id leads nowhere: the same id, unless it is another's there.
+        """
+        known = [type_ for type_ in types if REGISTRY.find(type_)]
+        if self.servers.get(origin, self.whole.get(origin)) == self.target.server:
+            return source
+        if any(source.lower() in self.target.existing(type_, [source]) for type_ in known):
+            return impossible(types[0])
+        return source
+
+    def is_name(self, origin: str, types: Sequence[str], text: str) -> bool:
+        """
+        Return whether a text that is no id is the name of a document, of the tree or of the target.
+        """
+        for document_map in (item for type_ in types if (item := REGISTRY.find(type_))):
+            name = document_map.name_property
+            if (origin, document_map.type, fold(text)) in self._named:
+                return True
+            if name and self.target.has_column(document_map.type, name):
+                found = self.target.find(document_map.type, (name,), [(text,)])
+                if any(fold(item.key[0]) == fold(text) for item in found):
+                    return True
+        return False
 
     def _found_by_key(self, origin: str, types: Sequence[str], source: str) -> str | None:
         """
@@ -144,6 +196,12 @@ class Context:
             return None if self.with_spaces else self.default_space
         return self.spaces.get((document.origin, fold(document.space)))
 
+    def add_name(self, document: TreeDocument, name: str) -> None:
+        """
+        Say what a document of the tree is called.
+        """
+        self._named.add((document.origin, document.map.type, fold(name)))
+
     def of(self, origin: str) -> Controls:
         """
         Return what typed values of one source mean.
@@ -151,12 +209,20 @@ class Context:
         return self.controls.setdefault(origin, Controls())
 
 
-def make_context(tree: Tree, target: TargetView) -> Context:
+def make_context(tree: Tree, target: TargetView, *, strict: bool = False) -> Context:
     """
-    Return the knowledge that the tree alone gives, and the target's spaces.
+    Return the knowledge that the tree alone gives, and the target's spaces; *strict*: no id may lead nowhere.
     """
-    context = Context(target)
+    context = Context(target, whole={} if strict else dict(tree.whole), servers=dict(tree.servers))
+    context.nowhere = frozenset() if strict else tree.nowhere
     for document in tree.documents:
+        if document.map.known and (document.map.stays_behind(document.id) or document.map.passing(document.body)):
+            # What no import takes is what the target has of that name, if it has any.
+            found_by = {name: document.body.get(name) for name in key_of(document.map)}
+            context.left_out[document.origin, document.map.type, document.id.lower()] = found_by
+        context.held.add((document.origin, document.id.lower()))
+        if isinstance(name := document.body.get(document.map.name_property), str):
+            context.add_name(document, name)
         context.of(document.origin).add(document.map, document.id, document.body)
         if document.map.owner and document.map.owner_rank is not None:
             context.owners[document.origin, document.id.lower()] = str(document.body.get(document.map.owner) or "")

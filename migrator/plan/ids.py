@@ -59,6 +59,14 @@ class Marks:
         found = self._pattern.fullmatch(text)
         return int(found[2]) if found and found[1] == "new" else None
 
+    def numbers(self, text: str) -> set[int]:
+        """
+        Return the numbers of the new documents whose marks *text* is, or is made of.
+        """
+        if not self.is_in(text):
+            return set()
+        return {int(found[2]) for found in self._pattern.finditer(text) if found[1] == "new"}
+
     def settle(self, text: str, new: Callable[[int], str], secret: Callable[[int], str] = str) -> str:
         """
         Return *text* with what *new* and *secret* return in place of the marks.

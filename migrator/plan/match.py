@@ -24,6 +24,8 @@ from migrator.plan.context import Context
 from migrator.tree.values import TreeDocument
 
 _BY_ID = ("Id",)
+_BODIES = 400
+"""Documents of the target that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,10 @@ class Matcher:
         elif key_of(document_map) == _BY_ID:
             yield from self._by_wanted(document_map, [(d, d.id) for d in documents])
         else:
+            made = list(self._server_made(document_map, documents))
+            yield from made
+            handled = {id(match.document) for match in made}
+            documents = [d for d in documents if id(d) not in handled]
             fixed = [d for d in documents if document_map.is_fixed(d.id)]
             found = self.context.target.existing(document_map.type, [d.id for d in fixed])
             # By id before name: what every server has may have been renamed on one of the two.
@@ -102,6 +108,23 @@ class Matcher:
                 yield Match(document, found[document.id.lower()], True, self._space(document)[0])
             handled = {id(d) for d in known}
             yield from self._by_key(document_map, [d for d in documents if id(d) not in handled])
+
+    def _server_made(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
+        """
+        Yield the matches of what each space has by itself with the target's own of that space, where it has one.
+        """
+        name = document_map.server_made[0] if document_map.server_made else ""
+        documents = [document for document in documents if document_map.is_server_made(document.body)]
+        if not documents or not self.context.target.has_column(document_map.type, name):
+            return
+        asked = list(dict.fromkeys((document.body.get(name),) for document in documents))
+        items = self.context.target.find(document_map.type, (name,), asked)
+        found = {(fold(item.space), fold(item.key[0])): item.id for item in items}
+        for document in documents:
+            space, _ = self._space(document)
+            identity = found.get((fold(space), fold(document.body.get(name))))
+            if identity is not None:
+                yield Match(document, identity, True, space)
 
     def _by_owner(self, document_map: DocumentMap, documents: list[TreeDocument]) -> Iterator[Match]:
         pairs: list[tuple[TreeDocument, str | None]] = []
@@ -142,6 +165,9 @@ class Matcher:
                 written.setdefault(place, []).append(key)
         found = self._candidates(document_map, written)
         strangers = _strangers(written, found)
+        if document_map.always_apart:
+            yield from self._all_apart(document_map, groups, found)
+            return
         for place, some in groups.items():
             # The same name in another space is another document.
             same = found.get((fold(place[0]), *place[1:]), [])
@@ -266,6 +292,35 @@ class Matcher:
             else:
                 yield self._single(document, [], space)
 
+    def _all_apart(
+        self,
+        document_map: DocumentMap,
+        groups: Mapping[tuple[Any, ...], list[TreeDocument]],
+        found: Mapping[tuple[Any, ...], list[Found]],
+    ) -> Iterator[Match]:
+        """
+        Yield the matches of documents whose key has a part that no column holds: bodies are asked for, all at once.
+        """
+        wanted = {place: found.get((fold(place[0]), *place[1:]), []) for place in groups}
+        ids = [item.id for same in wanted.values() for item in same]
+        told: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(ids), _BODIES):
+            stored = self.context.target.documents(document_map.type, ids[start : start + _BODIES])
+            told |= {key: self.told_apart(document_map, item.body) for key, item in stored.items()}
+        for place, some in groups.items():
+            left = {item.id: told.get(item.id.lower()) for item in wanted[place]}
+            met: dict[tuple[Any, ...], Match] = {}
+            for document in some:
+                mine = self.told_apart(document_map, document.body, document.origin)
+                twin = next((identity for identity, other in left.items() if other == mine), None)
+                if mine in met:
+                    yield replace(met[mine], document=document)
+                    continue
+                if twin is not None:
+                    del left[twin]
+                met[mine] = Match(document, twin, True, place[0]) if twin else self._single(document, [], place[0])
+                yield met[mine]
+
     def told_apart(self, document_map: DocumentMap, body: Body, origin: str | None = None) -> tuple[Any, ...]:
         """
         Return what tells documents of one key apart: a certificate's dates, the lists a role is limited to.
@@ -277,13 +332,15 @@ class Matcher:
     def _told_at(self, document_map: DocumentMap, body: Body, pattern: str, origin: str | None) -> Any:
         if not pattern.endswith("/*"):
             return same_instant(fold(body.get(pattern)))
-        items = body.get(pattern[:-2])
+        items: Any = body
+        for part in pattern[:-2].split("/"):
+            items = items.get(part) if isinstance(items, dict) else None
         types = document_map.targets_at(pattern)
         known = [
             self.context.resolve(origin, types, item) or item if origin is not None and isinstance(item, str) else item
             for item in (items if isinstance(items, list) else [])
         ]
-        return sorted((fold(item) for item in known), key=repr)
+        return tuple(sorted((fold(item) for item in known), key=repr))
 
     def _learn(self, matches: list[Match]) -> None:
         context = self.context

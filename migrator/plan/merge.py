@@ -164,17 +164,25 @@ def _list_of(pattern: str) -> str:
 def _unite(result: Body, target: Body, name: str) -> None:
     if isinstance(target.get(name), list):
         mine = result.get(name) if isinstance(result.get(name), list) else []
-        known = {fold(item) for item in mine or []}
+        # In a hostile tree an element may be anything.
+        known = {_frozen(fold(item)) for item in mine or []}
         # Together, so that a built-in role keeps the permissions that only the target's version has.
-        result[name] = [*(mine or []), *(item for item in target[name] if fold(item) not in known)]
+        result[name] = [*(mine or []), *(item for item in target[name] if _frozen(fold(item)) not in known)]
 
 
 def _add_unseen(result: Body, target: Body, reference: Reference, is_image: IsImage) -> None:
     """
-    Keep the target's mentions of documents that the tree does not hold, in a list or as a dictionary's keys.
+    Keep the target's mentions of documents that the tree does not hold, in a list, in its elements or as a dictionary's
+    keys.
     """
-    name = _list_of(reference.path)
+    name, _, inner = reference.path.replace("/~", "/*").partition("/*")
     mine, theirs = result.get(name), target.get(name)
+    if inner and isinstance(theirs, list):
+        elements = [item for item in theirs if isinstance(item, dict)]
+        unseen = [item for item in elements if _is_unseen(reference, item.get(inner.strip("/")), is_image)]
+        brought = list(mine) if isinstance(mine, list) else []
+        result[name] = [*brought, *(item for item in unseen if item not in brought)]
+        return
     if isinstance(theirs, dict):
         kept = {key: value for key, value in theirs.items() if _is_unseen(reference, key, is_image)}
         result[name] = (mine if isinstance(mine, dict) else {}) | kept

@@ -7,6 +7,7 @@ A preview prints the plan, an import applies it. Matching is in ``plan.match``, 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -16,9 +17,10 @@ from migrator.documents.document import Body, places
 from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, TEMPLATE, Column, DocumentMap
+from migrator.maps.in_git import place_in_git
 from migrator.maps.natural_keys import fold, rank
 from migrator.plan.bodies import Bodies
-from migrator.plan.checks import check_tree, companions, importable, storable
+from migrator.plan.checks import check_tree, companions, importable, storable, without_gone_spaces
 from migrator.plan.compare import comparable, differences
 from migrator.plan.context import Context, is_history, make_context
 from migrator.plan.history import is_index, match_history
@@ -42,29 +44,54 @@ def plan_import(tree: Tree, target: TargetView, options: ImportOptions) -> Plan:
     What stands in the way is in the plan's ``problems`` and ``refusals``, all of it; nothing is raised for it.
     """
     problems, refusals, warnings = check_tree(tree, target, options)
-    tree = storable(tree, target)
-    context = make_context(tree, target)
+    tree = storable(without_gone_spaces(tree, warnings), target)
+    context = make_context(tree, target, strict=options.strict)
     matcher = Matcher(context)
     matches = matcher.match(importable(tree, target, warnings))
     # Only for what is new: a document that the target has comes with its companions already.
     fresh = [match.document for match in matches if match.target_id and not match.exists]
-    matches += matcher.match(companions(tree, fresh, warnings))
+    made: list[ReportedWarning] = []
+    matches += matcher.match(companions(tree, fresh, made))
     # Last, since what happened is found by the ids of what it happened to.
     matches += match_history(matcher, tree)
+    # Matched, since others name them; what the target has lost of them meanwhile is brought back.
+    matches = [match for match in matches if not match.exists or match.document.file not in tree.settled]
     problems += [Problem(match.document.file, "", match.trouble) for match in matches if match.trouble]
-    planner = _Planner(context, options.overwrite, matcher.new, problems, warnings)
-    decisions = planner.decide(matches)
+    planner, decisions = _decided(context, matches, options, matcher.new)
     return Plan(
         options.overwrite,
         decisions,
-        tuple(problems),
+        (*problems, *planner.problems),
         tuple(refusals),
-        tuple(warnings),
+        (*warnings, *_of_written(made, decisions), *planner.warnings),
         tuple(planner.missing),
         context.ids,
         _new_ids(context, decisions, matcher.new),
         planner.bodies,
     )
+
+
+def _of_written(made: Sequence[ReportedWarning], decisions: Sequence[Decision]) -> Iterator[ReportedWarning]:
+    left_out = {decision.document.id for decision in decisions if decision.outcome is Outcome.INCOMPLETE}
+    return (item for item in made if item.document not in left_out)
+
+
+def _decided(
+    context: Context, matches: Sequence[Match], options: ImportOptions, new: Sequence[DocumentMap]
+) -> tuple[_Planner, tuple[Decision, ...]]:
+    """
+    Decide about everything, and again as long as a new document that lacks something takes others with it: what needs
+    it, and the owner that it is a part of.
+    """
+    while True:
+        planner = _Planner(context, options, new)
+        decisions = planner.decide(matches)
+        incomplete = [item.target_id for item in decisions if item.outcome is Outcome.INCOMPLETE]
+        lost = set().union(*(context.marks.numbers(target) for target in incomplete)) - context.lost
+        if not lost or options.force:
+            return planner, decisions
+        planner.bodies.close()
+        context.lost |= lost
 
 
 def _new_ids(context: Context, decisions: Sequence[Decision], new: Sequence[DocumentMap]) -> Mapping[int, DocumentMap]:
@@ -79,15 +106,15 @@ class _Planner:
     """
 
     context: Context
-    overwrite: bool
+    options: ImportOptions
     new: Sequence[DocumentMap]
-    problems: list[Problem]
-    warnings: list[ReportedWarning]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[ReportedWarning] = field(default_factory=list)
     missing: list[TreeDocument] = field(default_factory=list)
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By type and file, for files that are one document: the file that stands for all, "" where they differ."""
-    slugs: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    """By type and folded slug: who has it on the target, or is to have it."""
+    slugs: dict[tuple[str, object, str], set[str]] = field(default_factory=dict)
+    """By type, space or owner, and folded slug: who has it on the target, or is to have it."""
     defaults: dict[tuple[str, str | None], str | None] = field(default_factory=dict)
     """By type and space: the document that is the default there, or is to be."""
     kept_versions: dict[str, int] = field(default_factory=dict)
@@ -116,8 +143,10 @@ class _Planner:
         known = target.documents(type_, [m.target_id for m in matches if m.exists and m.target_id])
         if target.has_column(type_, SLUG):
             wanted = [slug for m in matches if isinstance(slug := m.document.body.get(SLUG), str) and slug]
-            for identity, slug in target.taken(type_, SLUG, wanted):
-                self.slugs.setdefault((type_, fold(slug)), set()).add(identity.lower())
+            within = matches[0].document.map.slug_within
+            for item in target.taken(type_, [SLUG, within] if within else [SLUG], wanted):
+                place = item.key[1] if within else item.space
+                self.slugs.setdefault((type_, fold(place), fold(item.key[0])), set()).add(item.id.lower())
         for match in matches:
             yield match, self._decide(match, known.get(match.target_id.lower()) if match.exists else None)
 
@@ -133,32 +162,73 @@ class _Planner:
         double = self._double(match) if match.twin else None
         if double is not None:
             return double
-        reason = self._not_wanted(document)
+        reason = self._not_wanted(document) or ("" if stored else document.map.made_elsewhere(document.body))
         if reason:
             self._warn(document, Note("", reason))
             return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
         change = rewritten(self.context, document)
+        if change.left_over:
+            return self._left_over(match, change.left_over)
         for note in change.warnings:
             self._warn(document, note)
+        # What is left out for another's sake is told of only where nothing of its own is.
+        missing = change.missing or change.lacking
+        if missing:
+            self._report_missing(document, missing)
+        elif self.context.is_lost(match.target_id):
+            missing = [Note("", "a part of it lacks something")]
+            self._tell(document, missing[0])
+        if missing and not self.options.force:
+            return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=missing[0].message)
+        self._tell_of_git(document)
         final = self._with_address(document, self._final(match, change, stored), stored)
         if stored is None:
             final = self._one_default(match, final)
-        self._report_missing(document, change)
+            if word := document.map.word(document.body):
+                self._warn(document, Note("", word))
         if stored is None:
             return self._written(Decision(document, Outcome.CREATE, match.target_id, match.space), final)
         return self._compared(match, stored, final)
 
     def _final(self, match: Match, change: Rewritten, stored: Stored | None) -> Body:
         context, document = self.context, match.document
+        computed = context.target.computed(document.map.type)
         body = incoming(document.map, change.body)
+        body = {name: value for name, value in body.items() if name.lower() not in computed} if computed else body
         if context.target.has_column(document.map.type, "SpaceId"):
             body["SpaceId"] = context.space_of(document)
         else:
             # A server without spaces has no column for it, and its JSON would keep a property that means nothing there.
             body.pop("SpaceId", None)
         if stored is None:
-            return created(document.map, body, match.target_id)
+            body |= self._owner_type(document)
+            return self._own_guids(document, created(document.map, body, match.target_id))
         return combined(document.map, change, body, stored, context.ids.is_image)
+
+    def _owner_type(self, document: TreeDocument) -> Body:
+        """
+        Return what a newer server says of a new document's owner, where an older one's tree does not.
+        """
+        owner, name = document.map.owner_type or ("", "")
+        if not name or document.body.get(name) or not self.context.target.has_column(document.map.type, name):
+            return {}
+        types = document.map.targets_at(owner)
+        found = self.context.ids.find(document.origin, types, str(document.body.get(owner)))
+        return {name: found[0]} if found else {}
+
+    def _own_guids(self, document: TreeDocument, body: Body) -> Body:
+        """
+        Return a new document with GUIDs of its own, where another one of the same server has those of the tree.
+        """
+        if self.context.servers.get(document.origin) == self.context.target.server:
+            for place in (place for path in document.map.unique_on_server for place in places(body, path)):
+                # Made of both, so that a plan is the same each time it is made.
+                text = f"{place.value} {document.file} {body.get('SpaceId')} {body.get(document.map.owner or '')}"
+                place.container[place.key] = str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+                self._warn(
+                    document, Note("/".join(place.path), "another document of this server has it; a new one was made")
+                )
+        return body
 
     def _compared(self, match: Match, stored: Stored, final: Body) -> Decision:
         document = match.document
@@ -168,7 +238,7 @@ class _Planner:
         if before == after and stored.readable:
             return decision
         decision = replace(decision, outcome=Outcome.SKIP, changes=differences(before, after, self._called))
-        if not self.overwrite:
+        if not self.options.overwrite:
             self._keep(document, stored)
             return decision
         if reason := _kept_with(document.map, stored):
@@ -177,6 +247,15 @@ class _Planner:
         # The body goes back into the column that it was in; which one that is, is the server's affair.
         decision = replace(decision, outcome=outcome, blob=stored.blob)
         return self._written(decision, counted(document.map, final, stored.body))
+
+    def _tell_of_git(self, document: TreeDocument) -> None:
+        """
+        Warn where a document's parts live in git and another server than the tree's is going to write them, too.
+        """
+        place = place_in_git(document.map.in_git, document.body)
+        if place is not None and self.context.servers.get(document.origin) != self.context.target.server:
+            text = f"{place} and are not imported; two servers would write that one folder: give it another one here"
+            self._warn(document, Note(document.map.in_git_settings, text))
 
     def _called(self, text: str) -> str:
         return self.context.names.get(text.lower()) or self.context.marks.shown(text)
@@ -189,7 +268,7 @@ class _Planner:
         if is_index(document_map):
             # Their rows are numbered by the database, or have no id at all.
             body = {key: value for key, value in body.items() if key != "Id"}
-        final = with_edges(document_map, body, self._spelled)
+        final = with_edges(document_map, body, self._spelled, self.context.target.edged)
         edges = None if final.edges is None else [list(edge) for edge in final.edges]
         # Put aside at once: the finished rows of a large tree would not fit into memory together.
         return replace(decision, final=self.bodies.add([final.body, edges]))
@@ -227,17 +306,18 @@ class _Planner:
             return final
         # What is new has no id yet; the line end keeps the name of its place from being one.
         own = (stored.id if stored else f"{document.origin}\n{document.id}").lower()
+        place = fold(final.get(document.map.slug_within or "SpaceId"))
         slug: Any = wanted
-        if self.slugs.get((type_, fold(wanted)), set()) - {own}:
+        if self.slugs.get((type_, place, fold(wanted)), set()) - {own}:
             # The one that it has, before a new one is made up: links to it go on working.
             slug = stored.body.get(SLUG) if stored else None
             number = 1
-            while not slug or self.slugs.get((type_, fold(slug)), set()) - {own}:
+            while not slug or self.slugs.get((type_, place, fold(slug)), set()) - {own}:
                 number += 1
                 slug = f"{wanted}-{number}"
             message = f"the address {wanted} is another document's on the target; it is {slug} there"
             self._warn(document, Note(SLUG, message))
-        self.slugs.setdefault((type_, fold(slug)), set()).add(own)
+        self.slugs.setdefault((type_, place, fold(slug)), set()).add(own)
         return final | {SLUG: slug}
 
     def _keep(self, document: TreeDocument, stored: Stored) -> None:
@@ -295,16 +375,32 @@ class _Planner:
         return replace(decision, outcome=Outcome.CONFLICT, reason=trouble)
 
     def _incomplete(self, match: Match) -> Decision:
-        document, message = match.document, f"missing dependency {match.missing}: its file is not in the tree"
+        document = match.document
+        if self.context.dangles(document.origin, match.missing):
+            return self._left_over(match, match.missing)
+        message = f"missing dependency {match.missing}: its file is not in the tree"
         self.missing.append(document)
-        self.problems.append(Problem(document.file, "", message))
+        self._tell(document, Note("", message))
         return Decision(document, Outcome.INCOMPLETE, match.target_id, match.space, reason=message)
 
-    def _report_missing(self, document: TreeDocument, change: Rewritten) -> None:
-        if change.missing:
-            self.missing.append(document)
-        for note in change.missing:
+    def _left_over(self, match: Match, owner: str) -> Decision:
+        reason = f"left over from {owner}, which the source has deleted"
+        self._warn(match.document, Note("", f"{reason}; it was left out"))
+        return Decision(match.document, Outcome.INCOMPLETE, match.target_id, match.space, reason=reason)
+
+    def _report_missing(self, document: TreeDocument, missing: Sequence[Note]) -> None:
+        self.missing.append(document)
+        for note in missing:
+            self._tell(document, note)
+
+    def _tell(self, document: TreeDocument, note: Note) -> None:
+        """
+        Tell of what keeps a document from being imported: a warning, unless it is to refuse, or to be ignored.
+        """
+        if self.options.strict or self.options.force:
             self.problems.append(Problem(document.file, note.path, note.message))
+        else:
+            self._warn(document, Note(note.path, f"{note.message}; the document was left out"))
 
     def _warn(self, document: TreeDocument, note: Note) -> None:
         self.warnings.append(ReportedWarning(document.id, note.path, note.message))

@@ -6,7 +6,7 @@ Pure. Not here: what a document mentions in general, which is ``documents.refere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 from migrator.documents.document import Body, places
 from migrator.documents.references import Controls, is_impossible, is_tag_id, slots
@@ -18,11 +18,20 @@ from migrator.plan.values import Final
 COLUMN = "RelatedDocumentIds"
 
 
-def with_edges(document_map: DocumentMap, body: Body, spelled: Callable[[str], str]) -> Final:
+def with_edges(
+    document_map: DocumentMap,
+    body: Body,
+    spelled: Callable[[str], str],
+    edged: Callable[[], Container[str]] = frozenset,
+) -> Final:
     """
     Return the row of a document; *spelled* gives an id the form it will have, also where it is not reserved yet.
+
+    It has edges where the map says that the server keeps them for its type, and where it does so: *edged* are the
+    tables (lower case) that the target has edges of. An edge that nobody keeps would never go away again.
     """
-    if COLUMN not in document_map.columns and document_map.typed_by is None:
+    kept = COLUMN in document_map.columns or document_map.typed_by is not None or document_map.edged
+    if not kept and document_map.table.lower() not in edged():
         return Final(body)
     related: dict[str, str] = {}
     for identity, targets in _related(document_map, body, spelled):

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrator.documents.document import Body, Place, places, spelled
-from migrator.documents.references import IMPOSSIBLE_GUID, Slot, is_impossible, rewrite
+from migrator.documents.references import DEFAULT_VALUE, IMPOSSIBLE_GUID, Slot, is_impossible, rewrite
+from migrator.maps import REGISTRY
 from migrator.maps.document_map import ACTION, TAG, TEMPLATE, Meaning
 from migrator.maps.natural_keys import owner_of
+from migrator.maps.parts import prefix_fits
 from migrator.plan.context import Context, is_history
 from migrator.plan.history import tolerated
 from migrator.plan.ids import impossible
@@ -34,14 +36,18 @@ class Rewritten:
     """
     A document with the target's ids.
 
-    ``missing`` are dependencies without which it cannot work; ``narrowed`` the paths of lists that lost some of
-    their ids, which the target's own may complete.
+    ``missing`` are dependencies without which it cannot work, ``lacking`` those that the tree has, but no import takes
+    or can take; ``narrowed`` the paths of lists that lost some of
+    their ids, which the target's own may complete. ``left_over``: the owner that its server has deleted, ``""`` where
+    it has one.
     """
 
     body: Body
     warnings: list[Note] = field(default_factory=list)
     missing: list[Note] = field(default_factory=list)
+    lacking: list[Note] = field(default_factory=list)
     narrowed: set[tuple[str, ...]] = field(default_factory=set)
+    left_over: str = ""
 
 
 def rewritten(context: Context, document: TreeDocument) -> Rewritten:
@@ -61,7 +67,12 @@ def rewritten(context: Context, document: TreeDocument) -> Rewritten:
             absent = [text for text, target in zip(slot.ids, new, strict=True) if target is None]
             if all(context.is_left_out(document.origin, slot.reference.targets, text) for text in absent):
                 return _left_out(slot, new, absent, result)
-            return _without(document, slot, new, result)
+            if any(REGISTRY.find(type_) for type_ in slot.reference.targets):
+                if slot.reference.meaning is Meaning.REQUIRED:
+                    new = _kept(context, document, slot, new, result)
+                elif slot.reference.meaning is Meaning.OWNER and context.dangles(document.origin, absent[0]):
+                    result.left_over = absent[0]
+            return new if None not in new else _without(context, document, slot, new, result)
         return new
 
     result.body = rewrite(document.map, document.body, decide, context.of(document.origin))
@@ -97,13 +108,45 @@ def _resolve(context: Context, document: TreeDocument, slot: Slot, text: str, pr
     return text if found is None and slot.reference.form == "known" else found
 
 
-def _without(document: TreeDocument, slot: Slot, new: list[str | None], result: Rewritten) -> Sequence[str | None]:
+def _kept(
+    context: Context, document: TreeDocument, slot: Slot, new: Sequence[str | None], result: Rewritten
+) -> list[str | None]:
+    """
+    Return the ids of a place with what may stay as it stands: a name, and what led nowhere on the source already.
+    """
+    origin, targets, path = document.origin, slot.reference.targets, spelled(slot.path)
+    kept = list(new)
+    for at, text in enumerate(slot.ids):
+        if kept[at] is not None:
+            continue
+        if not _is_like_id(targets, text) and context.is_name(origin, targets, text):
+            kept[at] = text
+        elif context.dangles(origin, text):
+            kept[at] = context.standing(origin, targets, text)
+            fate = "it was kept as it stands" if kept[at] == text else f"another's on the target, it became {kept[at]}"
+            result.warnings.append(Note(path, f"{text} led nowhere on the source already; {fate}"))
+        elif slot.path[-1] == DEFAULT_VALUE and not _is_like_id(targets, text):
+            kept[at] = text
+            result.warnings.append(Note(path, f"nothing on the target is called {text}; it was kept as it stands"))
+    return kept
+
+
+def _is_like_id(targets: Sequence[str], text: str) -> bool:
+    return any(prefix_fits(type_, text) for type_ in targets)
+
+
+def _without(
+    context: Context, document: TreeDocument, slot: Slot, new: list[str | None], result: Rewritten
+) -> Sequence[str | None]:
     reference, path = slot.reference, spelled(slot.path)
     lost = ", ".join(text for text, target in zip(slot.ids, new, strict=True) if target is None)
     nothing = _nothing(reference.targets)
     if reference.meaning in (Meaning.REQUIRED, Meaning.OWNER):
         what = "/".join(reference.targets)
-        result.missing.append(Note(path, f"missing dependency {lost} ({what}): its file is not in the tree"))
+        if all((document.origin, text.strip().lower()) in context.held for text in lost.split(", ")):
+            result.lacking.append(Note(path, f"missing dependency {lost} ({what}): it was left out itself"))
+        else:
+            result.missing.append(Note(path, f"missing dependency {lost} ({what}): its file is not in the tree"))
         return [target if target is not None else nothing for target in new]
     result.narrowed.add(slot.path)
     if reference.meaning is Meaning.LINK:
@@ -129,8 +172,8 @@ def _left_out(slot: Slot, new: list[str | None], absent: list[str], result: Rewr
     A partial export left it out on purpose and the target has none of its name: limited to nothing, never widened.
     """
     result.narrowed.add(slot.path)
-    meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets)
-    message = f"{', '.join(absent)} was left out of the export, and the target has no document of its name"
+    meaning, nothing = slot.reference.meaning, _nothing(slot.reference.targets, absent[0])
+    message = f"{', '.join(absent)} was left out, and the target has no document of its name"
     if not slot.reference.quiet:
         result.warnings.append(Note(spelled(slot.path), message))
     if meaning is Meaning.LINK or (meaning is not Meaning.REQUIRED and any(target is not None for target in new)):
@@ -147,10 +190,10 @@ def _stale(slot: Slot, new: Sequence[str | None]) -> list[Note]:
     return [Note(spelled(slot.path), f"{lost} is history that is gone; tolerated")]
 
 
-def _nothing(targets: Sequence[str]) -> str:
+def _nothing(targets: Sequence[str], text: str = "") -> str:
     if targets == (ACTION,):
         return IMPOSSIBLE_GUID
-    return impossible(targets[0])
+    return impossible(next((type_ for type_ in targets if prefix_fits(type_, text)), targets[0]))
 
 
 def _rename_parts(context: Context, document: TreeDocument, body: Body) -> None:

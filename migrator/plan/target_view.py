@@ -22,6 +22,13 @@ class TargetView(Protocol):
         """
         ...
 
+    @property
+    def server(self) -> str:
+        """
+        Return the server's name, as the heads of its own exports have it.
+        """
+        ...
+
     def has(self, type_: str) -> bool:
         """
         Return whether the server has this type.
@@ -31,6 +38,18 @@ class TargetView(Protocol):
     def has_column(self, type_: str, name: str) -> bool:
         """
         Return whether the type's table has a column.
+        """
+        ...
+
+    def computed(self, type_: str) -> frozenset[str]:
+        """
+        Return the columns of the type's table (lower case) whose values the database makes by itself.
+        """
+        ...
+
+    def edged(self) -> frozenset[str]:
+        """
+        Return the tables (lower case) whose rows have edges: their server keeps what these refer to.
         """
         ...
 
@@ -52,9 +71,9 @@ class TargetView(Protocol):
         """
         ...
 
-    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    def taken(self, type_: str, names: Sequence[str], values: Iterable[str]) -> list[Found]:
         """
-        Return (id, value) of the documents whose column *name* has one of *values*.
+        Return the documents whose first column of *names* has one of *values*, with all of them as their key.
         """
         ...
 

@@ -148,7 +148,8 @@ class ImportOptions:
     """
     How a tree is imported. ``attempts`` is how often the unit is tried when the server prefers another transaction.
 
-    ``projects`` restricts it to the projects of these names and what they need; none: the whole tree.
+    ``projects`` restricts it to the projects of these names and what they need; none: the whole tree. ``strict``:
+    refuse the whole tree for what would otherwise be left out, or kept as it stands, and told.
     """
 
     password: Secret | None = None
@@ -156,6 +157,7 @@ class ImportOptions:
     overwrite: bool = False
     force: bool = False
     ignore_version_check: bool = False
+    strict: bool = False
     dry_run: bool = False
     attempts: int = field(default=3)
     projects: tuple[str, ...] = ()

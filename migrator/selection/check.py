@@ -17,6 +17,9 @@ from migrator.maps.parts import prefix_fits
 from migrator.selection.closure import Closure
 from migrator.selection.values import Mentioned
 
+NOWHERE = "it does not exist on the server"
+"""Why an id of the server's own leads nowhere."""
+
 
 @dataclass(frozen=True)
 class Dangling:
@@ -73,7 +76,7 @@ def _reason(closure: Closure, targets: tuple[str, ...], text: str) -> str | None
     for type_ in sorted(targets, key=lambda type_: not prefix_fits(type_, text)):
         if (type_, key) in closure.left_out:
             return closure.left_out[type_, key].reason
-    return "it does not exist on the server" if key in closure.missing else None
+    return NOWHERE if key in closure.missing else None
 
 
 def _reason_of_tag(closure: Closure, key: str) -> str | None:
@@ -83,6 +86,6 @@ def _reason_of_tag(closure: Closure, key: str) -> str | None:
     if any((type_, head) in closure.taken for type_ in types) or (head and head in names):
         return ""
     if head in closure.missing or key in closure.missing:
-        return "it does not exist on the server"
+        return NOWHERE
     left = (closure.left_out.get((type_, place)) for place in (head, key) for type_ in types)
     return next((item.reason for item in left if item), None)

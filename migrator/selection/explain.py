@@ -10,7 +10,7 @@ from typing import Any
 
 from migrator.maps import REGISTRY
 from migrator.report import ReportedWarning
-from migrator.selection.check import Dangling
+from migrator.selection.check import NOWHERE, Dangling
 from migrator.selection.request import Named, Selection
 from migrator.selection.values import Key, LeftOut, Taken
 from migrator.sql.server_facts import ServerFacts
@@ -42,6 +42,9 @@ class Selected:
             facts["ProjectGroups"] = sorted(selection.groups)
         if selection.ignored:
             facts["Ignored"] = sorted(selection.ignored)
+        # So that an import does not wait for what nobody ever had.
+        if nowhere := {text for item in self.dangling if item.reason == NOWHERE for text in item.ids}:
+            facts["LedNowhere"] = sorted(nowhere)
         return facts | {"LeftOut": self.left_out_by_type()}
 
     def left_out_by_type(self) -> dict[str, dict[str, Any]]:

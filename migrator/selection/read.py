@@ -24,9 +24,10 @@ from migrator.selection.request import Named, Selection, chosen_projects, narrow
 from migrator.selection.row_store import RowStore
 from migrator.selection.values import Key
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits
-from migrator.sql.reader import Reader, Schema
+from migrator.sql.reader import Reader
 from migrator.sql.rows import SPACE_COLUMN, Table
 from migrator.sql.server_facts import read_facts
+from migrator.sql.tables import NO_RULES, Schema, TableRules
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Chosen:
     address: str
     selection: Selection
     limits: Limits = NO_LIMITS_GIVEN
+    rules: TableRules = NO_RULES
 
     @property
     def history(self) -> bool:
@@ -56,7 +58,7 @@ class Chosen:
         """
         Open the database and reflect its structure; raises as ``look_for``.
         """
-        return look_for(self.address, self.selection, self.limits)
+        return look_for(self.address, self.selection, self.limits, self.rules)
 
     def read(self, server: Server, spool: Spool, noise: Noise, progress: Progress) -> Content:
         """
@@ -73,7 +75,9 @@ class Chosen:
         )
 
 
-def look_for(address: str, selection: Selection, limits: Limits = NO_LIMITS_GIVEN) -> Server:
+def look_for(
+    address: str, selection: Selection, limits: Limits = NO_LIMITS_GIVEN, rules: TableRules = NO_RULES
+) -> Server:
     """
     Open a database and reflect its structure, without the tables that *selection* leaves out; reads no documents.
 
@@ -83,7 +87,7 @@ def look_for(address: str, selection: Selection, limits: Limits = NO_LIMITS_GIVE
     """
     selection.check()
     check_versions(selection.versions)
-    server = look_at(address, history=selection.history, limits=limits)
+    server = look_at(address, history=selection.history, limits=limits, rules=rules)
     return replace(server, schema=without(server.schema, selection))
 
 

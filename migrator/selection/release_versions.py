@@ -61,7 +61,7 @@ def chooser(expression: str, known: Iterable[str]) -> Callable[[str], bool]:
     if len(cuts) > 1 and len(both) != 1:
         shown = " or ".join(f"{first} to {last}" for first, last in cuts)
         raise UsageError(f"--releaseVersion {text} may mean {shown}; write blanks around the hyphen of the range")
-    first, last = both[0] if len(cuts) > 1 else cuts[0]
+    first, last = (both or cuts)[0]
     if _compare(first, last) > 0:
         raise UsageError(f"--releaseVersion {text} is not a range: {first} comes after {last}")
     return lambda version: _compare(first, version) <= 0 <= _compare(last, version)

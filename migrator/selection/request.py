@@ -7,7 +7,7 @@ Names are matched as the server's collation does. What the projects need is foun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrator.errors import UsageError
@@ -104,7 +104,9 @@ def narrow(table: Table, names: Iterable[str]) -> Table:
     """
     at = [position for name in dict.fromkeys(names) if (position := table.position(name)) is not None]
     # With what all columns are declared as: an id that is a number is asked for as one.
-    return Table(table.name, tuple(table.columns[position] for position in at), table.map, table.declared)
+    columns = tuple(table.columns[position] for position in at)
+    joined = tuple(item for item in table.joined if item.property in columns)
+    return replace(table, columns=columns, joined=joined)
 
 
 def chosen_projects(choices: Choices, selection: Selection) -> tuple[Named, ...]:

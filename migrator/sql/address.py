@@ -38,8 +38,6 @@ def parse_address(address: str) -> URL:
         ) from None
     if url.get_backend_name() not in ("mssql", "sqlite"):
         raise UsageError(f"databases of kind {url.get_backend_name()} are not supported; use mssql+pyodbc or sqlite")
-    if url.get_backend_name() == "sqlite":
-        return url
     return url.set(query={name.lower() if name.lower() in _OF_DIALECT else name: url.query[name] for name in url.query})
 
 

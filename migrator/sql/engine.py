@@ -1,12 +1,15 @@
 """
-Opening a database: connections, their limits, isolation. What differs between SQL Server and SQLite begins here.
+Opening a database: connections, their limits, isolation, and breaking off what runs on them. What differs between SQL
+Server and SQLite begins here.
 
-Sources: SQLAlchemy's documentation of its mssql+pyodbc and pysqlite dialects, of pooling and of its events.
+Sources: SQLAlchemy's documentation of its mssql+pyodbc and pysqlite dialects, of pooling and of its events; sqlite3's
+of ``Connection.interrupt``; pyodbc's of ``Cursor.cancel``, which is ODBC's SQLCancel.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import urllib.parse
 import warnings
 from collections.abc import Iterator
@@ -169,3 +172,53 @@ def read_connection(engine: Engine, *, one_state: bool = False) -> Any:
     Return a ``transaction`` that reads, under SNAPSHOT isolation for *one_state*: only where the server allows it.
     """
     return transaction(engine, "SNAPSHOT" if one_state else "READ COMMITTED")
+
+
+class Cancelled(DatabaseError):
+    """
+    A statement was not begun, since what it belongs to was broken off.
+    """
+
+
+class Canceller:
+    """
+    Breaks off what runs on the engines that it watches, from any thread, and lets nothing more begin on them.
+
+    It ends no connection attempt, nor SQLite's wait for another process's lock; both have limits of their own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: dict[int, Any] = {}
+        self._cancelled = False
+
+    def watch(self, engine: Engine) -> None:
+        """
+        Watch an engine before anything is asked of it.
+        """
+        event.listen(engine, "before_cursor_execute", self._begins)
+        event.listen(engine, "checkin", self._ends)
+
+    def cancel(self) -> None:
+        """
+        Break off what runs. A statement may begin in this very moment, so call it again until the read has ended.
+        """
+        with self._lock:
+            self._cancelled = True
+            cursors = list(self._newest.values())
+        for cursor in cursors:
+            # It may have ended, and been closed, in this very moment.
+            with suppress(Exception):
+                stop = getattr(cursor, "cancel", None) or cursor.connection.interrupt
+                stop()
+
+    def _begins(self, connection: Any, cursor: Any, *_: Any) -> None:
+        with self._lock:
+            if self._cancelled:
+                raise Cancelled("the database was not asked any more, since the read was broken off")
+            # A connection has one statement at a time: the next one begins when the one before is read to its end.
+            self._newest[id(connection.connection.dbapi_connection)] = cursor
+
+    def _ends(self, dbapi_connection: Any, _: Any) -> None:
+        with self._lock:
+            self._newest.pop(id(dbapi_connection), None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ from migrator.documents.document import Body, holders
 from migrator.documents.instants import canonical_guid, canonical_instant
 from migrator.errors import UnreadableDocument
 from migrator.maps.document_map import Column, DocumentMap, Noise
+from migrator.maps.membership import Joined
 
 _HALVES = re.compile("[\ud800-\udfff]")
 JSON_COLUMN = "json"
@@ -46,9 +48,16 @@ class Declared(Enum):
     DECIMAL = "decimal"
     INSTANT = "instant"
     DATE = "date"
+    TIME = "time"
     GUID = "guid"
     BINARY = "binary"
     ROWVERSION = "rowversion"
+    MARKUP = "markup"
+    """What has a text of its own form: XML and the like."""
+    OBJECT = "object"
+    """What a library of the server gives a meaning to: a place on a map, a position in a tree."""
+    VARIANT = "variant"
+    """Any kind of value; each says which."""
 
 
 _FORMS = {Declared.FLAG: Column.FLAG, Declared.INSTANT: Column.INSTANT, Declared.GUID: Column.GUID}
@@ -60,12 +69,30 @@ class Table:
     A table as this server has it: its exact name, its columns in order (rowversions left out), its map.
 
     ``declared`` says what the server declares of a column, by lower-case name; what it does not name is text.
+    ``schema`` is empty where the bare name finds it; ``primary`` are the columns of its primary key. Where its rows
+    have no Id, ``made_of`` are the columns that one is made of, and it stands first of all columns. ``joined`` are
+    columns that come from tables of their own.
     """
 
     name: str
     columns: tuple[str, ...]
     map: DocumentMap
     declared: Mapping[str, Declared] = field(default_factory=dict)
+    schema: str = ""
+    primary: tuple[str, ...] = ()
+    made_of: tuple[str, ...] = ()
+    joined: tuple[Joined, ...] = ()
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """
+        Return the columns that the database has.
+        """
+        own = self.columns[1:] if self.made_of else self.columns
+        if not self.joined:
+            return own
+        elsewhere = {item.property for item in self.joined}
+        return tuple(name for name in own if name not in elsewhere)
 
     def kind(self, column: str) -> Declared:
         """
@@ -88,7 +115,7 @@ class Table:
         """
         Return where the primary key stands.
         """
-        found = self.position("Id")
+        found = 0 if self.made_of else self.position("Id")
         return found if found is not None else (self.position(self.map.key[0]) or 0)
 
     @cached_property
@@ -106,17 +133,42 @@ class Table:
         return JSON_COLUMN in self._positions or BLOB_COLUMN in self._positions
 
     @cached_property
+    def unsure(self) -> frozenset[str]:
+        """
+        Return the columns of which it is not known how they hold a list: those that newer servers made.
+        """
+        sure = {name.lower() for name, form in self.map.columns.items() if form is not Column.JSON}
+        newer = structured(self.map).keys() | {name.lower() for name in self.map.columns}
+        return frozenset(name for _, name, _ in self.plain_columns if name.lower() in newer - sure)
+
+    @cached_property
     def plain_columns(self) -> tuple[tuple[int, str, Column | None], ...]:
         """
         Return position, property and form of each column that is not the body.
         """
-        forms = {name.lower(): form for name, form in self.map.columns.items()}
+        forms = structured(self.map) | {name.lower(): form for name, form in self.map.columns.items()}
+        forms |= {item.property.lower(): Column.IDS for item in self.joined}
         forms |= {name: _FORMS[kind] for name, kind in self.declared.items() if kind in _FORMS}
         return tuple(
             (index, name, forms.get(name.lower()))
             for index, name in enumerate(self.columns)
             if name.lower() not in (JSON_COLUMN, BLOB_COLUMN)
         )
+
+
+def structured(document_map: DocumentMap) -> dict[str, Column]:
+    """
+    Return the form of each property (lower case) that holds further places by what the map says, should it be a column.
+
+    Newer servers move one after the other from the body into columns; which ones is not published.
+    """
+    paths = [item.path for item in document_map.references] + [item.path for item in document_map.volatile]
+    # A value that may be a secret is a text in all other rows, whatever that looks like.
+    paths += [item.path for item in document_map.sensitive if not item.path.endswith("/SensitiveValue")]
+    paths += [*document_map.sets, *document_map.confidential, *document_map.holds.values()]
+    found = {first.lower(): Column.JSON for path in paths if (first := path.partition("/")[0]) != path}
+    lists = [item.path[:-2] for item in document_map.references if item.path.endswith("/*")]
+    return found | {name.lower(): Column.IDS for name in (*lists, *document_map.sets) if "/" not in name}
 
 
 def body_text(table: Table, row: Row) -> str:
@@ -138,6 +190,8 @@ def body_text(table: Table, row: Row) -> str:
             ) from None
     text = row[text_at] if text_at is not None else None
     if text is not None and not isinstance(text, str):
+        if not table.map.known:
+            return compact(_plain(text))
         raise UnreadableDocument(str(row[table.id_position]), "JSON", "text was expected")
     return text or ""
 
@@ -155,16 +209,29 @@ def to_body(table: Table, row: Row, text: str) -> Body:
         try:
             value = decode(text)
         except ValueError:
-            raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
-        if not isinstance(value, dict):
+            if table.map.known:
+                raise UnreadableDocument(identity, "JSON", "not valid JSON") from None
+            # Who knows what its column JSON is: it may be any text.
+            value = None
+        if isinstance(value, dict):
+            # The columns come after and win: the server does not repeat in the JSON what has a column.
+            body = value
+        elif table.map.known:
             kind = "a list" if isinstance(value, list) else "a single value"
             raise UnreadableDocument(identity, "JSON", f"an object was expected, but it holds {kind}")
-        # The columns come after and win: the server does not repeat in the JSON what has a column.
-        body = value
+        else:
+            body = {table.columns[table.position(JSON_COLUMN) or 0]: text}
     for position, name, form in table.plain_columns:
         column = row[position]
         simple = form is None and (column is None or isinstance(column, (str, int)))
         body[name] = column if simple else from_column(column, form)
+    for join in table.joined:
+        outer, _, inner = join.property.partition("/")
+        if inner:
+            value, holder = body.pop(join.property), body.get(outer)
+            # Where nothing is in the table and nothing was said, nothing is.
+            if value or isinstance(holder, dict):
+                body[outer] = (holder if isinstance(holder, dict) else {}) | {inner: value}
     return body
 
 
@@ -180,23 +247,39 @@ def from_column(value: Any, form: Column | None) -> Any:
         return canonical_instant(value)
     if form is Column.GUID:
         return canonical_guid(value)
-    return _id_list(value) if isinstance(value, str) else value
+    if form is Column.JSON:
+        return _meaning(value)
+    return id_list(value) if isinstance(value, str) else value
+
+
+def _meaning(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return id_list(value) if isinstance(value, str) and value.startswith("|") else _plain(value)
+    try:
+        return decode(value)
+    except ValueError:
+        return value
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         # The shortest text that means this number; JSON's own writer might choose another.
-        return Number(repr(value))
+        return Number(repr(value)) if math.isfinite(value) else repr(value)
     if isinstance(value, bytes):
         return value.hex()
     return value
 
 
-def _id_list(text: str) -> Any:
+def id_list(text: str) -> Any:
+    """
+    Return the ids in a column that holds several; what is no such list comes back as it is.
+    """
     # Empty may be NULL, '' or '||'; event rows carry a blank after the last bar.
     stripped = text.strip()
     if not stripped:
         return []
+    if stripped.startswith("["):
+        return _meaning(stripped)
     if not (stripped.startswith("|") and stripped.endswith("|")):
         return text
     return [part for part in stripped.split("|") if part.strip()]
@@ -210,6 +293,8 @@ def to_column(value: Any, form: Column | None) -> Any:
         return float(value.text)
     if isinstance(value, bool):
         return int(value)
+    if isinstance(value, list) and (form is Column.JSON or any(isinstance(item, (dict, list)) for item in value)):
+        return compact(value)
     if isinstance(value, list):
         items = [str(item) for item in value]
         return f"|{'|'.join(items)}|" if items else ""

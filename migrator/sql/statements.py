@@ -34,11 +34,13 @@ _TYPES: dict[Declared, TypeEngine[Any]] = {
 }
 
 
-def named(name: str) -> Any:
+def named(name: str, schema: str = "") -> Any:
     """
-    Return a table by name.
+    Return a table by name, in a schema where the bare name does not find it.
     """
-    return table(quoted_name(name, True))
+    return (
+        table(quoted_name(name, True), schema=quoted_name(schema, True)) if schema else table(quoted_name(name, True))
+    )
 
 
 def key(name: str, kind: Declared | None = None) -> Any:

@@ -27,10 +27,11 @@ from migrator.secrets.sealing import may_hold_secret, open_stored
 from migrator.sql.catalogue import Column
 from migrator.sql.engine import NO_LIMITS_GIVEN, Limits, open_engine, transaction
 from migrator.sql.locks import Lock, application_lock
-from migrator.sql.reader import FROZEN, Reader, Schema, reflect
+from migrator.sql.reader import FROZEN, Reader
 from migrator.sql.rows import BLOB_COLUMN, SPACE_COLUMN, Declared, Row, Table, body_text, to_body
 from migrator.sql.server_facts import ServerFacts, read_facts
 from migrator.sql.statements import among, key, named
+from migrator.sql.tables import Schema, reflect
 
 BATCH = 400
 """Values in one IN list; with four columns of a key it stays below the server's 2100 parameters."""
@@ -105,6 +106,7 @@ class Target:
     rows_read: int = 0
     lock: Lock = field(default_factory=Lock)
     _spaces: dict[str, tuple[str, bool]] | None = None
+    _edged: frozenset[str] | None = None
 
     def begin(self) -> None:
         """
@@ -125,6 +127,13 @@ class Target:
         Return the server's version, ``""`` where unknown.
         """
         return self.facts.version
+
+    @property
+    def server(self) -> str:
+        """
+        Return the server's name, as the heads of its own exports have it.
+        """
+        return self.facts.name
 
     def table(self, type_: str) -> Table | None:
         """
@@ -150,6 +159,24 @@ class Target:
         """
         table = self.table(type_)
         return table is not None and table.position(name) is not None
+
+    def computed(self, type_: str) -> frozenset[str]:
+        """
+        Return the columns of the type's table (lower case) whose values the database makes by itself.
+        """
+        return frozenset(name for name, column in self.columns(type_).items() if column.computed)
+
+    def edged(self) -> frozenset[str]:
+        """
+        Return the tables (lower case) whose rows have edges: their server keeps what these refer to.
+        """
+        if self._edged is None:
+            found: set[str] = set()
+            if self.columns(RELATED):
+                statement = select(key("Table")).select_from(named(self.schema.catalogue.spelled[RELATED.lower()]))
+                found = {str(value).lower() for value in self.connection.execute(statement.distinct()).scalars()}
+            self._edged = frozenset(found)
+        return self._edged
 
     def spaces(self) -> dict[str, tuple[str, bool]]:
         """
@@ -216,13 +243,13 @@ class Target:
             found.update((str(value).lower(), str(value)) for (value,) in self.connection.execute(statement))
         return found
 
-    def taken(self, type_: str, name: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    def taken(self, type_: str, names: Sequence[str], values: Iterable[str]) -> list[Found]:
         """
-        Return (id, value) of the documents whose column *name* has one of *values*.
+        Return the documents whose first column of *names* has one of *values*, with all of them as their key.
         """
-        if not self.has_column(type_, name):
+        if not all(self.has_column(type_, name) for name in names):
             return []
-        return [(item.id, str(item.key[0] or "")) for item in self.find(type_, (name,), [(v,) for v in values])]
+        return self.find(type_, names, [(value, *[None for _ in names[1:]]) for value in values])
 
     def documents(self, type_: str, ids: Iterable[str]) -> dict[str, Stored]:
         """

@@ -18,9 +18,11 @@ from sqlalchemy.sql import quoted_name
 
 from migrator.documents.document import Body
 from migrator.maps import REGISTRY
+from migrator.maps.document_map import Column as Form
 from migrator.maps.system import EVENTS, KEYS, RELATED
 from migrator.sql.catalogue import ROWVERSION_NAME, Column
-from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Declared, Table, from_body
+from migrator.sql.reader import elements, in_order
+from migrator.sql.rows import BLOB_COLUMN, JSON_COLUMN, Declared, Table, from_body, id_list, to_column
 from migrator.sql.statements import key, named, plain, value
 from migrator.sql.target import Target
 
@@ -53,6 +55,7 @@ class Writer:
     now: Callable[[], datetime.datetime]
     new_guid: Callable[[], uuid.UUID]
     _stamps: dict[str, bool] = field(default_factory=dict)
+    _forms: dict[tuple[str, str], Form | None] = field(default_factory=dict)
     _stamp: int = 0
 
     def reserve(self, collection: str, prefix: str, count: int) -> list[str]:
@@ -93,8 +96,9 @@ class Writer:
         """
         source = self._table(type_)
         groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for item in rows:
-            row = self._complete(type_, from_body(source, item.body, blob=item.blob))
+        items = list(rows)
+        for item in items:
+            row = self._complete(type_, self._row(source, item))
             # Drivers cannot tell the type of a NULL parameter, so a column without a value is not named.
             filled = {name: item for name, item in row.items() if item is not None}
             groups.setdefault(tuple(filled), []).append(filled)
@@ -103,13 +107,36 @@ class Writer:
             statement = insert(table(quoted_name(source.name, True), *columns))
             for start in range(0, len(group), ROWS):
                 self.target.connection.execute(statement, group[start : start + ROWS])
+        for item in items:
+            self._write_lists(source, item.id, item.body)
+
+    def _write_lists(self, source: Table, identity: str, body: Mapping[str, Any]) -> None:
+        """
+        Write the lists of a document that are in tables of their own, where the document says what is in them.
+        """
+        for join in source.joined:
+            outer, _, inner = join.property.partition("/")
+            values = body.get(join.property, body.get(outer))
+            values = values.get(inner) if isinstance(values, dict) else values
+            if not isinstance(values, list):
+                continue
+            wanted, of_this = list(dict.fromkeys(map(str, values))), key(join.owner) == identity
+            if in_order(map(tuple, self.target.connection.execute(elements(join).where(of_this)))) == wanted:
+                continue
+            self.target.connection.execute(delete(named(join.table)).where(of_this))
+            kinds = {column.name: column.kind for column in self.target.columns(join.table).values()}
+            for position, element in enumerate(wanted):
+                row = {join.owner: identity, join.value: element} | ({join.order: position} if join.order else {})
+                complete = self._complete(join.table, row)
+                into = table(quoted_name(join.table, True), *[value(name, kinds.get(name)) for name in complete])
+                self.target.connection.execute(insert(into).values(complete))
 
     def update(self, type_: str, item: Written) -> None:
         """
         Replace a document's row; columns it does not name stay as they are.
         """
         source = self._table(type_)
-        row = from_body(source, item.body, blob=item.blob)
+        row = self._row(source, item)
         row.pop("Id", None)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
@@ -117,26 +144,58 @@ class Writer:
         values = {value(name, source.kind(name)): null() if new is None else new for name, new in row.items()}
         into = table(quoted_name(source.name, True), *values)
         self.target.connection.execute(update(into).where(key("Id") == item.id).values(values))
+        self._write_lists(source, item.id, item.body)
 
     def restore(self, type_: str, identity: str, columns: Mapping[str, Any]) -> None:
         """
         Put values back into some columns of a row, as they were read from it.
         """
         source = self._table(type_)
-        row = dict(columns)
+        row = self._writable(source, columns)
         if self._must_stamp(type_):
             row[self._rowversion_name(type_)] = self._next_stamp()
         values = {value(name, source.kind(name)): null() if old is None else old for name, old in row.items()}
-        into = table(quoted_name(source.name, True), *values)
-        self.target.connection.execute(update(into).where(key("Id") == identity).values(values))
+        if values:
+            into = table(quoted_name(source.name, True), *values)
+            self.target.connection.execute(update(into).where(key("Id") == identity).values(values))
+        self._write_lists(
+            source, identity, {name: id_list(old) for name, old in columns.items() if isinstance(old, str)}
+        )
 
     def remove(self, type_: str, ids: Sequence[str]) -> None:
         """
         Delete documents.
         """
-        source = named(self._table(type_).name)
+        source = self._table(type_)
         for start in range(0, len(ids), ROWS):
-            self.target.connection.execute(delete(source).where(key("Id").in_(ids[start : start + ROWS])))
+            some = ids[start : start + ROWS]
+            for join in source.joined:
+                self.target.connection.execute(delete(named(join.table)).where(key(join.owner).in_(some)))
+            self.target.connection.execute(delete(named(source.name)).where(key("Id").in_(some)))
+
+    def _row(self, source: Table, item: Written) -> dict[str, Any]:
+        row = self._writable(source, from_body(source, item.body, blob=item.blob))
+        for name in row.keys() & source.unsure & item.body.keys():
+            if isinstance(item.body[name], list) and (form := self._form(source, name)) is not None:
+                row[name] = to_column(item.body[name], form)
+        return row
+
+    def _form(self, source: Table, name: str) -> Form | None:
+        """
+        Return how the rows that are there hold a list in a column, ``None`` where none does: it is not published.
+        """
+        if (source.name, name) not in self._forms:
+            column = plain(name)
+            statement = select(column).select_from(named(source.name)).where(column.is_not(None), column != "").limit(1)
+            first = str(self.target.connection.execute(statement).scalar() or "")[:1]
+            self._forms[source.name, name] = {"[": Form.JSON, "|": Form.IDS}.get(first)
+        return self._forms[source.name, name]
+
+    def _writable(self, source: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        columns, computed = self.target.columns(source.name), self.target.computed(source.name)
+        # A list that is in a table of its own has no column, or an old one beside it.
+        elsewhere = {lowered for join in source.joined if (lowered := join.property.lower()) not in columns}
+        return {name: new for name, new in row.items() if name.lower() not in computed | elsewhere}
 
     def relate(self, type_: str, edges: Mapping[str, Sequence[tuple[str, str]]], changed: Iterable[str]) -> None:
         """
@@ -199,7 +258,7 @@ class Writer:
             if column.is_rowversion:
                 if self._must_stamp(type_):
                     row[column.name] = self._next_stamp()
-            elif not column.nullable and not column.default and not column.counted:
+            elif not (column.nullable or column.default or column.counted or column.computed):
                 row[column.name] = self._sound(name, column)
         return row
 
@@ -225,7 +284,7 @@ class Writer:
             stamp = connection.dialect.name == "sqlite" and ROWVERSION_NAME in self.target.columns(type_)
             if stamp:
                 found = select(func.count()).select_from(named("sqlite_master")).where(key("type") == "trigger")
-                found = found.where(func.lower(key("tbl_name")) == self._table(type_).name.lower())
+                found = found.where(func.lower(key("tbl_name")) == self._spelled(type_).lower())
                 found = found.where(func.lower(key("sql")).like(f"%{ROWVERSION_NAME}%"))
                 stamp = not connection.execute(found).scalar_one()
             self._stamps[type_] = stamp

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import time as clock
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -106,6 +107,8 @@ class RevisionFiles:
         self._revision = revision
         self._limit = limit
         self.warnings: list[str] = []
+        self.commit = ""
+        """The commit's id, within the block; ``""`` where the revision names a tree."""
         self._blobs: dict[str, tuple[str, int]] = {}
         self._git = Git(repository)
         self._reader: subprocess.Popen[bytes] | None = None
@@ -117,8 +120,12 @@ class RevisionFiles:
         self._git = Git(self._directory())
         try:
             tree = self._resolved(f"{self._revision}^{{tree}}")
+            named = self._revision
         except GitError:
-            tree = self._dated()
+            named = self._dated()
+            tree = self._resolved(f"{named}^{{tree}}")
+        with suppress(GitError):
+            self.commit = self._resolved(f"{named}^{{commit}}")
         # Names ended by a zero byte, since a name may hold anything else; with sizes, so that nothing large is read.
         self._list(self._run("ls-tree", "-r", "-z", "--long", "--full-tree", tree))
         return self
@@ -143,7 +150,7 @@ class RevisionFiles:
 
     def _dated(self) -> str:
         """
-        Return the tree of the newest commit of a branch up to a time, ``main@{last tuesday}``.
+        Return the newest commit of a branch up to a time, ``main@{last tuesday}``.
 
         git asks its reflog for that; a bare repository has none, so the commits' own dates are asked.
         """
@@ -163,7 +170,18 @@ class RevisionFiles:
             raise OperatorError(f"{found['date']!r} is not a time; write one as 'last tuesday' or '2026-11-17 14:00'")
         if not commit:
             raise OperatorError(f"no revision of {self._place} is as old as {found['date']}; see `git log`")
-        return self._resolved(f"{commit}^{{tree}}")
+        return commit
+
+    def changed_since(self, commit: str) -> frozenset[str] | None:
+        """
+        Return the paths that differ between an earlier commit and this one, ``None`` where the repository lacks it.
+        """
+        try:
+            self._resolved(f"{commit}^{{commit}}")
+        except GitError:
+            return None
+        listing = self._run("diff-tree", "-r", "-z", "--name-only", "--no-renames", commit, self.commit)
+        return frozenset(filter(None, listing.split("\0")))
 
     def __exit__(self, *exc: object) -> None:
         if self._reader is not None:
@@ -174,8 +192,7 @@ class RevisionFiles:
             self._reader = None
 
     def _run(self, *words: str) -> str:
-        # The directory is named: it may be of a work tree, and another user's.
-        return self._git.run("--git-dir", str(self._git.path), *words)
+        return self._git.run(*words)
 
     def _list(self, listing: str) -> None:
         for line in filter(None, listing.split("\0")):
@@ -215,7 +232,7 @@ class RevisionFiles:
 
     def _content(self, blob: str) -> bytes:
         if self._reader is None:
-            self._reader = self._git.start("--git-dir", str(self._git.path), "cat-file", "--batch")
+            self._reader = self._git.start("cat-file", "--batch")
         asked, answer = self._reader.stdin, self._reader.stdout
         assert asked is not None and answer is not None
         asked.write(blob.encode() + b"\n")

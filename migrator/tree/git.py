@@ -1,8 +1,8 @@
 """
 Calling git: the one place where GitPython is used and git processes start, for both programs.
 
-Every call is given its environment; this process's own is never changed, since other threads start processes too.
-What would point git elsewhere does not reach it, nor does a variable that holds a secret. Nothing ever prompts.
+Every call is given its environment; this process's own is never changed, since other threads start processes too. What
+else git is given, and what is kept from it, says ``tree.gate``.
 """
 
 from __future__ import annotations
@@ -18,33 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrator.credentials import secret_variables
 from migrator.errors import OperatorError
+from migrator.tree.gate import LISTING, Configuration, UnsafeRepository, environment_to_list, taken_away
 
-# git(1), "Environment Variables", and what `git rev-parse --local-env-vars` prints.
-ELSEWHERE = frozenset(
-    (
-        # which repository, and what is in it
-        *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"),
-        *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"),
-        *("GIT_GRAFT_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_NAMESPACE", "GIT_ATTR_SOURCE"),
-        *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_INTERNAL_SUPER_PREFIX"),
-        # how it is set up
-        *("GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_TEMPLATE_DIR", "GIT_DEFAULT_REF_FORMAT"),
-        # what the words of a command mean
-        *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
-        # in whose name
-        *("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE"),
-        *("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"),
-        # what else is started
-        *("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_EDITOR", "GIT_PAGER", "GIT_ASKPASS", "SSH_ASKPASS"),
-    )
-)
-"""Variables of the environment that lead git to another repository, configuration or meaning than the caller's."""
-# Failures are told by git's own words, so these come in English; and who only looks takes no lock from who works.
-_ENVIRONMENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
 # git repeats an address in its errors.
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
+_OWNER = re.compile(r"detected dubious ownership in repository at '(.*)'")
 # What env(1) ends with where it does not find the program.
 _NOT_FOUND = 127
 _LOOK_EVERY = 0.2
@@ -78,6 +57,8 @@ class Git:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 600
     stopped: Callable[[], bool] = field(default=lambda: False, repr=False)
+    # Read before the first command that opens the repository.
+    _read: list[Configuration] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def run(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, remote: bool = False) -> str:
         """
@@ -95,8 +76,9 @@ class Git:
 
         Raises:
             GitError: it failed, took too long or was broken off; the message holds git's own words, but no password.
+            UnsafeRepository: as in ``start``.
         """
-        process = self.start(*words, env=env)
+        process = self.start(*words, env=env, remote=remote)
         try:
             output, said = self._communicate(process, words, stdin, remote)
         finally:
@@ -134,25 +116,44 @@ class Git:
             return False
         return True
 
-    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, *words: str, env: Mapping[str, str] | None = None, remote: bool = False) -> subprocess.Popen[bytes]:
         """
         Start a command that is fed, and read, by streams; the caller closes it with ``close`` or ``end``.
 
         Raises:
             GitMissing: git is not installed.
             GitError: the folder is not there.
+            UnsafeRepository: the repository's own configuration would run a program, or it is another user's.
         """
+        return self._start(words, self._configuration().environment({**self.environment, **(env or {})}, remote=remote))
+
+    def _configuration(self) -> Configuration:
+        if not self._read:
+            process = self._start(LISTING, environment_to_list(self.environment))
+            try:
+                listing, said = self._communicate(process, LISTING, b"", remote=False)
+            finally:
+                end(process)
+            if process.returncode:
+                raise _failed(LISTING, process.returncode, said)
+            self._read.append(Configuration.of(listing.split(b"\0"), self.path))
+        return self._read[0]
+
+    def _start(self, words: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         git = library()
         if not (self.path.is_dir() and os.access(self.path, os.X_OK)):
             # GitPython would go on in this process's own folder.
             raise GitError(f"the folder {self.path} is not there or cannot be entered; check its rights")
+        away = taken_away(os.environ, environment)
+        # GitPython hands on all of this process's environment and can only add to it; env(1) takes away.
+        prefix = ["env", *(word for name in away for word in ("-u", name))] if away else []
         try:
             # A session of its own: no terminal to ask on, and a group that can be ended with all its children.
             process = git.Git(str(self.path)).execute(
-                [*_taking_away(os.environ), "git", *words],
+                [*prefix, "git", *words],
                 istream=subprocess.PIPE,
                 as_process=True,
-                env={**_ENVIRONMENT, **self.environment, **(env or {})},
+                env=dict(environment),
                 start_new_session=True,
             )
         except git.GitCommandNotFound:
@@ -230,24 +231,23 @@ def library() -> Any:
     return git
 
 
-def _taking_away(environ: Mapping[str, str]) -> list[str]:
-    # GitPython hands on all of this process's environment and can only add to it; env(1) takes away.
-    names = sorted(environ.keys() & (ELSEWHERE | secret_variables()))
-    return ["env", *(word for name in names for word in ("-u", name))] if names else []
-
-
 def _verb(words: tuple[str, ...]) -> str:
     rest = list(words)
-    while rest[0].startswith("-"):  # -c or --git-dir, each with its value
+    while rest[0] == "-c":
         del rest[:2]
     return rest[0]
 
 
-def _failed(words: tuple[str, ...], code: int, said: bytes) -> GitError:
+def _failed(words: tuple[str, ...], code: int, said: bytes) -> OperatorError:
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     if code == _NOT_FOUND:
         return GitMissing()
     # Progress and advice stand before the line that tells what is wrong.
     telling = next((line for line in lines if line.startswith(("fatal:", "error:", "remote: error", "! "))), "")
+    if owned := _OWNER.search(telling):
+        return UnsafeRepository(
+            f"the repository {owned[1]} belongs to another user than the one who runs this; run it as that user, or, "
+            f"if you trust that one: git config --global --add safe.directory {owned[1]}"
+        )
     reason = telling or (lines[0] if lines else f"exit code {code}")
     return GitError(f"git {_verb(words)} failed: " + _PASSWORD.sub(r"\1:***@", reason))

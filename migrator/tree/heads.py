@@ -38,6 +38,12 @@ class Head:
     version: str
     open: Opener
     left_out: LeftOut = field(default_factory=dict)
+    server: str = ""
+    """The name of the server that it is an export of, ``""`` where it does not say."""
+    whole: bool = False
+    """It is an export of a whole server."""
+    nowhere: frozenset[str] = frozenset()
+    """Lower-case ids that a partial export's documents mention, and that its server did not have either."""
 
     @property
     def root(self) -> str:
@@ -100,7 +106,11 @@ def _native_head(origin: str, metadata: Metadata, password: Secret | None) -> He
         except UnreadableDocument as error:
             return body, [*wrong, (error.path, error.message)]
 
-    return Head(origin, NATIVE, metadata.database_version, opened, left_out_of(metadata))
+    left_out, whole = left_out_of(metadata), metadata.partial is None
+    nowhere = (metadata.partial or {}).get("LedNowhere")
+    ids = nowhere if isinstance(nowhere, list) else []
+    gone = frozenset(text.lower() for text in ids if isinstance(text, str))
+    return Head(origin, NATIVE, metadata.database_version, opened, left_out, metadata.server, whole, gone)
 
 
 def left_out_of(metadata: Metadata) -> LeftOut:

@@ -40,7 +40,8 @@ class Metadata:
     partial: Mapping[str, Any] | None = None
     """
     Of a partial export: what it was asked for (``Projects``, ``ProjectGroups`` ...), and under ``LeftOut``, by type and
-    id, what its documents mention and a target has to find for itself. ``None``: the whole server.
+    id, what its documents mention and a target has to find for itself; under ``LedNowhere`` the ids that no document of
+    the server had. ``None``: the whole server.
     """
 
     def to_bytes(self) -> bytes:

@@ -8,13 +8,15 @@ documents mean to another server is the plan's business.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migrator.credentials import Secret
 from migrator.documents.canonical_json import decode, is_utf8
 from migrator.documents.document import Body
 from migrator.errors import OperatorError
-from migrator.maps.document_map import DocumentMap, Kind
+from migrator.maps import REGISTRY
+from migrator.maps.document_map import UNMAPPED, DocumentMap, Kind, Role
 from migrator.tree.files import Noticing
 from migrator.tree.heads import MIXED, OCTOPUS, Head, read_heads
 from migrator.tree.metadata import NAME
@@ -61,7 +63,23 @@ def read_tree(files: TreeFiles, password: Secret | None) -> Tree:
         tuple((head.origin, head.version) for head in heads),
         forms.pop() if len(forms) == 1 else MIXED,
         tuple((head.origin, head.left_out) for head in heads if head.left_out),
+        tuple((head.origin, head.server) for head in heads if head.whole),
+        tuple((head.origin, head.server) for head in heads if head.server),
+        nowhere=frozenset((head.origin, identity) for head in heads for identity in head.nowhere),
+        gone_spaces=frozenset(_gone_spaces(reading.documents, {head.origin for head in heads if head.whole})),
     )
+
+
+def _gone_spaces(documents: Iterable[TreeDocument], whole: Container[str]) -> Iterator[tuple[str, str]]:
+    """
+    Yield origin and folder of each space that has documents but is none: its folder is called by its id.
+    """
+    spaces = [item for item in documents if item.map.role is Role.SPACE]
+    known = {(item.origin, item.file.rpartition("/")[0].rpartition("/")[2]) for item in spaces}
+    prefix = REGISTRY.of(Role.SPACE).id_prefix.lower()
+    for origin, folder in {(item.origin, item.space) for item in documents if item.origin in whole and item.space}:
+        if folder and folder.lower().startswith(prefix) and (origin, folder) not in known:
+            yield origin, folder
 
 
 @dataclass
@@ -77,6 +95,7 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     strays: set[str] = field(default_factory=set)
     unknown: Counter[str] = field(default_factory=Counter)
+    unmapped: Counter[str] = field(default_factory=Counter)
     frozen: int = 0
     _known: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
@@ -107,6 +126,9 @@ class _Reading:
         place = place_of(path.removeprefix(head.root))
         if not place.folder:
             self.strays.add(path)
+            return
+        if place.folder.startswith(f"{UNMAPPED}/"):
+            self.unmapped[head.root + place.folder] += 1
             return
         body = self._parse(path, place.folder)
         if body is None:
@@ -182,6 +204,10 @@ class _Reading:
         found = [
             f"{folder}: {counted(count, 'file')} of no known type, ignored"
             for folder, count in sorted(self.unknown.items())
+        ]
+        found += [
+            f"{folder}: {counted(count, 'file')} of a table that this program has no facts about, not imported"
+            for folder, count in sorted(self.unmapped.items())
         ]
         strays = sorted(self.strays)
         found += [f"{path} is not part of an export, ignored" for path in strays[:SHOWN]]

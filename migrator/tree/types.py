@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from migrator.documents.document import Body
 from migrator.documents.layout import SPACES
 from migrator.maps import REGISTRY, Registry
-from migrator.maps.document_map import DocumentMap, Meaning, default_map
+from migrator.maps.document_map import UNMAPPED, DocumentMap, Meaning
 from migrator.octopus_format.classes import CLASSES, NAMESPACE, TYPE, VARIED
 
 
@@ -30,9 +30,12 @@ def place_of(path: str) -> Place:
     """
     Return the place of a path below an export's root.
 
-    ``Spaces/<space>/<file>`` is the space itself; deeper is what belongs to it.
+    ``Spaces/<space>/<file>`` is the space itself; deeper is what belongs to it. A table that nobody has facts about
+    has ``Tables/<name>`` for its folder.
     """
     parts = path.split("/")
+    if parts[0] == UNMAPPED and len(parts) > 2:
+        return Place(None, f"{UNMAPPED}/{parts[1]}")
     if parts[0] == SPACES and len(parts) > 3:
         return Place(parts[1], parts[2])
     return Place(None, parts[0] if len(parts) > 1 else "")
@@ -104,8 +107,10 @@ class Types:
         return self._registry[table] if table else None
 
     def _unknown_table(self, folder: str, identity: str) -> DocumentMap | None:
-        found = default_map(folder)
-        known = self._registry.is_excluded(folder) or self._registry.find(folder) is not None
+        if folder.startswith(f"{UNMAPPED}/"):
+            return self._registry[folder.partition("/")[2]]
+        found = self._registry[folder]
+        known = self._registry.is_excluded(folder) or found.known
         return found if not known and identity.lower().startswith(found.id_prefix.lower()) else None
 
 

@@ -77,3 +77,16 @@ class Tree:
     format: str = "native"
     left_out: tuple[tuple[str, LeftOut], ...] = ()
     """Of partial exports, by origin: what their documents mention and a target has to find for itself."""
+    whole: tuple[tuple[str, str], ...] = ()
+    """
+    The origins that are exports of a whole server, each with the server's name: what is not in them, their server did
+    not have either.
+    """
+    servers: tuple[tuple[str, str], ...] = ()
+    """The name of the server that each origin is an export of, where it says so."""
+    nowhere: frozenset[tuple[str, str]] = frozenset()
+    """Origin and lower-case id of what partial exports mention, and their server did not have either."""
+    settled: frozenset[str] = frozenset()
+    """Files of documents that were imported before and have not changed since."""
+    gone_spaces: frozenset[tuple[str, str]] = frozenset()
+    """Origin and folder of spaces that their server has deleted, though it kept documents of theirs."""

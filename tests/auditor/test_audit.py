@@ -34,6 +34,13 @@ class TestTheFirstRun:
         assert contents(folder) == audited.files()
         assert folder_tree(folder) == audited.tree()
 
+    def test_its_result_counts_what_was_committed(self, small_fresh: Audited) -> None:
+        """
+        A result tells by type what a commit brought, and nothing where there was nothing to commit.
+        """
+        assert small_fresh.run().changes["Project"]["added"] > 0
+        assert small_fresh.run().changes == {}
+
     def test_its_commit(self, audited: Audited) -> None:
         """
         There is one commit, by the committer, that counts the documents.

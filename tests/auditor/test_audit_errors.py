@@ -4,6 +4,7 @@ Runs that cannot do all they should: nothing false is committed, the window is c
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -553,6 +554,38 @@ HOLD = """
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+class TestAnotherServersHistory:
+    def test_it_is_refused(self, audited: Audited) -> None:
+        """
+        A repository that holds another server's configuration is not written to.
+        """
+        audited.database.run("UPDATE OctopusServerInstallationHistory SET Node = 'ANOTHER'")
+        before = audited.head()
+
+        error = fails(audited, "the history of another server", "auditor adopt --server prod")
+
+        assert str(audited.repository) in error
+        assert audited.head() == before
+
+    def test_it_goes_on_when_that_is_said(self, audited: Audited) -> None:
+        """
+        A run that is to adopt the history goes on with it, although much is gone, and its commit says so; after it the
+        repository is this server's.
+        """
+        before = audited.head()
+        identity = json.loads(audited.files()["metadata.json"])["Server"]
+        audited.database.run("UPDATE OctopusServerInstallationHistory SET Node = 'ANOTHER'")
+        audited.database.run("DELETE FROM Machine")
+
+        result = audited.good(RunOptions(adopt=True, accept_shrink=True))
+
+        assert audited.git("rev-parse", "main~1") == before
+        assert f"Adopted-From: {identity}" in audited.git("log", "-1", "--format=%B", "main").splitlines()
+        assert result.commits == (audited.head(),)
+        assert audited.good().outcome == "unchanged"
+        assert audited.exported_tree() == audited.tree()
 
 
 class TestTwoProcesses:

@@ -102,7 +102,7 @@ def test_an_edit_by_sql_is_seen_in_every_table(fresh: Audited, sql_server: Recor
         if table.has_body and fresh.database.run(f'SELECT 1 FROM "{table.name}" LIMIT 1'):
             before = probe(server, thorough=True)
             one = f'SELECT max(Id) FROM "{table.name}"'
-            stamp = f", {STAMPED}{1:04x}'" if server.schema.rowversion(table.name) else ""
+            stamp = f", {STAMPED}{1:04x}'" if server.schema.rowversion(table) else ""
             fresh.database.run(f'UPDATE "{table.name}" SET JSON = \'{{"Edited": true}}\' {stamp} WHERE Id = ({one})')
             after = probe(server, thorough=True)
             assert {name for name in after if before[name] != after[name]} == {table.name}

@@ -76,6 +76,8 @@ def every_key(table: dict[str, Any], inside: str = "") -> Iterator[str]:
     for name, value in table.items():
         if isinstance(value, dict):
             yield from every_key(value, f"{inside}{'*' if inside == 'servers.' else name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from (key for item in value for key in every_key(item, f"{inside}{name}."))
         else:
             yield f"{inside}{name}"
 
@@ -98,6 +100,122 @@ def test_the_smallest_server_gets_the_documented_defaults(tmp_path: Path) -> Non
     assert (server.schedule.cron, server.schedule.timezone) == ("*/15 * * * *", "UTC")
     assert server.export.inline_scripts == "ExtractToFiles"
     assert not server.opens_window
+
+
+DEFAULTS: dict[str, Any] = {
+    "run_limit": 3600,
+    "limits": {"connect": 15, "lock": 30, "statement": 600},
+    "export": {
+        "noise": "normal",
+        "secrets": "encrypt",
+        "inline_scripts": "ExtractToFiles",
+        "shrink_limit": 0.3,
+        "projects": (),
+        "project_groups": (),
+        "spaces": (),
+        "leave_out": (),
+    },
+    "maintenance": {
+        "mode": "always",
+        "limit": 600,
+        "drain": 0,
+        "drain_then": "go-on",
+        "request_timeout": 20,
+        "release_limit": 600,
+        "full_run_every": 86400,
+    },
+    "repository": {
+        "path": "prod.git",
+        "branch": "main",
+        "committer": "Octopus Auditor <octopus-auditor@localhost>",
+        "push_timeout": 120,
+        "maintenance_every": 86400,
+    },
+    "schedule": {"timezone": "UTC", "cron": "*/15 * * * *", "jitter": 0, "catch_up": True},
+    "notify": {"values": False, "timeout": 10},
+}
+
+
+def without_nothing(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: without_nothing(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def test_what_is_left_out_has_these_values(tmp_path: Path) -> None:
+    """A limit or a mode that nobody wrote down is the same in every version: it decides how a server is treated."""
+    settings = read(tmp_path, SERVER)
+    server = without_nothing(settings.servers["prod"].model_dump(exclude={"database", "master_key"}))
+    del server["export"]["password"]
+
+    assert server == DEFAULTS
+    assert without_nothing(settings.daemon.model_dump()) == {
+        "concurrent_runs": 4,
+        "log_level": "info",
+        "ready_age": 86400,
+    }
+    channels = """
+[servers.prod.notify.email]
+host = "mail"
+sender = "a@b"
+recipients = ["c@d"]
+[servers.prod.notify.command]
+argv = ["x"]
+[metrics]
+listen = "127.0.0.1:9000"
+"""
+    settings = read(tmp_path, SERVER + channels)
+    notify = settings.servers["prod"].notify
+    assert notify.email is not None and notify.command is not None and settings.metrics is not None
+    assert (notify.email.port, notify.email.starttls, notify.command.timeout) == (587, True, 30)
+    assert settings.metrics.heartbeat_seconds == 900
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "most", "less", "more"),
+    [
+        ("run_limit", 0.001, 86400, 0, 86400.5),
+        ("limits.connect", 1, 3600, 0.9, 3600.5),
+        ("limits.lock", 0.1, 86400, 0.09, 86400.5),
+        ("limits.statement", 1, 86400, 0.9, 86400.5),
+        ("export.shrink_limit", 0.001, 1, 0, 1.5),
+        ("maintenance.limit", 0.001, 86400, 0, 86400.5),
+        ("maintenance.drain", 0, 86400, -0.5, 86400.5),
+        ("repository.push_timeout", 0.001, 86400, 0, 86400.5),
+        ("schedule.jitter", 0, 3600, -0.5, 3600.5),
+        ("notify.timeout", 0.001, 120, 0, 120.5),
+        ("notify.command.timeout", 0.001, 3600, 0, 3600.5),
+        ("notify.email.port", 1, 65535, 0, 65536),
+        ("daemon.concurrent_runs", 1, 64, 0, 65),
+    ],
+)
+def test_a_number_has_bounds(key: str, least: float, most: float, less: float, more: float, tmp_path: Path) -> None:
+    """The least and the most that a number may be are taken, and what lies beyond is refused with its place."""
+    needed = {
+        "notify.command.timeout": 'notify.command.argv = ["x"]',
+        "notify.email.port": 'notify.email = {host = "m", sender = "a@b", recipients = ["c@d"], port = %s}',
+    }.get(key, "")
+
+    def text(value: float) -> str:
+        if "%s" in needed:
+            return SERVER.replace("[servers.prod]", f"[servers.prod]\n{needed % value}", 1)
+        if key.startswith("daemon."):
+            return f"{key} = {value}\n{SERVER}"
+        table, _, name = key.rpartition(".")
+        inside = f"[servers.prod.{table}]" if table else "[servers.prod]"
+        own = f"{name} = {value}"
+        if inside in SERVER:
+            return SERVER.replace(inside, f"{inside}\n{own}", 1)
+        first = SERVER.replace("[servers.prod]", f"[servers.prod]\n{needed}", 1) if needed else SERVER
+        return first.replace("[servers.prod]", f"[servers.prod]\n{key} = {value}", 1)
+
+    for value in (least, most):
+        read(tmp_path, text(value))
+    for value in (less, more):
+        (line,) = refused(tmp_path, text(value))
+        assert key in line
 
 
 def test_all_errors_are_told_at_once_with_line_and_place(tmp_path: Path) -> None:
@@ -236,6 +354,42 @@ def test_a_remote_that_runs_programs_or_shows_secrets_is_refused(remote: str, tm
 def test_the_usual_remotes_are_taken(remote: str, tmp_path: Path) -> None:
     """All forms that the documentation names are taken as they are written."""
     assert read(tmp_path, SERVER + f'remote = "{remote}"\n').servers["prod"].repository.remote == remote
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wrong"),
+    [
+        ('path = "prod.git"', 'path = "prod.git"', "servers.test.repository.path: is the repository of prod too"),
+        ('path = "prod.git"', 'path = "x/../prod.git/"', "servers.test.repository.path: is the repository of prod too"),
+        ('path = "prod.git"', 'path = "link.git"', "servers.test.repository.path: is the repository of prod too"),
+        (
+            'path = "prod.git"\nremote = "https://h/r.git"',
+            'path = "t.git"\nremote = "https://h/r/"',
+            "servers.test.repository.remote: prod pushes to this remote's branch main too",
+        ),
+    ],
+)
+def test_two_servers_with_one_history_are_refused(
+    first: str, second: str, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would undo what the other wrote: one path by whatever name, or one branch of one remote."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.git").symlink_to("prod.git")
+    prod = SERVER.replace('path = "prod.git"', first)
+    test = SERVER.replace("prod]", "test]").replace("prod.", "test.", 2).replace('path = "prod.git"', second)
+
+    lines = refused(tmp_path, prod + test)
+
+    assert len(lines) == 1
+    assert wrong in lines[0]
+
+
+def test_two_servers_may_share_a_remote(tmp_path: Path) -> None:
+    """One remote has room for several servers, each on a branch of its own."""
+    prod = SERVER + 'remote = "https://h/r.git"\n'
+    test = SERVER.replace("prod", "test") + 'remote = "https://h/r.git"\nbranch = "test"\n'
+
+    assert set(read(tmp_path, prod + test).servers) == {"prod", "test"}
 
 
 @pytest.mark.parametrize(

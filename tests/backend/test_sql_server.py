@@ -29,13 +29,13 @@ from migrator.maps.document_map import Kind
 from migrator.maps.natural_keys import fold
 from migrator.sql.address import parse_address
 from migrator.sql.backup import last_backup, make_backup
-from migrator.sql.cancel import Canceller
 from migrator.sql.drivers import choose, odbc_drivers
-from migrator.sql.engine import Limits, database_errors, open_engine, read_connection, transaction
+from migrator.sql.engine import Canceller, Limits, database_errors, open_engine, read_connection, transaction
 from migrator.sql.locks import RESOURCE, AlreadyLocked, LockLost, application_lock
-from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.reader import Reader
 from migrator.sql.rights import read_isolation
 from migrator.sql.rows import Declared, to_body
+from migrator.sql.tables import Schema, reflect
 from migrator.sql.target import open_target
 from migrator.tree.files import FolderFiles
 from tests.support.servers import contents

@@ -224,7 +224,7 @@ def test_parts_stand_beside_their_owner(tree_with_spaces: Path) -> None:
 
 def test_unknown_columns_and_tables_pass_through(empty_server: SampleServer, tmp_path: Path) -> None:
     """
-    A newer server's column is exported; its unknown table with an Id and JSON too, with a warning; others are not.
+    A newer server's column is exported; its unknown tables too, with a warning each, whether they have JSON or not.
     """
     with empty_server.connection() as connection:
         connection.execute('ALTER TABLE "Lifecycle" ADD COLUMN "Slug" TEXT')
@@ -235,11 +235,14 @@ def test_unknown_columns_and_tables_pass_through(empty_server: SampleServer, tmp
         connection.execute("INSERT INTO \"Counter\" VALUES ('x', 1)")
     report = exported(empty_server, tmp_path / "out", **OMIT)
     assert document(tmp_path / "out", "Lifecycles/Default.json")["Slug"] == "default"
-    gadget = (tmp_path / "out/Gadget/One [Gadgets-1].json").read_text()
+    gadget = (tmp_path / "out/Tables/Gadget/Gadgets-1.json").read_text()
     assert json.loads(gadget) == {"Id": "Gadgets-1", "Kind": "new", "Name": "One", "Rate": 1.5, "Size": 5}
     assert '"Rate": 1.50' in gadget
-    assert [item.message for item in report.warnings if "Gadget" in item.message]
-    assert not any("Counter" in path for path in contents(tmp_path / "out"))
+    assert document(tmp_path / "out", "Tables/Counter/x.json") == {"Id": "x", "Value": 1}
+    warned = [item.message for item in report.warnings]
+    assert all(any(name in message for message in warned) for name in ("Gadget", "Counter"))
+    assert report.tables is not None
+    assert report.as_json()["tables"]["as_they_are"] == ["Counter", "Gadget"]
 
 
 def test_null_empty_and_missing_are_three_things(empty_server: SampleServer, tmp_path: Path) -> None:
@@ -363,3 +366,44 @@ def test_options_do_not_show_secrets(server: SampleServer) -> None:
     assert "correct horse" not in shown
     assert "AAECAw" not in shown
     assert isinstance(server.options(), ExportOptions)
+
+
+def test_a_state_that_comes_and_goes_is_left_out_and_told(filled_spaces: Path, tmp_path: Path) -> None:
+    """
+    Environments that releases make and remove are no configuration: the report counts them, and raw takes them.
+    """
+    path = tmp_path / "copy.db"
+    path.write_bytes(filled_spaces.read_bytes())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        body = {"Name": "pr-17", "SortOrder": 9, "Type": "Ephemeral", "SpaceId": "Spaces-1"}
+        insert(connection, "DeploymentEnvironment", {"Id": "Environments-917"} | body)
+    server = SampleServer(path)
+
+    report = exported(server, tmp_path / "normal")
+    exported(server, tmp_path / "raw", render=RenderOptions(noise=Noise.RAW))
+
+    assert not list((tmp_path / "normal").rglob("pr-17.json"))
+    assert [w.message for w in report.warnings if "left out" in w.message] == [
+        "1 deployment environment left out: made and removed by releases and runbooks; --noise raw takes them"
+    ]
+    assert len(list((tmp_path / "raw").rglob("pr-17.json"))) == 1
+
+
+def test_what_lives_in_git_is_told(filled: Path, tmp_path: Path) -> None:
+    """
+    Of a project under version control the report says what is not in the export, and where it is instead.
+    """
+    path = tmp_path / "copy.db"
+    path.write_bytes(filled.read_bytes())
+    settings = {"Type": "VersionControlled", "Url": "https://x:pw@git.example.com/s", "BasePath": "o"}
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "UPDATE Project SET JSON = json_set(JSON, '$.PersistenceSettings', json(?)) WHERE Id = 'Projects-1'",
+            [json.dumps(settings)],
+        )
+
+    report = exported(SampleServer(path), tmp_path / "out")
+
+    (told,) = [item for item in report.warnings if item.path == "PersistenceSettings"]
+    assert told.document == "Projects-1" and "not what runs" in told.message
+    assert "https://git.example.com/s, branch unknown, folder o" in told.message

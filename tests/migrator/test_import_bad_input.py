@@ -140,16 +140,18 @@ def test_two_documents_with_one_id_are_a_problem(target: Server) -> None:
     assert "Environments-1" in problem.message and "A Environments-1.json" in problem.message
 
 
-def test_unknown_type_is_a_problem_and_left_out_with_force(target: Server) -> None:
+def test_unknown_type_is_left_out_and_told(target: Server) -> None:
     """
-    What the program knows nothing about is not written blindly.
+    What the program knows nothing about is not written blindly, and does not stop the rest unless that is asked for.
     """
     stranger = TreeDocument(default_map("Mystery"), "Mysterys-1", {"Id": "Mysterys-1"}, "Mystery/x.json")
 
-    plan = target.preview(tree(stranger, environment()), force=True)
+    plan = target.preview(tree(stranger, environment()))
 
-    assert ["Mystery" in problem.message for problem in plan.problems] == [True]
-    assert outcomes(plan) == {"Created": 1}
+    assert [(told.document, "Mystery" in told.message) for told in plan.warnings] == [("Mysterys-1", True)]
+    assert outcomes(plan) == {"Created": 1} and not plan.problems
+    with pytest.raises(ImportRefused, match="Mystery"):
+        target.take(tree(stranger, environment()), strict=True)
 
 
 def test_older_schema_is_refused_naming_the_column(target: Server) -> None:

@@ -55,6 +55,27 @@ def test_files_are_those_of_a_whole_export(sample: Shop) -> None:
     }
 
 
+@pytest.mark.parametrize("minds_case", [True, False])
+def test_files_are_called_as_in_a_whole_export(shop: Shop, minds_case: bool) -> None:
+    """
+    A name that another document bears but for case makes its file another one, also where the other stays behind;
+    whether the database's own comparison minds case or not.
+    """
+    shop.project()
+    collation = "" if minds_case else "COLLATE NOCASE"
+    columns = ", ".join(f"{row[1]} TEXT {collation}" for row in shop.server.run("PRAGMA table_info(Lifecycle)"))
+    shop.server.run("ALTER TABLE Lifecycle RENAME TO Old")
+    shop.server.run(f"CREATE TABLE Lifecycle ({columns})")
+    shop.server.run("INSERT INTO Lifecycle SELECT * FROM Old")
+    shop.server.run("DROP TABLE Old")
+    shop.add("Lifecycle", "Lifecycles-2", Name="PLAIN", Phases=[])
+    shop.add("Lifecycle", "Lifecycles-3", Name="Other", Phases=[])
+    whole = {path for path in shop.whole() if path.startswith("Lifecycles/")}
+    mine = {path for path in shop.export(history=False).files() if path.startswith("Lifecycles/")}
+    assert len(whole) == 3
+    assert mine == {path for path in whole if "Lifecycles-1" in path}
+
+
 @pytest.mark.parametrize("ignored", [frozenset[str](), TENANTS, CERTIFICATES, MACHINES, TENANTS | MACHINES])
 def test_what_is_mentioned_is_there_or_listed(sample: Shop, ignored: frozenset[str]) -> None:
     """
@@ -491,3 +512,19 @@ def test_an_owner_of_another_type_is_no_project(shop: Shop) -> None:
     shop.add("TenantVariable", "TenantVariables-1", TenantId="Projects-9", **values)
 
     assert {"Projects-9", "TenantVariables-1"} <= shop.export().ids()
+
+
+def test_what_led_nowhere_does_not_keep_a_part_from_arriving(server: SampleServer, tmp_path: Path) -> None:
+    """
+    A template's invented feed, for one: the head of the tree says that the server never had it, and an import goes on.
+    """
+
+    def use(body: dict[str, Any]) -> None:
+        body["Steps"][0]["Actions"][0]["Packages"] = [{"Id": "p", "Name": "", "FeedId": "Feeds-NonExisting"}]
+
+    server.edit("DeploymentProcess", "deploymentprocess-Projects-1", use)
+    done = Shop(Server(server.path), tmp_path).export("Web Shop", history=False)
+    assert done.metadata["Partial"]["LedNowhere"] == ["Feeds-NonExisting"]
+    report = import_tree(empty_server(tmp_path).address, FolderFiles(done.folder), IMPORT)
+    assert report.counts["DeploymentProcess"] == {"Created": 1}
+    assert any("Feeds-NonExisting led nowhere on the source already" in item.message for item in report.warnings)

@@ -398,8 +398,8 @@ def test_6391_worker_pool_variables_are_references(target: Server) -> None:
     """
     plan = target.preview(tree(*project(), variables("Projects-1", variable("A", "WorkerPools-9", "WorkerPool"))))
 
-    (problem,) = plan.problems
-    assert "WorkerPools-9" in problem.message and "Value" in problem.place and "VariableSet" in problem.file
+    (told,) = [item for item in plan.warnings if item.document == "variableset-Projects-1"]
+    assert "WorkerPools-9" in told.message and "Value" in told.path
     assert plan.counts()["VariableSet"]["Missing dependencies"] == 1
 
 

@@ -125,11 +125,11 @@ class Server:
         return plan, report
 
 
-def empty_server(folder: Path, name: str = "target", *, spaces: bool = False) -> Server:
+def empty_server(folder: Path, name: str = "target", *, spaces: bool = False, newest: bool = False) -> Server:
     """
     Return a new, empty server.
     """
-    return Server(empty(folder / f"{name}.db", spaces=spaces))
+    return Server(empty(folder / f"{name}.db", spaces=spaces, newest=newest))
 
 
 def outcomes(plan: Plan) -> dict[str, int]:

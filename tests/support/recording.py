@@ -456,6 +456,7 @@ def _teach(db: sqlite3.Connection, module: Recording) -> None:
         "SERVERPROPERTY": (1, lambda name: {"productversion": "16.0.4135.4"}.get(name.lower(), "Developer Edition")),
         "schema_name": (-1, lambda *_: "dbo"),
         "SCHEMA_ID": (-1, lambda *_: 1),
+        "TYPE_NAME": (1, lambda _: None),
         "DB_ID": (0, lambda: 5),
         "DB_NAME": (0, lambda: "Octopus"),
         "SUSER_SNAME": (0, lambda: "reader"),
@@ -492,21 +493,27 @@ def _catalogue(db: sqlite3.Connection, module: Recording) -> None:
     known = table_definitions(True) | table_definitions()
     kinds = sorted({column["type"] for table in known.values() for column in table["columns"]})
     db.executescript(
-        "CREATE TABLE sys.types (user_type_id, name); CREATE TABLE sys.system_views (name);"
+        "CREATE TABLE sys.types (user_type_id, name, is_user_defined DEFAULT 0, is_assembly_type DEFAULT 0);"
+        "CREATE TABLE sys.system_views (name); CREATE TABLE sys.schemas (schema_id, name);"
+        "INSERT INTO sys.schemas VALUES (1, 'dbo');"
         "CREATE TABLE sys.tables (object_id, name, schema_id, is_ms_shipped DEFAULT 0);"
+        "CREATE TABLE sys.objects (object_id, name, schema_id, type DEFAULT 'U', is_ms_shipped DEFAULT 0);"
         "CREATE TABLE sys.columns (object_id, column_id, name, user_type_id, max_length, is_nullable, is_identity,"
-        " default_object_id);"
+        " default_object_id, is_computed DEFAULT 0, system_type_id DEFAULT 0);"
+        "CREATE TABLE sys.indexes (object_id, index_id, is_primary_key);"
+        "CREATE TABLE sys.index_columns (object_id, index_id, column_id, key_ordinal);"
         "CREATE TABLE sys.databases (database_id, name, snapshot_isolation_state, is_read_committed_snapshot_on);"
         "CREATE TABLE sys.dm_exec_sessions (session_id, transaction_isolation_level);"
         "INSERT INTO sys.system_views VALUES ('dm_exec_sessions'); INSERT INTO sys.dm_exec_sessions VALUES (1, 2);"
     )
     db.execute("INSERT INTO sys.databases VALUES (5, 'Octopus', ?, 0)", (int(module.snapshot),))
-    db.executemany("INSERT INTO sys.types VALUES (?, ?)", list(enumerate(kinds)))
+    db.executemany("INSERT INTO sys.types (user_type_id, name) VALUES (?, ?)", list(enumerate(kinds)))
     names = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     ).fetchall()
     for number, (name,) in enumerate(names):
-        db.execute("INSERT INTO sys.tables (object_id, name, schema_id) VALUES (?, ?, 1)", (number, name))
+        for catalogue in ("tables", "objects"):
+            db.execute(f"INSERT INTO sys.{catalogue} (object_id, name, schema_id) VALUES (?, ?, 1)", (number, name))
         real = {column["name"]: column for column in known.get(name, {"columns": []})["columns"]}
         for at, column, declared, required, default, _ in db.execute(f'PRAGMA main.table_info("{name}")').fetchall():
             facts = real.get(column, {})
@@ -522,4 +529,4 @@ def _catalogue(db: sqlite3.Connection, module: Recording) -> None:
                 counted,
                 default is not None,
             )
-            db.execute("INSERT INTO sys.columns VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO sys.columns VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)", row)

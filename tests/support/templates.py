@@ -15,19 +15,19 @@ from auditor.demo.schema import create_database
 from tests.support.servers import KEY
 
 
-def empty(path: Path, *, spaces: bool = False) -> Path:
+def empty(path: Path, *, spaces: bool = False, newest: bool = False) -> Path:
     """
     Put an empty database at *path* and return it.
     """
-    path.write_bytes(_empty(spaces))
+    path.write_bytes(_empty(spaces, newest))
     return path
 
 
-def sample(path: Path, *, spaces: bool = False, key: bytes = KEY) -> Path:
+def sample(path: Path, *, spaces: bool = False, newest: bool = False, key: bytes = KEY) -> Path:
     """
     Put the sample server's database at *path* and return it.
     """
-    path.write_bytes(_sample(spaces, key))
+    path.write_bytes(_sample(spaces, newest, key))
     return path
 
 
@@ -40,16 +40,16 @@ def small(path: Path) -> Path:
 
 
 @cache
-def _empty(spaces: bool) -> bytes:
+def _empty(spaces: bool, newest: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        create_database(path := Path(folder) / "empty.db", spaces)
+        create_database(path := Path(folder) / "empty.db", spaces, newest=newest)
         return path.read_bytes()
 
 
 @cache
-def _sample(spaces: bool, key: bytes) -> bytes:
+def _sample(spaces: bool, newest: bool, key: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        fill(path := Path(folder) / "sample.db", key, spaces)
+        fill(path := Path(folder) / "sample.db", key, spaces, newest=newest)
         return path.read_bytes()
 
 

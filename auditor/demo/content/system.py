@@ -90,7 +90,10 @@ def _extensions(build: Builder) -> None:
 
 def _bookkeeping(build: Builder) -> None:
     run = build.connection.execute
-    for number, version in enumerate(["2018.7.4", "2018.8.9", "2018.8.12"], start=1):
+    versions = ["2018.7.4", "2018.8.9", "2018.8.12"]
+    if build.newest:
+        versions += ["2024.4.4121", "2026.1.2307"]
+    for number, version in enumerate(versions, start=1):
         build.add(
             "OctopusServerInstallationHistory",
             Id=f"OctopusServerInstallationHistory-{number}",
@@ -112,7 +115,8 @@ def _bookkeeping(build: Builder) -> None:
         MaxConcurrentTasks=5,
         IsInMaintenanceMode=False,
     )
-    build.add("Mutex", Id="Mutexes-retention", Holder="OCTO01")
+    if not build.newest:
+        build.add("Mutex", Id="Mutexes-retention", Holder="OCTO01")
     build.add(
         "WorkerTaskLease",
         Id="WorkerTaskLeases-1",

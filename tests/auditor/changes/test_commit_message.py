@@ -47,6 +47,21 @@ changes = st.lists(
             "2 releases added",
         ),
         ([], "Files changed, no document did"),
+        ([Change("VariableSet", name, Outcome.CHANGED) for name in "ba"], "Variables of a, b changed"),
+        (
+            [Change("VariableSet", name, Outcome.CHANGED) for name in "cba"],
+            "Variables of 3 projects or sets changed",
+        ),
+        (
+            [
+                Change("Machine", "web", Outcome.ADDED),
+                Change("DeploymentProcess", "Shop", Outcome.CHANGED),
+                Change("Machine", "db", Outcome.ADDED),
+                Change("Machine", "old", Outcome.REMOVED),
+            ],
+            "Deployment process of Shop changed; 2 machines added; 1 more",
+        ),
+        ([Change("Machine", "a\nb", Outcome.ADDED)], "Machine a b added"),
     ],
 )
 def test_documents_are_named_or_counted(given: list[Change], line: str) -> None:
@@ -151,6 +166,47 @@ def test_a_commit_of_no_document_says_what_it_did() -> None:
     assert said([], [], "Scripts moved").subject == "Scripts moved"
     assert said([], []).subject == "Files changed, no document did"
     assert message(said([], []), [("Server", "a")]).count("\n\n") == 1
+
+
+def test_a_subject_names_as_much_as_it_has_room_for() -> None:
+    """
+    What no longer fits into 72 characters is counted; what fits just so is named; what is alone is cut at 120.
+    """
+    for length in range(35, 60):
+        first = f"Machine {'x' * length} added"
+        line = subject_of_counts([Change("Machine", "x" * length, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
+        both = f"{first}; Team A added"
+        assert line == (both if len(both) <= SUBJECT else f"{first}; 1 more")
+    long = subject_of_counts([Change("Machine", "x" * 500, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
+    assert len(long) == LONGEST_SUBJECT
+    assert long.endswith("x...; 1 more")
+
+
+def test_a_first_export_is_counted() -> None:
+    """
+    Of the first commit people hear how many documents there are, and two examples of what they are.
+    """
+    one = [Change("Machine", "web", Outcome.ADDED)]
+    assert subject_of_counts(one, first=True) == "First export of 1 document; Machine web added"
+    kinds = ("Machine", "Team", "Feed", "Proxy")
+    some = [Change(kind, name, Outcome.ADDED) for kind in kinds for name in "ab"]
+    assert subject_of_counts(some, first=True) == "First export of 8 documents; 2 machines added; 2 feeds added"
+    assert message(counted_only(one, first=True), [("Server", "prod")]) == (
+        "First export of 1 document; Machine web added\n\nMachine added: 1\n  web\n\nServer: prod\n"
+    )
+    assert message(counted_only(one), []) == "Machine web added\n\nMachine added: 1\n  web\n"
+
+
+def test_a_body_names_forty_of_a_kind() -> None:
+    """
+    Names are sorted and in one line each, one that is empty is said to be; after forty the rest is counted.
+    """
+    for number in (39, 40, 41):
+        lines = body_of_counts([Change("Team", f"t{n:02}", Outcome.ADDED) for n in range(number)]).splitlines()
+        assert lines[:2] == [f"Team added: {number}", "  t00"]
+        assert lines[-1] == ("  and 1 more" if number == 41 else f"  t{number - 1}")
+    some = [Change("Team", " ", Outcome.CHANGED), Change("Team", "b\nServer: x", Outcome.CHANGED)]
+    assert body_of_counts(some) == "Team changed: 2\n  (no name)\n  b Server: x"
 
 
 @given(changes)

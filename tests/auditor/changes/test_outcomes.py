@@ -26,22 +26,29 @@ def test_documents_are_counted_by_type_and_outcome() -> None:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("Projects/Web Shop/Web Shop.json", "Project"),
-        ("Projects/Web Shop/Web Shop-VariableSet.json", "VariableSet"),
+        ("Projects/Shop/Shop.json", "Project"),
+        ("Projects/Shop/Shop-VariableSet.json", "VariableSet"),
+        ("Tenants/Acme/Acme-variables-TenantVariables-1.json", "TenantVariable"),
+        ("Projects/Shop/Shop-variables.json", "Project"),
+        ("PROJECTS/Shop/Shop.json", "Project"),
+        ("Machines/web.json", "Machine"),
+        ("Spaces/Default/Machines/web.json", "Machine"),
+        ("Spaces/Default/Default.json", "Space"),
+        ("Spaces/Default.json", "Space"),
+        ("Nobody/x.json", "Nobody"),
         ("Projects/Web Shop/Web Shop-DeploymentProcess.json", "DeploymentProcess"),
-        ("Spaces/Default/Projects/Web Shop/Web Shop.json", "Project"),
-        ("Unheard/Of.json", "Unheard"),
     ],
 )
-def test_a_path_looks_like_a_type(path: str, kind: str) -> None:
+def test_a_path_tells_the_kind(path: str, kind: str) -> None:
     """
-    What stands with its owner is told by the name of its file, in a space as without one.
+    The folder says what is counted, in a space's folder as on a server without; parts of an owner stand with it.
     """
     assert group_of(path) == kind
 
 
-def test_scripts_and_metadata_are_no_documents() -> None:
+def test_documents_are_the_files_of_json_in_folders() -> None:
     """
-    Only the JSON files below a folder are documents.
+    Scripts and what stands at the root are no documents.
     """
-    assert documents_of(["metadata.json", "Projects/A/A - Go.sh", "Projects/A/A.json"]) == ["Projects/A/A.json"]
+    paths = ["Teams/a.json", "metadata.json", "Projects/a/a.steps.ps1", "README.md"]
+    assert documents_of(paths) == ["Teams/a.json"]

@@ -198,3 +198,15 @@ def test_it_refuses_what_is_not_its_own(kind: str, tmp_path: Path) -> None:
     assert said == []
     assert kind == "a link" or kept.read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "elsewhere").exists() or not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_the_newest_version_has_the_same_story(tmp_path: Path) -> None:
+    """With a database of 2026.1 the same edits make the same kind of commits, and a run without edits makes none."""
+    done = auditor("demo", "--directory", str(tmp_path / "demo"), "--server-version", "2026.1")
+
+    assert done.returncode == 0, done.stderr
+    first, second, third = done.stdout.split(" run: ")[1:]
+    assert "commit: First export" in first
+    assert "table DeploymentTargetTag is not known" in first and "DeploymentTargetTag" not in second
+    assert "+ petr.novak" in third
+    assert "0 files added, 0 modified, 0 deleted" in third and "no commit" in third

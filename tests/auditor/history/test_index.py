@@ -270,3 +270,14 @@ def test_a_name_nearly_right_is_guessed(history: History) -> None:
     three_states(history)
     with opened(history) as index, pytest.raises(UsageError, match="did you mean Store"):
         documents.one_document(index, "Stor", 3)
+
+
+def test_its_folder_is_made_for_its_owner_alone(history: History) -> None:
+    """
+    The first index of a server makes its folders; nobody else may read what it holds.
+    """
+    three_states(history)
+    path = history.path.parent / "state" / "prod" / "index.sqlite"
+    with Index(path, Git(history.path), lambda text: None) as index:
+        index.catch_up(history.git("rev-parse", "main"))
+    assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)

@@ -138,3 +138,136 @@ def test_length_is_bounded_and_lines_cannot_be_forged(
     assert len(told.text) <= MAX_TEXT
     assert told.text.endswith("\n" + link)
     assert len(json.dumps(dict(told.payload), ensure_ascii=False)) < 60_000
+
+
+def test_a_message_tells_all_that_a_person_must_know() -> None:
+    """What is wrong stands first, then what changed, then where to read on; programs get the same as values."""
+    result = run(
+        outcome="failed",
+        seconds=12.5,
+        window_seconds=3.0,
+        window_stuck=True,
+        documents=40,
+        changes={"Project": {"added": 2, "changed": 0}, "Team": {"changed": 0}, "Feed": {"renamed": 1}},
+        commits=("a" * 40, "b" * 40),
+        subject="Two projects",
+        pushed=False,
+        commits_ahead=3,
+        oldest_unpushed="2024-04-30",
+        warnings=(ReportedWarning("Feeds-1", "", "x"), ReportedWarning("Teams-1", "/Name", "x")),
+        error="the database\ncannot be reached",
+    )
+
+    told = message(result, "https://example.com", {"failed", "window-stuck"})
+
+    assert told.text.splitlines() == [
+        "prod: window-stuck, failed - 2 added, 1 renamed",
+        "The server could not be taken out of maintenance mode. Switch it off by hand, now.",
+        "the database cannot be reached",
+        "Not pushed: the remote lacks 3 commits, the oldest of 2024-04-30.",
+        "Feed: 1 renamed",
+        "Project: 2 added",
+        "Subject: Two projects",
+        "Commits: aaaaaaaaaa, bbbbbbbbbb",
+        "Warnings: 2, see the log of run r1",
+        "- Feeds-1",
+        "- Teams-1 at /Name",
+        "https://example.com",
+    ]
+    assert told.payload == {
+        "version": 1,
+        "states": ["failed", "window-stuck"],
+        "run_id": "r1",
+        "server": "prod",
+        "started": "2024-05-01T00:00:00Z",
+        "outcome": "failed",
+        "seconds": 12.5,
+        "window_seconds": 3.0,
+        "window_stuck": True,
+        "documents": 40,
+        "files": {"added": 0, "modified": 0, "deleted": 0, "unchanged": result.files.unchanged},
+        "subject": "Two projects",
+        "told": [],
+        "told_left_out": 0,
+        "totals": {"added": 2, "changed": 0, "removed": 0, "renamed": 1},
+        "changes": {"Feed": {"renamed": 1}, "Project": {"added": 2, "changed": 0}},
+        "types_left_out": 0,
+        "commits": ["a" * 40, "b" * 40],
+        "commits_total": 2,
+        "pushed": False,
+        "commits_ahead": 3,
+        "warnings": 2,
+        "error": "the database cannot be reached",
+        "link": "https://example.com",
+        "title": told.title,
+        "text": told.text,
+    }
+
+
+def test_a_quiet_run_is_one_line() -> None:
+    """Of a run without changes, commits and warnings there is nothing but its headline."""
+    told = message(run(outcome="unchanged", pushed=True), None, {"unchanged", "recovered"})
+
+    assert (told.title, told.text) == ("prod: recovered, unchanged", "prod: recovered, unchanged")
+    assert told.payload["error"] is None
+    assert message(run(outcome="unchanged", pushed=False)).text == "prod: unchanged"
+    assert states_of(run(outcome="unchanged", pushed=False), None) == {"unchanged"}
+    assert states_of(run(outcome="unchanged", pushed=True, commits_ahead=1), None) == {"unchanged"}
+
+
+def test_what_is_many_is_counted() -> None:
+    """Twenty-five types, ten warnings and ten commits are named, the rest is counted."""
+    for types, warnings, commits in ((25, 10, 10), (26, 11, 11), (27, 13, 12)):
+        result = run(
+            changes={f"T{number:02}": {"added": 2} for number in range(types)},
+            warnings=tuple(ReportedWarning(f"w{number}", "", "x") for number in range(warnings)),
+            commits=tuple(f"{number:02}" * 20 for number in range(commits)),
+        )
+        told = message(result)
+        lines = told.text.splitlines()
+        counted = {26: ["and 1 more type with 2 documents"], 27: ["and 2 more types with 4 documents"]}.get(types, [])
+        assert [line for line in lines if line.startswith("and")] == counted
+        assert sum(line.startswith("T") for line in lines) == len(told.payload["changes"]) == 25
+        assert told.payload["types_left_out"] == types - 25
+        assert [line for line in lines if "more" in line][len(counted) :] == (
+            [f"- and {warnings - 10} more"] if warnings > 10 else []
+        )
+        assert sum(line.startswith("- w") for line in lines) == 10
+        shown = ", ".join(item[:10] for item in result.commits[-10:])
+        before = f" and {commits - 10} before" if commits > 10 else ""
+        assert f"Commits: {shown}{before}" in lines
+        assert told.payload["commits"] == list(result.commits[-10:])
+        assert told.payload["commits_total"] == commits
+
+
+def test_a_long_line_ends_where_it_is_said_to() -> None:
+    """A title has 150 characters and a line 300; one more ends in an ellipsis."""
+    for server, length in (("s" * 141, 150), ("s" * 142, 150)):
+        title = message(run(server=server)).title
+        assert len(title) == length
+        assert title.endswith("changed" if len(server) == 141 else "chang…")
+    for size in (300, 301):
+        told = message(run(outcome="failed", error="e" * size))
+        line = "e" * 300 if size == 300 else f"{'e' * 299}…"
+        assert (told.text.splitlines()[1], told.payload["error"]) == (line, line)
+
+
+def test_a_text_has_room_for_all_or_counts_the_rest() -> None:
+    """A text of 3000 characters with its link is filled up to the line that counts what was left out."""
+    for length in range(240, 300):
+        result = run(
+            server="s", outcome="changed", error="e" * length, changes={"T" * length: {"added": 1}}, warnings=()
+        )
+        many = replace(result, changes={f"{number:02}{'x' * length}": {"added": 1} for number in range(20)})
+        told = message(many, "https://example.com").text.splitlines()
+        fitting = MAX_TEXT - 40 - len("https://example.com") - 1
+        kept = told[:-2]
+        assert sum(len(line) + 1 for line in kept) <= fitting < sum(len(line) + 1 for line in [*kept, told[2]])
+        assert told[-2] == f"… and {22 - len(kept)} more lines"
+
+
+def test_a_link_may_name_the_run() -> None:
+    """Each field of a template stands for its own, the commit being the last one."""
+    result = run(commits=("a", "b"))
+    assert link_of("x/{server}/{run_id}/{commit}", result) == "x/prod/r1/b"
+    assert link_of("x/{run_id}", run(outcome="failed")) == "x/r1"

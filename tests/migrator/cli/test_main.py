@@ -48,7 +48,7 @@ def test_export_tells_what_it_did(server: SampleServer, tmp_path: Path, capsys: 
     assert shown.err == ""
     value = json.loads(report.read_text())
     assert value["counts"]["Project"] == {"Exported": 24}
-    assert set(value) == {"counts", "warnings", "ids", "seconds"}
+    assert set(value) == {"counts", "warnings", "ids", "seconds", "tables"}
     assert main(["export", f"--database={server.address}", f"--directory={tmp_path / 'out'}", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
 

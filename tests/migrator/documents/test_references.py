@@ -170,3 +170,83 @@ def test_inputs_of_a_step_package_are_walked_to_their_leaves() -> None:
     found = mentions(REGISTRY["DeploymentProcess"], body, controls)
 
     assert [(item.id, item.targets) for item in found] == [("Accounts-1", ("Account",))]
+
+
+def _found(type_: str, body: dict[str, Any], controls: Controls | None = None) -> list[tuple[str, str]]:
+    some = mentions(REGISTRY[type_], body, controls or Controls())
+    return sorted({(mention.targets[0], mention.id) for mention in some})
+
+
+def _action(**properties: str) -> dict[str, Any]:
+    return {"Steps": [{"Actions": [{"Id": "a", "Properties": properties}]}]}
+
+
+TEMPLATE = {"ActionTemplates-1": {"Cloud": "Account", "Pool": "WorkerPool"}}
+LOWERED = {key.lower(): value for key, value in TEMPLATE.items()}
+
+
+@pytest.mark.parametrize(
+    ("type_", "body", "expected"),
+    [
+        pytest.param(
+            "DeploymentProcess",
+            _action(**{"Octopus.Action.Aws.Ecs.Deploy.Containers": '[{"Image": {"FEEDID": "Feeds-1"}}]'}),
+            [("Feed", "Feeds-1")],
+            id="JSON inside a text, blind to the case of its key",
+        ),
+        pytest.param(
+            "DeploymentProcess",
+            _action(**{"Template.Package": '{"PackageId": "x", "FeedId": "Feeds-1"}'}),
+            [("Feed", "Feeds-1")],
+            id="a package parameter in any property",
+        ),
+        pytest.param(
+            "DeploymentProcess",
+            _action(**{"Template.Package": '{"PackageId": "x", "FeedId": "#{Feed}"}'}),
+            [],
+            id="an expression inside JSON",
+        ),
+        pytest.param(
+            "DeploymentProcess",
+            _action(**{"Octopus.Action.Template.Id": "ActionTemplates-1", "Cloud": "Accounts-7", "Pool": "#{Pool}"}),
+            [("Account", "Accounts-7"), ("ActionTemplate", "ActionTemplates-1")],
+            id="a property whose template declares a control type",
+        ),
+        pytest.param(
+            "DeploymentProcess",
+            _action(**{"Octopus.Action.Email.ToTeamIds": "Teams-1, #{Team},Teams-2"}),
+            [("Team", "Teams-1"), ("Team", "Teams-2")],
+            id="a list in a text",
+        ),
+        pytest.param(
+            "Machine",
+            {"Endpoint": {"Inputs": {"authentication": {"credentials": {"type": "account", "account": "Accounts-3"}}}}},
+            [("Account", "Accounts-3")],
+            id="nested inputs",
+        ),
+        pytest.param(
+            "DeploymentFreeze",
+            {"ProjectEnvironmentScope": {"Projects-1": ["Environments-2"]}},
+            [("DeploymentEnvironment", "Environments-2"), ("Project", "Projects-1")],
+            id="keys of a dictionary and the lists behind them",
+        ),
+    ],
+)
+def test_ids_are_found_in_every_form(type_: str, body: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """
+    An id counts in whatever form the server keeps it; an expression in its place never does.
+    """
+    assert _found(type_, body, Controls(parameters=LOWERED)) == expected
+
+
+def test_inputs_of_step_packages_in_a_template_and_a_feed_filter() -> None:
+    """
+    Inputs hold ids at any depth, in a step template as in a process; a trigger's filter may name an action by its id.
+    """
+    known = Controls(known={"accounts-1": "Account"})
+    template = {"Id": "ActionTemplates-1", "Inputs": {"target": [{"account": "Accounts-1", "name": "x"}]}}
+    assert [item.id for item in mentions(REGISTRY["ActionTemplate"], template, known)] == ["Accounts-1"]
+    trigger = {"Id": "ProjectTriggers-1", "Filter": {"Packages": [{"DeploymentAction": "a-1"}]}}
+    assert [(item.targets, item.id) for item in mentions(REGISTRY["ProjectTrigger"], trigger, NOTHING)] == [
+        (("Action",), "a-1")
+    ]

@@ -5,6 +5,8 @@ Known defects of importers: merging, and what must not be narrowed. Numbers are 
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.demo import rows
 from migrator.documents.stored import Stored
 from migrator.maps import REGISTRY
 from migrator.plan.merge import combined, incoming
@@ -342,3 +345,45 @@ def test_doubles_are_declarations_that_say_the_same() -> None:
     kept = incoming(REGISTRY["VariableSet"], {"Id": "v", "Variables": some})["Variables"]
 
     assert kept == [some[number] for number in (0, 2, 3, 4, 5, 6, 8)]
+
+
+@pytest.mark.parametrize("strange", [[], [1], {"a": [1]}, None, 1.5])
+def test_whatever_stands_in_a_united_list_comes_through(strange: Any, target: Server) -> None:
+    """
+    In a hostile tree an element of a list that becomes both sides' may be anything; it is taken, and ends no import.
+    """
+    target.take(tree(doc("Team", "teams-1", Name="Makers", MemberUserIds=[])))
+    plan, _ = target.take(
+        tree(doc("Team", "teams-1", Name="Makers", MemberUserIds=[strange])), overwrite=True, force=True
+    )
+    assert len(plan.decisions) == 1
+
+
+def test_a_freeze_keeps_the_projects_of_other_spaces(tmp_path: Path) -> None:
+    """
+    One freeze may span spaces: what the target's has of projects that the tree does not hold stays, with tenants.
+    """
+    target = empty_server(tmp_path, newest=True)
+    target.add("DeploymentEnvironment", "Environments-7", Name="Elsewhere", SortOrder=0)
+    target.add("Tenant", "Tenants-7", Name="Theirs", ProjectIds=[], TenantTags=[])
+    mine = [*project(), environment("Environments-1", "Dev")]
+    freeze = {"ProjectEnvironmentScope": {"Projects-1": ["Environments-1"]}, "TenantProjectEnvironmentScope": []}
+    target.take(tree(*mine, doc("DeploymentFreeze", "DeploymentFreezes-1", Name="Sale", **freeze)))
+    theirs = target.named("DeploymentFreeze", "Sale")
+    theirs["ProjectEnvironmentScope"]["Projects-77"] = ["Environments-7"]
+    theirs["TenantProjectEnvironmentScope"] = [
+        {"TenantId": "Tenants-7", "ProjectId": "Projects-77", "EnvironmentId": "Environments-7"}
+    ]
+    with closing(sqlite3.connect(target.path)) as connection, connection:
+        rows.update(connection, "DeploymentFreeze", theirs)
+
+    _, report = target.take(
+        tree(*mine, doc("DeploymentFreeze", "DeploymentFreezes-1", Name="Sale", End="2027-01-01", **freeze)),
+        overwrite=True,
+    )
+
+    assert report.counts["DeploymentFreeze"] == {"Merged": 1}
+    found = target.named("DeploymentFreeze", "Sale")
+    assert found["End"] == "2027-01-01"
+    assert found["ProjectEnvironmentScope"] == theirs["ProjectEnvironmentScope"]
+    assert found["TenantProjectEnvironmentScope"] == theirs["TenantProjectEnvironmentScope"]

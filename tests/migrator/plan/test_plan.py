@@ -107,16 +107,28 @@ def test_skip_is_the_default_and_unchanged_is_told_apart(target: Server) -> None
     assert [(c.path, c.before, c.after) for d in plan.decisions for c in d.changes] == [("SortOrder", "1", "5")]
 
 
-def test_missing_dependency_fails_the_import_and_force_ignores_it(target: Server) -> None:
+def test_missing_dependency_leaves_its_document_out(target: Server) -> None:
     """
-    A required reference whose file is not in the tree is an error; ids of the source are never taken for the target's.
+    A required reference whose file is not in the tree keeps its own document out, and what needs that in turn; the
+    rest comes in. Strict refuses the tree, force writes it; ids of the source are never taken for the target's.
     """
     target.add("Lifecycle", "Lifecycles-1", Name="Another", Phases=[])
     target.add("ProjectGroup", "ProjectGroups-1", Name="Another")
     alone = tree(project()[-1])
 
+    _, told = target.take(tree(project()[-1], variables("Projects-1", variable("A", "1")), environment()))
+    assert {(item.document, item.path) for item in told.warnings} == {
+        ("Projects-1", "ProjectGroupId"),
+        ("Projects-1", "LifecycleId"),
+        ("variableset-Projects-1", "OwnerId"),
+        ("deploymentprocess-Projects-1", "OwnerId"),
+    }
+    assert told.counts["Project"] == {"Skipped (incomplete)": 1, "Missing dependencies": 1}
+    assert [item["Name"] for item in target.all("DeploymentEnvironment")] == ["Dev"]
+    assert target.all("Project") == target.all("VariableSet") == []
+
     with pytest.raises(ImportRefused, match="Lifecycles-1"):
-        target.take(alone)
+        target.take(alone, strict=True)
     _, report = target.take(alone, force=True)
 
     assert target.named("Project", "Shop")["LifecycleId"] == "Lifecycles-0"
@@ -130,7 +142,8 @@ def test_part_without_its_owner_is_incomplete(target: Server) -> None:
     plan = target.preview(tree(variables("Projects-1", variable("A", "1"))))
 
     assert outcomes(plan) == {"Skipped (incomplete)": 1}
-    assert len(plan.problems) == 1
+    assert [item.document for item in plan.warnings] == ["variableset-Projects-1"]
+    assert not plan.problems
 
 
 def test_one_file_alone_is_a_tree(target: Server) -> None:

@@ -106,6 +106,17 @@ def test_versions_are_chosen(expression: str, chosen: list[str]) -> None:
     assert [version for version in KNOWN if wanted(version)] == chosen
 
 
+def test_a_range_is_cut_between_two_releases() -> None:
+    """
+    Where a text could be cut at several places, it is cut where both sides are releases, the first cut or a later one.
+    """
+    known = ["1.0.0-1.5.0", "1.0.0", "1.8.0", "2.0.0"]
+    wanted = chooser("1.0.0-1.5.0-2.0.0", known)
+    assert [version for version in known if wanted(version)] == known
+    # Cut at the first hyphen, the range would end before 1.8.0.
+    assert not chooser("1.0.0-1.5.0-2.0.0", ["1.0.0", "1.5.0-2.0.0"])("1.8.0")
+
+
 def test_what_is_not_semantic_is_ordered_as_text() -> None:
     """
     Ranges also work for versions that are no numbers.

@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from migrator.errors import DatabaseError
-from migrator.sql.cancel import Cancelled, Canceller
-from migrator.sql.engine import database_errors, open_engine, read_connection
+from migrator.sql.engine import Cancelled, Canceller, database_errors, open_engine, read_connection
 from tests.support.hanging import FOR_EVER
 from tests.support.servers import SampleServer
 

@@ -20,7 +20,7 @@ from migrator.errors import DatabaseError
 from migrator.exporter import export
 from migrator.sql.address import parse_address
 from migrator.sql.engine import open_engine
-from migrator.sql.errors import TryAgain, database_errors, said, write_errors
+from migrator.sql.errors import MEANINGS, TryAgain, database_errors, said, write_errors
 from migrator.sql.locks import application_lock
 from migrator.sql.rights import read_rights
 from tests.support import recording as dbapi
@@ -92,6 +92,71 @@ def test_constraints_are_named_and_their_values_are_not(form: Form, number: int,
     text = failing(*form("23000", number, words.format(value)), kind=dbapi.IntegrityError, writing=True)
     assert name in text
     assert "nothing was imported" in text
+
+
+NUMBERS = {
+    4060: "there is no database of this name",
+    18456: "it refuses the login; check user and password",
+    18452: "a domain it does not trust",
+    40615: "firewall",
+    40613: "not available at the moment",
+    978: "ApplicationIntent=ReadOnly",
+    976: "this replica cannot be read",
+    1222: "limits.lock",
+    1205: "deadlock's victim",
+    3960: "another transaction changed the same row",
+    3961: "its structure was changed during the read",
+    3952: "ALLOW_SNAPSHOT_ISOLATION ON",
+    9002: "its transaction log is full",
+    1105: "its disk or filegroup is full",
+    3906: "switch the database to READ_WRITE",
+    596: "ended the session",
+    229: "the login lacks a right",
+    208: "the table is not there",
+    207: "the column is not there any more",
+    2627: "another row has the same key",
+    2601: "another row has the same key",
+    547: "a row refers to one that is not there",
+    515: "the column may not be empty",
+    2628: "a text is longer than its column allows",
+    8152: "a text is longer than its column allows",
+    3201: "the server's own account cannot open the file",
+    3202: "the server could not write the backup",
+    3241: "what is in that file is no backup",
+    262: "db_backupoperator",
+}
+"""Numbers of the vendor's reference of Database Engine errors, and what is said of each where nothing is named."""
+
+
+def test_all_numbers_are_known_here() -> None:
+    """
+    The table of meanings and this one hold the same numbers.
+    """
+    assert NUMBERS.keys() == MEANINGS.keys()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_each_number_means(number: int) -> None:
+    """
+    The number alone decides, whatever state comes with it and whatever language the words are in.
+    """
+    constraint = number in (2627, 2601, 547, 515, 2628, 8152)
+    kind, state = (dbapi.IntegrityError, "23000") if constraint else (dbapi.DatabaseError, "42000")
+    assert NUMBERS[number] in failing(*microsoft(state, number, "mots"), kind=kind)
+    refused = failing(*microsoft(state, number, "mots"), kind=kind, writing=True)
+    assert NUMBERS[number] in refused and "nothing was imported" in refused
+    assert ("refused a row" in refused) is constraint
+    assert ("ended the import" in refused) is (number in (1205, 3960))
+    assert ("an import needs SELECT, INSERT" in refused) is (number == 229)
+
+
+def test_the_number_of_a_value_is_not_the_failure() -> None:
+    """
+    A refused row's value may look like any number; only those of constraints count then.
+    """
+    for number in MEANINGS:
+        known = said(dbapi.Error(*microsoft("23000", number, "words"))).number
+        assert known == (number if number in (2627, 2601, 547, 515, 2628, 8152) else 0)
 
 
 def test_what_says_more_goes_first() -> None:
@@ -193,7 +258,7 @@ def _rights(address: str, server: SampleServer, target: Server, tmp_path: Path) 
         (_export, "connect"),
         (_export, "schema_name"),
         (_export, "ISOLATION LEVEL"),
-        (_export, "sys.tables"),
+        (_export, "sys.objects"),
         (_export, r"\[Installed\]"),
         (_export, r"FROM \[Project\]"),
         (_export, "fetch"),

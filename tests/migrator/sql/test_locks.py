@@ -12,7 +12,7 @@ import pytest
 from migrator.errors import OperatorError
 from migrator.sql.engine import open_engine
 from migrator.sql.locks import AlreadyLocked, LockLost, application_lock
-from migrator.sql.reader import reflect
+from migrator.sql.tables import reflect
 from migrator.sql.target import open_target
 from tests.support.imports import CIPHER, Server, doc, tree
 from tests.support.recording import ADDRESS, OperationalError, Recording, microsoft, recorded

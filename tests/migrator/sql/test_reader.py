@@ -23,16 +23,17 @@ from migrator.maps import REGISTRY
 from migrator.sql import reader as reading
 from migrator.sql.catalogue import Catalogue, kind_of
 from migrator.sql.engine import open_engine, read_connection
-from migrator.sql.reader import Reader, Schema, reflect
+from migrator.sql.reader import Reader
 from migrator.sql.rows import Declared, Table, to_body
 from migrator.sql.server_facts import read_facts
+from migrator.sql.tables import Schema, reflect
 from tests.support.servers import SampleServer
 
 GUID = "0d5c8a5e-2b8f-4d51-9c0e-7f6f1b1f0a77"
 
 
 def compiled(table: Table, **options: Any) -> str:
-    schema = Schema((table,), (), Catalogue({}, True))
+    schema = Schema((table,), (), Catalogue((), True))
     statement = Reader(SimpleNamespace(), schema).statement(table, **options)  # type: ignore[arg-type]
     return " ".join(str(statement.compile(dialect=mssql.dialect())).split())
 
@@ -84,7 +85,7 @@ def test_values_are_never_part_of_a_statement() -> None:
     Keys to look for travel as parameters.
     """
     project = table("Project", "Id", "Name")
-    schema = Schema((project,), (), Catalogue({}, True))
+    schema = Schema((project,), (), Catalogue((), True))
     seen: list[Any] = []
 
     def execute(statement: Any) -> list[Any]:
@@ -137,7 +138,11 @@ def test_drivers_values_become_plain(kind: Declared, value: Any, plain: Any) -> 
         ("timestamp", Declared.ROWVERSION),
         ("bit", Declared.FLAG),
         ("bigint", Declared.INTEGER),
-        ("hierarchyid", Declared.TEXT),
+        ("hierarchyid", Declared.OBJECT),
+        ("time", Declared.TIME),
+        ("xml", Declared.MARKUP),
+        ("sql_variant", Declared.VARIANT),
+        ("sysname", Declared.TEXT),
     ],
 )
 def test_declared_types_have_a_kind(name: str, kind: Declared) -> None:

@@ -188,7 +188,7 @@ def test_an_import_takes_two_connections(sql_server: Recording, server: SampleSe
     take(tmp_path / "tree", dry_run=True)
     assert sql_server.connections == 2
     locked = next(at for at, sent in enumerate(sql_server.sent) if "sp_getapplock" in sent.text)
-    assert locked < next(at for at, sent in enumerate(sql_server.sent) if "sys.tables" in sent.text)
+    assert locked < next(at for at, sent in enumerate(sql_server.sent) if "sys.objects" in sent.text)
     assert sql_server.count()["catalogue"] == 6
     assert len(sql_server.sent) < 90
 
@@ -203,7 +203,7 @@ def test_rows_are_read_in_one_transaction(
     recording = recorded(monkeypatch, server.path, snapshot=snapshot)
     export(ADDRESS, tmp_path / "tree", server.options())
     events = [text for _, text in recording.events]
-    catalogue = next(at for at, text in enumerate(events) if "sys.tables" in text)
+    catalogue = next(at for at, text in enumerate(events) if "sys.objects" in text)
     first = next(at for at, text in enumerate(events) if "FROM [Project]" in text)
     last = max(at for at, text in enumerate(events) if "FROM [Project]" in text)
     set_at = max(at for at, text in enumerate(events) if "ISOLATION LEVEL" in text and at < first)
@@ -219,7 +219,7 @@ def test_limits_reach_every_connection(sql_server: Recording, server: SampleServ
     """
     export(ADDRESS, tmp_path / "tree", server.options(limits=Limits(connect=3, lock=1.5, statement=70)))
     assert sql_server.timeouts == {1: 70}
-    first = next(at for at, sent in enumerate(sql_server.sent) if "FROM sys.tables" in sent.text)
+    first = next(at for at, sent in enumerate(sql_server.sent) if "FROM sys.objects" in sent.text)
     assert "SET LOCK_TIMEOUT 1500;" in sql_server.sent[first - 1].text
     assert sql_server.options == [{"timeout": 3}]
 

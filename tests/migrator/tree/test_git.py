@@ -17,8 +17,15 @@ import psutil
 import pytest
 
 from migrator.credentials import check_reference
-from migrator.tree.git import ELSEWHERE, Git, GitError, close, end
+from migrator.tree.gate import taken_away
+from migrator.tree.git import Git, GitError, close, end
 
+ELSEWHERE = (
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS"),
+    *("GIT_COMMITTER_DATE", "GIT_EXTERNAL_DIFF", "GIT_TRACE", "GIT_ASKPASS", "SSH_ASKPASS", "GIT_EDITOR", "GIT_PAGER"),
+)
+"""Variables that lead git to another repository, configuration or program."""
 HANG = ("-c", "alias.hang=!sleep 60 & echo $!; wait", "hang")
 """A command whose child outlives it, and which tells that child's pid."""
 
@@ -88,9 +95,12 @@ def test_hostile_variables_lead_nobody_elsewhere(tmp_path: Path, monkeypatch: py
 
 def test_every_variable_that_git_calls_a_repositorys_own_is_taken_away(repository: Git) -> None:
     """
-    What the installed git lists as local to a repository is in the list, so that a newer git cannot bring one more.
+    What the installed git lists as local to a repository is taken away, by a rule that a newer git's fall under too.
     """
-    assert set(repository.run("rev-parse", "--local-env-vars").split()) - ELSEWHERE == set()
+    names = repository.run("rev-parse", "--local-env-vars").split()
+    assert names
+    expected = {*names, *ELSEWHERE, "GIT_OF_NEXT_YEAR"}
+    assert set(taken_away([*expected, "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "HOME"], {})) == expected
 
 
 def test_no_child_is_given_a_secret(repository: Git, monkeypatch: pytest.MonkeyPatch) -> None:
