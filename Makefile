@@ -79,6 +79,7 @@ ci:
 
 bench: $(INSTALLED_BENCH)
 	$(PY) -m bench.run $(ARGS)
+	$(PY) -m bench.histories
 
 torture: $(INSTALLED)
 	$(PY) -m torture.run --kills 2000 $(ARGS)

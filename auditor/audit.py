@@ -13,13 +13,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from auditor.changes.commit_message import SUBJECT, Change, counts, message, subject
 from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefore
+from auditor.changes.outcomes import counts
 from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
+from auditor.committing import commit, index, with_commit
 from auditor.export_key import ExportKey, check_password, metadata_in
 from auditor.opening import check_whose, open_repository, verify_repository
-from auditor.repository.fast_import import INCOMING, FastImport
+from auditor.repository.fast_import import FastImport
 from auditor.repository.push import Published, publish
 from auditor.repository.repository import METADATA, Busy, Repository, clear_stale, locked
 from auditor.result import AuditResult, FileCounts
@@ -61,7 +62,6 @@ from migrator.secrets.ciphers import KeyDerivation
 from migrator.secrets.opened import OpenedSecrets
 from migrator.sql.locks import AlreadyLocked, application_lock
 from migrator.sql.rows import Table
-from migrator.sql.server_facts import ServerFacts
 
 __all__ = ["RunOptions", "audit"]
 
@@ -124,6 +124,8 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _remember(run: Run, result: AuditResult) -> None:
+    if run.options.dry_run:
+        return
     status = after(run.status, result, run.started.isoformat(timespec="seconds"))
     # The probe of a failed run must not stand, or the next one would find nothing moved and leave out what this one
     # missed.
@@ -229,7 +231,7 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         changes = FileChanges(_before(repository, head, known, rows.gone), state, repository.algorithm)
         total = changes.before.files()
         changes.before.keep_tables(kept_tables(server, content))
-        tree, commit = None, None
+        tree, made = None, None
         if known is None or rows.differ:
             with run.phase("render"):
                 metadata = metadata_of(options, content, cipher())
@@ -237,19 +239,15 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
                 tree = _written(run, stream, changes, repository, head, File(METADATA, metadata.to_bytes()))
         if tree is not None and (head is None or tree != repository.tree(head)):
             with run.phase("commit"):
-                commit = _committed(run, changes.changes, repository, head, tree, facts)
+                made = commit(run, repository, (head, tree), state, changes.changes, facts, before)
         count = changes.counts(total)
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
         digest = secrets.digest(options.state_key()) if (moved or known is None) and secrets is not None else None
         _finish(run, state, made_on(repository.head(), content), count, wholes, digest)
         done = replace(
             result,
-            outcome="changed" if commit else "unchanged",
             documents=rows.documents,
             files=count,
-            changes=counts(changes.changes) if commit else {},
-            commits=(commit,) if commit else (),
-            subject=_subject(run, changes.changes, facts, head) if commit else "",
             left_out=stream.left_out(tables.unchanged),
             in_git={identity.id: str(place) for identity, place in stream.in_git},
             tables=tables_read(server, content) if content.partial is None else None,
@@ -257,7 +255,11 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         done = _with_findings(run, replace(done, warnings=_warnings(run, stream.unreadable, server, content)), state)
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
-    return _published(run, repository, done)
+    if made is None:
+        return _published(run, repository, replace(done, outcome="unchanged"))
+    done = _published(run, repository, with_commit(done, made, counts(changes.changes)))
+    index(run, repository, head, made)
+    return done
 
 
 def _secrets_moved(stream: Stream, known: State, options: ExportOptions) -> bool:
@@ -287,6 +289,9 @@ def _with_findings(run: Run, result: AuditResult, state: State) -> AuditResult:
 
 
 def _finish(run: Run, state: State, made_on: str, count: FileCounts, wholes: list[Whole], digest: str | None) -> None:
+    if run.options.dry_run:
+        # Unfinished, the state stays what it was.
+        return
     try:
         if digest is not None:
             state.knows(digest)
@@ -311,7 +316,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
         if reads_one_state(server):
             return read()
         # A window keeps people out, but not an administrator, nor the server itself.
-        patient = not run.settings.opens_window
+        patient = not run.opens_window
         found, run.moved = read_until_still(
             read,
             lambda: probe(server, thorough=True),
@@ -323,7 +328,7 @@ def _read(run: Run, server: Server, stack: ExitStack) -> tuple[Spool, Content]:
 
 @contextmanager
 def _window(run: Run, server: Server) -> Iterator[Window | NoWindow]:
-    if not run.settings.opens_window:
+    if not run.opens_window:
         yield NoWindow(run.tools.stop)
         return
     with OctopusApi(api_options(run.settings), run.tools.sleep) as api:
@@ -376,46 +381,9 @@ def _written(
         raise
 
 
-def _committed(
-    run: Run, changes: Sequence[Change], repository: Repository, head: str | None, tree: str, facts: ServerFacts
-) -> str:
-    trailers = [("Server", run.server), ("Octopus-Version", facts.version or "unknown")]
-    if run.adopted_from is not None:
-        trailers.append(("Adopted-From", run.adopted_from))
-    if _upgraded(run, facts):
-        trailers.append(("Octopus-Upgraded-From", str(run.status.version)))
-    if run.went_back is not None:
-        trailers.append(("Database-Went-Back", "from audit event {} to {}".format(*run.went_back)))
-    if run.moved:
-        trailers.append(("Changed-During-Read", ", ".join(run.moved)))
-    text = message(changes, trailers, first=head is None)
-    # An upgrade comes first in the subject, since it explains why so much differs.
-    text = f"{_subject(run, changes, facts, head)}\n{text.partition(chr(10))[2]}"
-    commit = repository.commit(tree, [head] if head else [], text, int(run.tools.now().timestamp()))
-    run.tools.step("commit-made")
-    run.lock.check()
-    repository.advance(commit, head)
-    run.tools.step("branch-moved")
-    # Last: until the branch has moved, this ref alone keeps the new objects from being pruned.
-    repository.git.run("update-ref", "-d", INCOMING)
-    return commit
-
-
-def _upgraded(run: Run, facts: ServerFacts) -> bool:
-    # A status that was lost knows no version, which is no upgrade.
-    return bool(run.status.version) and run.status.version != facts.version
-
-
-def _subject(run: Run, changes: Sequence[Change], facts: ServerFacts, head: str | None) -> str:
-    line = subject(changes, first=head is None)
-    if _upgraded(run, facts):
-        line = f"Octopus upgraded from {run.status.version} to {facts.version or 'unknown'}; {line}"
-    return line[:SUBJECT]
-
-
 def _published(run: Run, repository: Repository, result: AuditResult) -> AuditResult:
     remote = run.settings.repository.remote
-    if remote is None:
+    if remote is None or run.options.dry_run:
         return result
     with run.phase("push"):
         # Also where nothing is to be pushed: it may have been made anew, or have gone back.

@@ -40,10 +40,11 @@ class AuditResult:
     ``outcome`` is ``changed``, ``unchanged``, ``failed`` or ``skipped``; ``seconds`` and ``phases``
     are seconds of wall time; ``window_seconds`` is ``None`` where no window was opened; ``pushed`` is
     ``None`` where no remote is set, or nothing was to be pushed and it could not be asked; ``changes``
-    counts documents by type and outcome, as ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``left_out``
-    counts, by type, states that come and go by themselves; ``in_git`` says of documents that are new or changed which
-    of their parts live in git, and where. ``tampered`` has a sentence for each thing that somebody else did to the
-    branch, here or on the remote.
+    counts documents by type and outcome, as ``{"Project": {"added": 1, "changed": 2, "removed": 0}}``. ``subject`` and
+    ``told`` (a line for each document) say what changed without a value; ``valued`` are the lines of the commit, with
+    values that are not secret. ``left_out`` counts, by type, states that come and go by themselves; ``in_git`` says of
+    documents that are new or changed which of their parts live in git, and where. ``tampered`` has a sentence for each
+    thing that somebody else did to the branch, here or on the remote.
     """
 
     run_id: str
@@ -59,6 +60,8 @@ class AuditResult:
     changes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     commits: tuple[str, ...] = ()
     subject: str = ""
+    told: tuple[str, ...] = ()
+    valued: tuple[str, ...] = ()
     pushed: bool | None = None
     commits_ahead: int = 0
     oldest_unpushed: str | None = None
@@ -87,6 +90,9 @@ class AuditResult:
         """
         value = asdict(self)
         value["commits"] = list(self.commits)
+        value["told"] = list(self.told)
+        # It goes to programs of others, and values only where somebody said that they may.
+        del value["valued"]
         value["tampered"] = list(self.tampered)
         # Whoever reads the warnings alone learns of findings, too.
         value["warnings"] = [asdict(item) for item in (*self.warnings, *self.findings)]

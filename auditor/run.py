@@ -30,6 +30,8 @@ class RunOptions:
     """
     What a caller asks of one run. ``full``: the first level of change detection is not trusted; ``adopt``: the history
     of another server is to go on with this one.
+
+    ``dry_run``: read, compare and tell, without maintenance mode; nothing is committed, pushed or remembered.
     """
 
     accept_shrink: bool = False
@@ -37,6 +39,7 @@ class RunOptions:
     wait: float = 0
     reason: str = "demand"
     adopt: bool = False
+    dry_run: bool = False
 
 
 @dataclass
@@ -62,6 +65,13 @@ class Run:
     tampered: tuple[str, ...] = ()
     canceller: Canceller = field(default_factory=Canceller)
     lock: Lock = field(default_factory=Lock)
+
+    @property
+    def opens_window(self) -> bool:
+        """
+        Return whether the server is put into maintenance mode for this run.
+        """
+        return self.settings.opens_window and not self.options.dry_run
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

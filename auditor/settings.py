@@ -160,7 +160,7 @@ class ExportTable(Table):
     noise: Literal["strict", "normal", "raw"] = "normal"
     secrets: Literal["encrypt", "fingerprint", "omit"] = "encrypt"
     plaintext: Literal["seal", "warn", "stop"] = "seal"
-    inline_scripts: Annotated[str, AfterValidator(_inline)] = "CopyToFiles"
+    inline_scripts: Annotated[str, AfterValidator(_inline)] = "ExtractToFiles"
     shrink_limit: Annotated[float, Field(gt=0, le=1)] = 0.3
     projects: tuple[str, ...] = ()
     project_groups: tuple[str, ...] = ()

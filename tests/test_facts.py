@@ -21,7 +21,7 @@ WORDS = {
     ("auditor/audit.py", "release"): "a phase of a run, in which a window is released",
     ("auditor/changes/records.py", "space"): "a key of a record: the space a document stands in",
     ("auditor/cli/check.py", "configuration"): "what a check looks at: the program's own configuration",
-    ("auditor/cli/history.py", "blob"): "git's word for what a file holds",
+    ("auditor/cli/places.py", "blob"): "git's word for what a file holds",
     ("auditor/cli/history.py", "project"): "the option --project",
     ("auditor/cli/options.py", "project"): "the option --project",
     ("auditor/cli/options.py", "release"): "a command",

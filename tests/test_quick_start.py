@@ -73,7 +73,7 @@ def test_make_demo_ends_with_commands_that_work_as_printed(tmp_path: Path) -> No
 
     assert made.returncode == 0, made.stderr
     lines = [line.strip() for line in made.stdout.splitlines()[-3:]]
-    assert lines[0] == "git --git-dir=demo/history.git log --stat"
+    assert lines[0] == "git --git-dir=demo/history.git log"
     assert lines[2].startswith(".venv/bin/migrator export ")
     for line in lines:
         done = subprocess.run(line, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from auditor.changes.lines import MARKS, Line, lines_of
 from auditor.changes.records import Element, Op, Subject, is_mixed, is_sealed
 from auditor.changes.values import shown
-from auditor.changes.wording import NAMED, DocumentChange, Sides, brief, plural
+from auditor.changes.wording import NAMED, DocumentChange, Sides, View, brief, plural, touched_part
 from migrator.maps import REGISTRY
 from migrator.maps.document_map import DocumentMap, Meaning
 from migrator.maps.reading import GROUPS
@@ -39,10 +39,14 @@ class Block:
     lines: tuple[Line, ...] = ()
     summary: str = ""
     """The same in a few words, for a subject line."""
+    bare: str = ""
+    """The same without values: names alone."""
+    several: str = ""
+    """What it is together with others that came or went alike, as ``targets added``; empty where it is told alone."""
     subjects: tuple[Subject, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("head", "note", "summary"):
+        for name in ("head", "note", "summary", "bare", "several"):
             object.__setattr__(self, name, escaped(getattr(self, name)))
 
 
@@ -133,14 +137,12 @@ def _folded(changes: Sequence[DocumentChange], sides: Sides) -> tuple[list[tuple
             # They changed alike, so the first one's line is that of all.
             line = next(lines_of(first, sides))
             head = f"{len(some)} {plural}: {'  '.join(filter(None, (line.text, line.note)))}"
-            block = Block(mark, head, shown, line.alarm, summary=head)
+            bare = f"{len(some)} {plural}: {touched_part(View(first.map, sides), first.records[0])} changed ({shown})"
+            block = Block(mark, head, shown, line.alarm, summary=head, bare=bare)
         else:
-            block = Block(
-                mark, f"{len(some)} {plural}", shown, summary=f"{len(some)} {plural} {first.records[0].op.value}"
-            )
-        block = Block(
-            block.mark, block.head, block.note, block.alarm, (), block.summary, tuple(item.subject for item in some)
-        )
+            summary = f"{len(some)} {plural} {first.records[0].op.value}"
+            block = Block(mark, f"{len(some)} {plural}", shown, summary=summary, bare=f"{summary} ({shown})")
+        block = replace(block, subjects=tuple(item.subject for item in some))
         told.append((_order(first.subject, first.map, block.alarm), block))
     return told, single
 
@@ -175,7 +177,9 @@ def _turned(change: DocumentChange, parts: Counter[str], sides: Sides) -> tuple[
     record = change.records[0]
     if not record.path:
         head, note = _head(change, subject.name), _with_parts(parts)
-        block = Block(MARKS[record.op], head, note, summary=f"{head} {record.op.value}", subjects=(subject,))
+        summary = f"{head} {record.op.value}"
+        several = f"{change.map.called(2)} {record.op.value}"
+        block = Block(MARKS[record.op], head, note, False, (), summary, summary, several, (subject,))
         return _order(subject, change.map, False), block
     # The document's own name; that of a step or a variable is told in its place.
     renamed = next((r for r in change.records if r.op is Op.RENAMED and len(r.path) == 1), None)
@@ -185,10 +189,11 @@ def _turned(change: DocumentChange, parts: Counter[str], sides: Sides) -> tuple[
         head = _head(change, f"{shown(renamed.before)} -> {shown(renamed.after)}")
         note = f"renamed ({subject.id}" + (f"; {change.files} files moved)" if change.files > 1 else ")")
         summary = f"{_title(change.map)} {shown(renamed.before)} renamed to {shown(renamed.after)}"
-        return _order(subject, change.map, alarm), Block("~", head, note, alarm, lines, summary, (subject,))
-    block = Block(
-        "~", _head(change, subject.name, area=True), _count(change), alarm, lines, brief(change, sides), (subject,)
-    )
+        return _order(subject, change.map, alarm), Block(
+            "~", head, note, alarm, lines, summary, summary, subjects=(subject,)
+        )
+    head, bare = _head(change, subject.name, area=True), brief(change, sides, values=False)
+    block = Block("~", head, _count(change), alarm, lines, brief(change, sides), bare, subjects=(subject,))
     return _order(subject, change.map, alarm), block
 
 

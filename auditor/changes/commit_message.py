@@ -1,74 +1,135 @@
 """
-What changed, in Octopus's own words: the subject and the body of a commit's message. Pure.
+What a commit says: a subject of what changed by name, and the change records in plain text. Pure.
 
-Also which kind of document a path of a tree is of, for counting only: meaning is never taken from it.
+A first export, and a commit of very many files, say how many documents of each type there are; what each of those
+is like is told by `auditor show`. Not here: how a change is put into words (``blocks``, ``lines``, ``render``).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
 
-from migrator.documents.layout import SPACES
+from auditor.changes.blocks import Block
+from auditor.changes.outcomes import Change, Outcome
+from auditor.changes.render import Look, as_text
 from migrator.maps import REGISTRY
-from migrator.maps.document_map import UNMAPPED
 from migrator.wording import counted, escaped
 
-SUBJECT = 120
+SUBJECT = 72
+"""What a subject keeps to where the first thing it names leaves room; git and forges cut longer ones."""
+LONGEST_SUBJECT = 120
+LINES = 300
+"""How many lines of records a body has at most; `auditor show` has the rest."""
+LONGEST_LINE = 200
 # A first export has tens of thousands, and a log of commits is read by people.
 _NAMES_SHOWN = 40
-# What lies in its owner's folder is told by the name of its file instead.
-_TYPES = {item.folder.lower(): item.table for item in REGISTRY.maps if "{" not in item.folder}
-_COMPANIONS = {
-    ending: item.table
-    for item in REGISTRY.maps
-    if item.file.startswith("{dir}/") and (ending := item.file.rpartition("{owner}")[2])
-}
-"""What follows the owner's name in the names of files that stand with their owner; ``{`` begins what differs."""
+_MORE = len("; 999 more")
 
 
-class Outcome(Enum):
+@dataclass(frozen=True)
+class Said:
     """
-    What happened to a document.
+    A commit in words: its first line, its body without trailers, and what changed, a line for each document.
+
+    What is ``bare`` has no values: names of documents and of their parts may go where values may not. ``valued`` has
+    those that are no secret.
     """
 
-    ADDED = "added"
-    CHANGED = "changed"
-    RENAMED = "renamed"
-    REMOVED = "removed"
+    subject: str
+    body: str
+    bare_subject: str = ""
+    bare: tuple[str, ...] = ()
+    valued: tuple[str, ...] = ()
+
+    def after(self, event: str) -> Said:
+        """
+        Return the same with what happened before all of it at the head of its subjects.
+        """
+        line, bare = (f"{event}; {text}"[:LONGEST_SUBJECT] for text in (self.subject, self.bare_subject))
+        return replace(self, subject=line, bare_subject=bare)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+def said(blocks: Sequence[Block], changes: Sequence[Change], note: str = "") -> Said:
     """
-    One document that differs from the commit before; ``name`` is what people call it, or its owner.
-    """
+    Return what a commit says of *blocks*; of *changes* where there is nothing to be told of any document.
 
-    type: str
-    name: str
-    outcome: Outcome
+    *note* is what else the commit did, as writing files in another form.
+    """
+    if not blocks:
+        line = note or subject_of_counts(changes)
+        return Said(line, "" if note else body_of_counts(changes), line, (line,), (line,))
+    line = subject(_together([(block.summary, block.several) for block in blocks]))
+    body = as_text(blocks, Look(most=LINES, longest=LONGEST_LINE))
+    bare = [block.bare or block.head for block in blocks]
+    words = Said(
+        line,
+        body,
+        subject(_together([(text, block.several) for text, block in zip(bare, blocks, strict=True)])),
+        tuple(bare),
+        tuple(body.splitlines()),
+    )
+    return words.after(note) if note else words
 
 
-def counts(changes: Iterable[Change]) -> dict[str, dict[str, int]]:
+def _together(phrases: Sequence[tuple[str, str]]) -> list[str]:
     """
-    Return how many documents of each type had each outcome.
+    Return the phrases, those that came or went alike as one: three targets take the room of one.
     """
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for change in changes:
-        found[change.type][change.outcome.value] += 1
-    return {name: dict(sorted(outcomes.items())) for name, outcomes in sorted(found.items())}
+    counts = Counter(several for _, several in phrases)
+    told: dict[str, None] = {}
+    for text, several in phrases:
+        told[f"{counts[several]} {several}" if several and counts[several] > 1 else text] = None
+    return list(told)
 
 
-def subject(changes: Sequence[Change], *, first: bool = False) -> str:
+def counted_only(changes: Sequence[Change], note: str = "", *, first: bool = False) -> Said:
     """
-    Return one line of at most 120 characters that names what changed.
+    Return what a commit says whose documents are counted by type and named, without what changed in them.
     """
-    if first:
-        return _shortened([f"First export of {counted(len(changes), 'document')}", *_phrases(changes)][:3], 0)
+    line = subject_of_counts(changes, first=first)
+    phrases = tuple(_phrases(changes))
+    words = Said(line, body_of_counts(changes), line, phrases, phrases)
+    return words.after(note) if note else words
+
+
+def message(said: Said, facts: Sequence[tuple[str, str]]) -> str:
+    """
+    Return the whole message of a commit; the facts are its last paragraph, whatever its length.
+    """
+    trailers = "\n".join(f"{name}: {escaped(value)}" for name, value in facts)
+    return "\n\n".join(filter(None, (said.subject, said.body.strip("\n"), trailers))) + "\n"
+
+
+def subject(phrases: Sequence[str], *, more: bool = True) -> str:
+    """
+    Return one line that names what changed, in at most 72 characters if the first phrase leaves room; never over 120.
+
+    What does not fit is left out, and counted unless *more* says that it need not be.
+    """
+    # A name may hold a line end, which would be the subject's end, or what a terminal obeys.
+    line, *rest = (escaped(" ".join(phrase.split())) for phrase in phrases)
+    left = 0
+    for phrase in rest:
+        longer = f"{line}; {phrase}"
+        if len(longer) + (_MORE if left or phrase is not rest[-1] else 0) > SUBJECT:
+            left += 1
+        else:
+            line = longer
+    end = f"; {left} more" if left and more else ""
+    room = LONGEST_SUBJECT - len(end)
+    return (line if len(line) <= room else f"{line[: room - 3]}...") + end
+
+
+def subject_of_counts(changes: Sequence[Change], *, first: bool = False) -> str:
+    """
+    Return one line that counts what changed by type, and names what is alone of its type.
+    """
     phrases = _phrases(changes)
-    return _shortened(phrases, len(phrases)) if phrases else "Files changed, no document did"
+    if first:
+        return subject([f"First export of {counted(len(changes), 'document')}", *phrases[:2]], more=False)
+    return subject(phrases) if phrases else "Files changed, no document did"
 
 
 def _phrases(changes: Iterable[Change]) -> list[str]:
@@ -90,23 +151,9 @@ def _phrase(kind: str, names: list[str], outcome: Outcome) -> str:
     return f"{len(names)} {words} {outcome.value}"
 
 
-def _shortened(phrases: list[str], total: int) -> str:
-    line = phrases[0]
-    used = 1
-    for phrase in phrases[1:]:
-        # Room for the count of what is not named.
-        if len(line) + len(phrase) + 20 > SUBJECT:
-            break
-        line, used = f"{line}; {phrase}", used + 1
-    if total > used:
-        line = f"{line[: SUBJECT - 20]}; {total - used} more"
-    # A name may hold a line end, which would be the subject's end.
-    return escaped(" ".join(line.split()))[:SUBJECT]
-
-
-def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
+def body_of_counts(changes: Iterable[Change]) -> str:
     """
-    Return the documents by type and outcome, then *facts* as trailers.
+    Return the documents by type and outcome.
     """
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for change in changes:
@@ -118,37 +165,4 @@ def body(changes: Sequence[Change], facts: Sequence[tuple[str, str]]) -> str:
         lines += [f"  {name}" for name in sorted(names)[:_NAMES_SHOWN]]
         if len(names) > _NAMES_SHOWN:
             lines.append(f"  and {len(names) - _NAMES_SHOWN} more")
-    trailers = [f"{name}: {value}" for name, value in facts]
-    return "\n".join([*lines, "", *trailers]).strip()
-
-
-def message(changes: Sequence[Change], facts: Sequence[tuple[str, str]], *, first: bool = False) -> str:
-    """
-    Return the whole message of a commit; the facts are its last paragraph, whatever its length.
-    """
-    return f"{subject(changes, first=first)}\n\n{body(changes, facts)}\n"
-
-
-def documents_of(paths: Iterable[str]) -> list[str]:
-    """
-    Return the paths that are documents: neither scripts nor metadata.json.
-    """
-    return [path for path in paths if path.endswith(".json") and "/" in path]
-
-
-def group_of(path: str) -> str:
-    """
-    Return the type that a document's path looks like.
-    """
-    parts = path.split("/")
-    # In a space's folder everything stands as on a server without spaces; the space's own file is nearer to the root.
-    if parts[0] == SPACES and len(parts) > 3:
-        parts = parts[2:]
-    if parts[0] == UNMAPPED and len(parts) > 2:
-        return parts[1]
-    file = parts[-1].removesuffix(".json")
-    for ending, table in _COMPANIONS.items():
-        fixed, differs, _ = ending.partition("{")
-        if fixed in file if differs else file.endswith(fixed):
-            return table
-    return _TYPES.get(parts[0].lower(), parts[0])
+    return "\n".join(lines)

@@ -75,8 +75,7 @@ class _Differ:
         if alike(old, new):
             return
         # A secret is one value; what its sealed form is made of says nothing to anybody.
-        opaque = is_sealed(old) or is_sealed(new) or is_mixed(old) or is_mixed(new)
-        if isinstance(old, dict) and isinstance(new, dict) and not opaque:
+        if isinstance(old, dict) and isinstance(new, dict) and not _is_opaque(old) and not _is_opaque(new):
             self._objects(old, new, path, pattern, identity)
         elif isinstance(old, list) and isinstance(new, list):
             self._lists(old, new, path, pattern, identity)
@@ -134,6 +133,8 @@ class _Differ:
             self._element(Op.REMOVED, old[index], None, place, identity, _identity(old[index], index, rule))
         stays = _longest_run([before for before, _ in found.pairs]) if ordered else None
         for number, (before, after) in enumerate(found.pairs):
+            if (stays is None or number in stays) and alike(old[before], new[after]):
+                continue
             place = (*path, Element(before, after, _name(new[after], after)))
             own = identity if plain else _identity(new[after], after, rule)
             if stays is not None and number not in stays:
@@ -185,17 +186,26 @@ def _secrets(value: Any) -> list[Any]:
     return []
 
 
+def _is_opaque(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and (is_sealed(value) or is_mixed(value))
+
+
 def alike(old: Any, new: Any) -> bool:
     """
     Return whether two values are the same JSON; ``1`` and ``true`` are not.
     """
+    # Python's own comparison is quick, and what it calls different is; it calls more equal than JSON does.
+    return bool(old == new) and _alike(old, new)
+
+
+def _alike(old: Any, new: Any) -> bool:
     if type(old) is not type(new):
         return False
     if isinstance(old, dict):
-        return old.keys() == new.keys() and all(alike(item, new[name]) for name, item in old.items())
+        return all(_alike(item, new[name]) for name, item in old.items())
     if isinstance(old, list):
-        return len(old) == len(new) and all(map(alike, old, new))
-    return bool(old == new)
+        return all(map(_alike, old, new))
+    return True
 
 
 @lru_cache(maxsize=4096)
@@ -255,7 +265,8 @@ def _paired(old: Sequence[Any], new: Sequence[Any], rule: ListRule) -> _Pairs:
         # Ids mostly pair all, and then nothing is written out as JSON to be compared.
         if len(pairs) == min(len(old), len(new)):
             break
-    left_old = [index for index in range(len(old)) if index not in set(pairs.values())]
+    taken = set(pairs.values())
+    left_old = [index for index in range(len(old)) if index not in taken]
     left_new = [index for index in range(len(new)) if index not in pairs]
     # Where names exist, pairing what is left by its place would call two different things one.
     nameless = all(_named(item, rule) is None for item in (*old, *new))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from auditor.changes.commit_message import Change, Outcome, documents_of, group_of
+from auditor.changes.outcomes import Change, Outcome, documents_of, group_of
 from auditor.changes.state import Files, State, StateRow
 from auditor.repository.fast_import import FastImport, blob_id
 from auditor.result import FileCounts

@@ -7,6 +7,7 @@ Not here: which documents there are and in which order (``blocks``); width, colo
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -253,8 +254,13 @@ def _list(
         return
     rule = view.rule(pattern)
     elements = [(step, inner) for step, inner in node.inner.items() if isinstance(step, Element)]
+    names = Counter(map(name_of, new)) if rule is not None and rule.with_ and not rule.ordered else Counter()
     for step, inner in sorted(elements, key=lambda item: (item[0].new is not None, item[0].new or 0, item[0].old or 0)):
         yield from _one(view, (step, inner), (old, new), (pattern, rule), depth)
+        name = name_of(new[step.new]) if step.new is not None and step.old is not None else ""
+        if name and names[name] > 1:
+            twins = "1 other value" if names[name] == 2 else f"{names[name] - 1} other values"
+            yield Line("", f"{twins} of {name}", "", depth + 1)
 
 
 def _scalars(
@@ -276,9 +282,7 @@ def _set(
     """
     Yield what came and went in a list of values: in one line where few others stay.
     """
-    gone = [item for item in old if item not in new]
-    come = [item for item in new if item not in old]
-    stay = [item for item in new if item in old]
+    gone, come, stay = _came_and_went(old, new)
     if not gone and not come:
         return
     removed, added = [view.value(item, old=True) for item in gone], [view.value(item) for item in come]
@@ -294,6 +298,31 @@ def _set(
             yield Line(mark, f"{label}  {item}", (derived or count) if index == 0 else "", depth)
         if len(items) > MOST_TEXT_LINES:
             yield Line(mark, f"{label}  {len(items) - MOST_TEXT_LINES} more", "", depth)
+
+
+def _came_and_went(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """
+    Return what went, what came and what stayed, each as often as it did; 1 and true are two values.
+    """
+    left = Counter(map(_alone, old))
+    come, stay = [], []
+    for item in new:
+        if left[_alone(item)]:
+            left[_alone(item)] -= 1
+            stay.append(item)
+        else:
+            come.append(item)
+    gone = []
+    # From the end, since of equal ones the first stayed.
+    for item in reversed(old):
+        if left[_alone(item)]:
+            left[_alone(item)] -= 1
+            gone.append(item)
+    return gone[::-1], come, stay
+
+
+def _alone(item: Any) -> tuple[str, Any]:
+    return type(item).__name__, item
 
 
 def _one(
@@ -341,11 +370,6 @@ def _one(
     elif lines:
         yield Line("~", heading, "", depth, any(line.alarm for line in lines))
         yield from lines
-    same = sum(1 for item in new if name_of(item) == name_of(after)) - 1 if not (rule and rule.ordered) else 0
-    touched = sum(1 for other in lists[1] if other is after)
-    if same > 0 and touched and rule is not None and rule.with_:
-        noun = "value" if same == 1 else "values"
-        yield Line("", f"{same} other {noun} of {name_of(after)}", "", depth + 1)
 
 
 def _way(own: Record, step: Element, new: Sequence[Any]) -> str:

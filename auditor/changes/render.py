@@ -26,12 +26,14 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 @dataclass(frozen=True)
 class Look:
     """
-    How text is laid out; ``most`` is how many lines there are at most, the rest is counted.
+    How text is laid out; ``most`` is how many lines there are at most, the rest is counted; ``longest`` is where a
+    line is cut.
     """
 
     width: int = WIDTH
     colour: bool = False
     most: int | None = None
+    longest: int | None = None
 
 
 def as_text(blocks: Sequence[Block], look: Look | None = None) -> str:
@@ -82,6 +84,8 @@ def _columns(left: str, right: str, look: Look, mark: str) -> str:
     else:
         text = f"{left}  {right}"
     text = text.rstrip()
+    if look.longest is not None and len(text) > look.longest:
+        text = f"{text[: look.longest - 3]}..."
     if look.colour and mark in _COLOURS:
         return f"{_COLOURS[mark]}{text}{_PLAIN}"
     return text
@@ -97,19 +101,22 @@ def as_markdown(blocks: Sequence[Block]) -> str:
 def _markdown(blocks: Sequence[Block]) -> Iterator[str]:
     for block in blocks:
         alarm = "**!** " if block.alarm else ""
-        note = f" ({_quoted(block.note[1:-1] if block.note[0] == '(' else block.note)})" if block.note else ""
-        yield f"{alarm}{_quoted(block.mark)} **{_quoted(block.head)}**{note}"
+        note = f" ({markdown_text(block.note[1:-1] if block.note[0] == '(' else block.note)})" if block.note else ""
+        yield f"{alarm}{markdown_text(block.mark)} **{markdown_text(block.head)}**{note}"
         yield ""
         for line in block.lines:
             alarm = "**!** " if line.alarm else ""
-            mark = f"{_quoted(line.mark)} " if line.mark else ""
-            note = f": {_quoted(line.note)}" if line.note else ""
-            yield f"{'  ' * (line.depth - 1)}- {alarm}{mark}{_quoted(' '.join(line.text.split()))}{note}"
+            mark = f"{markdown_text(line.mark)} " if line.mark else ""
+            note = f": {markdown_text(line.note)}" if line.note else ""
+            yield f"{'  ' * (line.depth - 1)}- {alarm}{mark}{markdown_text(' '.join(line.text.split()))}{note}"
         if block.lines:
             yield ""
 
 
-def _quoted(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """
+    Return a text of which Markdown obeys nothing.
+    """
     # Markdown takes an entity of HTML for the character that it names.
     return _MARKDOWN.sub(r"\\\1", text.replace("&", "&amp;")) if text else ""
 

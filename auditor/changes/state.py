@@ -204,6 +204,19 @@ class State:
             found = self._db.execute(asked, _bound((table, identity))).fetchone()
             return (_text(found[0]), marshal.loads(found[1])) if found else ("", ())  # noqa: S302 - our own file, mode 0600
 
+    def name(self, identity: str) -> str | None:
+        """
+        Return the name of the document that has an id, ``None`` if there is none.
+
+        Where several types share the id, as a user and the layout of the user's dashboard, it is the one with a name.
+        """
+        tables = sorted(self.types())
+        asked = f"SELECT name FROM row WHERE tbl IN ({', '.join('?' * len(tables))}) AND id = ? "  # noqa: S608
+        asked += "ORDER BY name = id LIMIT 1"
+        with self._errors():
+            found = self._db.execute(asked, (*tables, identity)).fetchone()
+        return str(found[0]) if found else None
+
     def put(self, rows: Iterable[StateRow]) -> None:
         """
         Remember rows.

@@ -154,7 +154,8 @@ def heading_of(view: View, before: Any, after: Any, step: Element, rule: ListRul
     Return what identifies an element: position and name, name and scope.
     """
     item = after if after is not None else before
-    name = name or shown(name_of(item)) or step.name.strip("[]")
+    own = name_of(item)
+    name = name or (shown(own) if own else step.name.strip("[]"))
     # A variable shows what it is by its scope, a step and an action by their place.
     each = f"{rule.each} " if rule is not None and rule.each not in ("", "variable", "step", "action") else ""
     if rule is not None and rule.ordered:
@@ -210,9 +211,9 @@ def summary(view: View, item: Any, pattern: str, old: bool) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
 
 
-def brief(change: DocumentChange, sides: Sides) -> str:
+def brief(change: DocumentChange, sides: Sides, *, values: bool = True) -> str:
     """
-    Return a change in a few words: what a subject line says of it.
+    Return a change in a few words: what a subject line says of it. Without *values* it names the places alone.
     """
     view = View(change.map, sides)
     name = change.subject.owner if change.map.owner and change.subject.owner else change.subject.name
@@ -226,7 +227,7 @@ def brief(change: DocumentChange, sides: Sides) -> str:
         record = change.records[0]
         if record.secret is not None:
             return f"{name}: {words[0]} {record.secret.value}"
-        if record.op is Op.CHANGED and not is_text(record.before) and not is_text(record.after):
+        if values and record.op is Op.CHANGED and not is_text(record.before) and not is_text(record.after):
             arrow = f"{view.value(record.before, old=True)} -> {view.value(record.after)}"
             if len(arrow) <= 30:
                 return f"{name}: {words[0]} {arrow}"

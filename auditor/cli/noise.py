@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from auditor.cli.history import opened
+from auditor.cli.showing import opened
 from auditor.history.noise import Noise, Noisy
 from auditor.history.noise import noise as find_noise
 from migrator.errors import UsageError

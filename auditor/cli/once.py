@@ -10,29 +10,41 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 
 from auditor import logs
+from auditor.audit import audit
 from auditor.daemon.runner import Runner, RunnerOptions, not_begun
 from auditor.monitoring.metrics import Metrics
 from auditor.result import AuditResult
 from auditor.run import RunOptions
-from auditor.settings import load
+from auditor.settings import ServerSettings, load
+from auditor.state_folder import StateFolder
+from auditor.stop import Stop
+from auditor.world import Tools
 from migrator.wording import counted
 
 CHANGED_EXIT = 3
+_Runs = Callable[[str, ServerSettings, StateFolder, RunOptions], AuditResult | None]
 
 
 def once(
-    config: Path, server: str | None, detailed_exitcode: bool, as_json: bool, accept_shrink: bool, full: bool
+    config: Path,
+    server: str | None,
+    detailed_exitcode: bool,
+    as_json: bool,
+    accept_shrink: bool,
+    full: bool,
+    dry_run: bool,
 ) -> int:
     """
     Audit the servers; 1 when a run did not do all it should.
     """
-    return _audit_all(config, server, RunOptions(accept_shrink, full), as_json, detailed_exitcode)
+    return _audit_all(config, server, RunOptions(accept_shrink, full, dry_run=dry_run), as_json, detailed_exitcode)
 
 
 def adopt(config: Path, server: str) -> int:
@@ -50,19 +62,41 @@ def _audit_all(
     chosen = settings.chosen(server)
     # On a terminal the line for people says the same as the log.
     logs.configure(level=settings.daemon.log_level if as_json or not sys.stderr.isatty() else "warning")
-    # As the daemon's runs are: with a limit of time, and told to whom it may concern. Each has a thread of its own,
-    # since a signal is only heard by a main thread that does not sit in a driver's call.
-    runner = Runner(Metrics(time.time), RunnerOptions(lambda name: None, slots=1))
-    stop_on_signals(runner.stop)
+    run, shown = (_looking(), foretold) if options.dry_run else (_running(), told)
     results = []
     for name, item in chosen.items():
-        result = runner.run(name, item, settings.state_folder(name), options) or not_begun(name)
-        click.echo(json.dumps(summary(result)) if as_json else told(result))
+        result = run(name, item, settings.state_folder(name), options) or not_begun(name)
+        click.echo(json.dumps(summary(result)) if as_json else shown(result))
         complain(result)
         results.append(result)
     if any(exit_code(result) for result in results):
         return 1
-    return CHANGED_EXIT if detailed_exitcode and any(result.commits for result in results) else 0
+    return CHANGED_EXIT if detailed_exitcode and any(map(_changed, results)) else 0
+
+
+def _running() -> _Runs:
+    # As the daemon's runs are: with a limit of time, and told to whom it may concern. Each has a thread of its own,
+    # since a signal is only heard by a main thread that does not sit in a driver's call.
+    runner = Runner(Metrics(time.time), RunnerOptions(lambda name: None, slots=1))
+    stop_on_signals(runner.stop)
+    return runner.run
+
+
+def _looking() -> _Runs:
+    # Nobody is told of a look, and it has nothing to keep up.
+    stop = Stop()
+    stop_on_signals(stop.request)
+
+    def run(name: str, item: ServerSettings, folder: StateFolder, options: RunOptions) -> AuditResult:
+        with ThreadPoolExecutor(1, "audit") as pool:
+            return pool.submit(audit, name, item, folder, Tools(stop=stop), options).result()
+
+    return run
+
+
+def _changed(result: AuditResult) -> bool:
+    # A dry run has no commit to show; one of commits that only went on top of foreign ones changed no document.
+    return bool(result.commits) or result.outcome == "changed"
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
@@ -115,6 +149,16 @@ def told(result: AuditResult) -> str:
         f"{result.server}: {result.subject} ({counted(files.added, 'file')} added, {files.modified} modified, "
         f"{files.deleted} deleted; commit {result.commits[0][:10]}, {window}, {result.seconds:.1f} s)"
     )
+
+
+def foretold(result: AuditResult) -> str:
+    """
+    Return what would be committed, in the words of the commit.
+    """
+    if result.outcome != "changed":
+        return told(result)
+    lines = [] if result.valued == (result.subject,) else ["", *result.valued]
+    return "\n".join([f"{result.server}, would be committed: {result.subject}", *lines])
 
 
 def complain(result: AuditResult) -> None:

@@ -44,7 +44,6 @@ SHAPE = (
     option("color", "WHEN", "Colours.", ("auto", "always", "never")),
 )
 FULL = switch("full", "Without a limit of lines.")
-AS_JSON = switch("json", "As JSON.", "as_json")
 
 COMMANDS = (
     Command(
@@ -97,6 +96,7 @@ COMMANDS = (
             switch("json", "Print one JSON object per server.", "as_json"),
             switch("accept-shrink", "Commit even if much or a whole type is gone."),
             switch("full", "Do not trust the state file; render every document."),
+            switch("dry-run", "Show what would be committed; without maintenance mode, and nothing is kept."),
         ),
     ),
     Command(
@@ -207,21 +207,21 @@ COMMANDS = (
     ),
     Command(
         "blame",
-        "auditor.cli.history:blame",
+        "auditor.cli.places:blame",
         "Since when each variable or step of a document is as it is: DOCUMENT, DOCUMENT#variable or DOCUMENT#step.",
         (*HISTORY, *SHAPE, click.Argument(["document"])),
     ),
     Command(
         "at",
-        "auditor.cli.history:at",
+        "auditor.cli.places:at",
         "The configuration of a moment: its documents, or one of them.",
-        (*HISTORY, AS_JSON, click.Argument(["time"]), click.Argument(["document"], required=False)),
+        (*HISTORY, *SHAPE, click.Argument(["time"]), click.Argument(["document"], required=False)),
     ),
     Command(
         "find",
-        "auditor.cli.history:find",
+        "auditor.cli.places:find",
         "Where a word stands: names, values, scripts; --ever: or ever stood.",
-        (*HISTORY, AS_JSON, switch("ever", "Also what stood there once."), click.Argument(["text"])),
+        (*HISTORY, *SHAPE, switch("ever", "Also what stood there once."), click.Argument(["text"])),
     ),
     Command(
         "noise",
@@ -229,7 +229,7 @@ COMMANDS = (
         "What changes in most runs, each with the rule that would silence it.",
         (
             *HISTORY,
-            AS_JSON,
+            switch("json", "As JSON.", "as_json"),
             option("runs", "N", "Over how many runs that committed something.", type=click.IntRange(1), default=100),
             option("share", "PERCENT", "From which share of them on.", type=click.IntRange(0, 100), default=20),
             click.Argument(["name"], required=False, metavar="[SERVER]"),
@@ -237,8 +237,18 @@ COMMANDS = (
     ),
     Command(
         "index",
-        "auditor.cli.history:make_index",
+        "auditor.cli.clone:make_index",
         "Make the index over the history anew, from git alone.",
         (*HISTORY, switch("check", "Compare it with one made anew.", "compare")),
+    ),
+    Command(
+        "git-config",
+        "auditor.cli.clone:git_config",
+        """Make plain git show a clone well: names as they are, hunk headers that name the variable or the step.
+
+        It writes into the clone's own configuration and its info/attributes, and nothing into the tree. The repository
+        that the auditor keeps has it already.
+        """,
+        (*HISTORY, switch("undo", "Take it out again.")),
     ),
 )

@@ -234,7 +234,7 @@ def commands(directory: Path, migrator: str) -> tuple[str, str, str]:
     database = shlex.quote(f"sqlite:///{directory / DATABASE}")
     export = f"{migrator} export --database {database} --master-key-file {word(MASTER_KEY)}"
     return (
-        f"{git} log --stat",
+        f"{git} log",
         f"{git} show",
         f"{export} --password-file {word(PASSWORD)} --directory {word('export')}",
     )

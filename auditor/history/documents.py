@@ -130,18 +130,29 @@ def _by_words(index: Index, text: str, seq: int) -> list[Document]:
             )
         if area and item.owner and folded.endswith(f" {area}"):
             owner = text[: -len(area) - 1]
-            for owners in REGISTRY.maps:
-                start = f"{owners.reading.title} ".casefold()
-                if start.strip() and owner.casefold().startswith(start):
-                    owner = owner[len(start) :]
-            found += _documents(
-                index,
-                seq,
-                "d.type = ? AND v.owner IN (SELECT o.id FROM documents o WHERE o.name = ? COLLATE NOCASE)",
-                item.table,
-                owner,
-            )
+            # First as it stands: a project may be called Project.
+            for name in dict.fromkeys((owner, *_without_title(owner))):
+                more = _documents(
+                    index,
+                    seq,
+                    "d.type = ? AND v.owner IN (SELECT n.id FROM names n WHERE n.name = ? COLLATE NOCASE AND n.seq = "
+                    "(SELECT MAX(m.seq) FROM names m WHERE m.id = n.id AND m.seq <= ?))",
+                    item.table,
+                    name,
+                    seq,
+                )
+                found += more
+                if more:
+                    break
     return list({item.doc: item for item in found}.values())
+
+
+def _without_title(owner: str) -> list[str]:
+    """
+    Return what is left of ``Project Web Shop`` without the owner's title.
+    """
+    titles = (f"{item.reading.title} ".casefold() for item in REGISTRY.maps if item.reading.title)
+    return [owner[len(title) :] for title in titles if owner.casefold().startswith(title)]
 
 
 def _without_parts(found: list[Document]) -> list[Document]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from auditor.changes.wording import DocumentChange, Sides
 from auditor.history.documents import Document, all_documents
-from auditor.history.index import Index, Told
+from auditor.history.index import Index
 from auditor.history.names import OldNames
 from auditor.history.reader import Reader, Side, document_change, open_reader
+from auditor.history.telling import Told
 from migrator.documents.document import Body
 from migrator.tree.git import Git
 

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from auditor.changes.blocks import blocks
-from auditor.changes.records import Element, Record, masked, plain, spelled
-from auditor.changes.wording import DocumentChange, Sides
-from auditor.history.names import NewNames, OldNames, named, names_in
+from auditor.changes.records import Element, Record, spelled
+from auditor.history.names import OldNames, names_in
+from auditor.history.objects import MOST_AHEAD
 from auditor.history.reader import Changed, Commit, Reader, Touched, open_reader
+from auditor.history.telling import Told, tell
+from auditor.history.words import Connection, fits, text_of
 from migrator.errors import OperatorError
 from migrator.tree.git import Git
 
-VERSION = 1
+VERSION = 2
 BATCH = 2000
-LONGEST_TEXT = 200_000
-"""What of one document's words is searched, in characters."""
+MOST_PUT_OFF = 8_000_000
+"""How many characters of documents wait to be written."""
 NO_RECORDS_OVER = 20_000
 """A commit of more documents, as the first one, is indexed without the words of each record."""
 
@@ -36,8 +35,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE commits (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tree TEXT NOT NULL, authored INTEGER NOT NULL,
   committed INTEGER NOT NULL, author TEXT NOT NULL, email TEXT NOT NULL, subject TEXT NOT NULL, run TEXT NOT NULL,
-  server TEXT NOT NULL, complete INTEGER NOT NULL, summary TEXT NOT NULL, documents INTEGER NOT NULL,
-  trailers TEXT NOT NULL);
+  server TEXT NOT NULL, complete INTEGER NOT NULL, documents INTEGER NOT NULL, trailers TEXT NOT NULL);
 CREATE INDEX commits_time ON commits (committed);
 CREATE TABLE documents (
   doc INTEGER PRIMARY KEY, type TEXT NOT NULL, id TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL,
@@ -47,8 +45,10 @@ CREATE TABLE versions (
   doc INTEGER NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, name TEXT NOT NULL,
   owner TEXT NOT NULL, space TEXT NOT NULL, PRIMARY KEY (doc, seq)) WITHOUT ROWID;
 CREATE INDEX versions_seq ON versions (seq);
+CREATE INDEX versions_name ON versions (name COLLATE NOCASE);
 CREATE TABLE names (
   id TEXT NOT NULL COLLATE NOCASE, seq INTEGER NOT NULL, name TEXT, PRIMARY KEY (id, seq)) WITHOUT ROWID;
+CREATE INDEX names_name ON names (name COLLATE NOCASE);
 CREATE TABLE records (
   rec INTEGER PRIMARY KEY, seq INTEGER NOT NULL, doc INTEGER NOT NULL, element TEXT NOT NULL, path TEXT NOT NULL,
   op TEXT NOT NULL, name TEXT NOT NULL, secret TEXT NOT NULL, weight INTEGER NOT NULL, body TEXT NOT NULL);
@@ -65,17 +65,6 @@ class Unindexed(OperatorError):
     """
 
 
-@dataclass(frozen=True)
-class Told:
-    """
-    What differs between two states, with the names of both: ready to be shown.
-    """
-
-    changes: tuple[DocumentChange, ...]
-    sides: Sides
-    found: tuple[Changed, ...] = field(default=(), repr=False)
-
-
 class Index:
     """
     The index of one repository, open for one command or run.
@@ -86,6 +75,8 @@ class Index:
     def __init__(self, path: Path, git: Git, say: Callable[[str], None] = lambda text: None) -> None:
         self._path, self._git, self._say = path, git, say
         self._db = self._opened()
+        self._words: dict[int, str | None] = {}
+        self._size = 0
 
     def __enter__(self) -> Index:
         return self
@@ -104,6 +95,8 @@ class Index:
         return self._db
 
     def _opened(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            return self._made()
         try:
             db = _connected(self._path)
             found = db.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
@@ -122,8 +115,7 @@ class Index:
     def _made(self) -> sqlite3.Connection:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for file in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
-                file.unlink(missing_ok=True)
+            remove(self._path)
             db = _connected(self._path)
             self._path.chmod(0o600)
             db.executescript(_SCHEMA)
@@ -167,37 +159,54 @@ class Index:
         count = 0
         with open_reader(self._git) as reader:
             last = self._last_tree() or reader.empty_tree()
-            for commit, touched in reader.commits(*([f"{known}..{head}"] if known else [head])):
-                self._take(reader, commit, touched, last)
+            for commit, touched in _ahead(reader, reader.commits(*([f"{known}..{head}"] if known else [head]))):
+                small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
+                self._take(commit, reader.documents(touched, last, commit.tree), small)
                 last = commit.tree
                 count += 1
                 # So that a long way is not gone again from its beginning when it is cut short.
                 if count % BATCH == 0:
-                    self._db.commit()
+                    self._settle()
                     progress(count)
-        self._db.commit()
+        self._settle()
         return count
+
+    def _settle(self) -> None:
+        self._put_words()
+        self._db.commit()
+
+    def _put_words(self) -> None:
+        """
+        Write what stands in documents now; put off till here, since the next commit may change the same one again.
+        """
+        self._db.executemany("DELETE FROM now WHERE rowid = ?", [(doc,) for doc in self._words])
+        self._db.executemany(
+            "INSERT INTO now (rowid, text) VALUES (?, ?)", [item for item in self._words.items() if item[1] is not None]
+        )
+        self._words, self._size = {}, 0
 
     def _last_tree(self) -> str | None:
         found = self._db.execute("SELECT tree FROM commits ORDER BY seq DESC LIMIT 1").fetchone()
         return found[0] if found else None
 
-    def _take(self, reader: Reader, commit: Commit, touched: Sequence[Touched], last: str) -> None:
+    def keep_up(self, head: str, told: Told) -> None:
+        """
+        Take in the newest commit, of which *told* is what changed; the index must stand at its parent.
+        """
+        with open_reader(self._git) as reader:
+            for commit, _ in reader.commits(f"{self.head()}..{head}"):
+                self._take(commit, told.found, True)
+        self._settle()
+
+    def _take(self, commit: Commit, found: Iterable[Changed], small: bool) -> None:
         seq = (self._db.execute("SELECT MAX(seq) FROM commits").fetchone()[0] or 0) + 1
         count = 0
-        summaries: list[DocumentChange] = []
-        # Of everything in a first commit there is nothing to say but that it is new.
-        small = len(touched) <= NO_RECORDS_OVER and last != reader.empty_tree()
-        names = self.names(seq)
-        for changed in reader.documents(touched, last, commit.tree):
+        for changed in found:
             count += 1
             self._keep(seq, changed, small)
-            if len(summaries) <= 50:
-                summaries.append(changed.change)
         run, server = commit.trailer("Run") or "", commit.trailer("Server") or ""
-        summary = "" if not small else "; ".join(block.summary for block in blocks(self._owned(summaries, names))[:3])
         self._db.execute(
-            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 seq,
                 commit.id,
@@ -210,14 +219,10 @@ class Index:
                 run,
                 server,
                 _is_complete(run),
-                summary,
                 count,
                 json.dumps(commit.trailers),
             ),
         )
-
-    def _owned(self, changes: Iterable[DocumentChange], names: OldNames | NewNames) -> list[DocumentChange]:
-        return [named(change, names) for change in changes]
 
     def _keep(self, seq: int, changed: Changed, records: bool) -> None:
         change, db = changed.change, self._db
@@ -241,9 +246,11 @@ class Index:
             "INSERT OR REPLACE INTO names VALUES (?, ?, ?)",
             [(identity, seq, name) for identity, name in names_in(changed)],
         )
-        db.execute("DELETE FROM now WHERE rowid = ?", (doc,))
-        if side is not None:
-            db.execute("INSERT INTO now (rowid, text) VALUES (?, ?)", (doc, text_of(side.body)))
+        text = text_of(side.body) if side is not None else None
+        self._words[doc] = text
+        self._size += len(text or "")
+        if self._size > MOST_PUT_OFF:
+            self._put_words()
         if records:
             for record in change.records:
                 self._keep_record(seq, doc, record)
@@ -286,13 +293,9 @@ class Index:
         """
         Return what differs between two trees; *seq* is the number of the older one's commit, 0 where there is none.
         """
-        with open_reader(self._git) as reader:
-            before = old_tree or reader.empty_tree()
-            found = tuple(reader.documents(reader.touched(before, new_tree), before, new_tree))
-        old = self.names(seq)
-        new = NewNames(old, found)
-        sides = Sides(old, new)
-        return Told(tuple(named(item.change, new if item.new else old) for item in found), sides, found)
+        found = tell(self._git, old_tree, new_tree, self.names(seq))
+        assert found is not None  # Without a limit it always is.
+        return found
 
 
 def _is_complete(run: str) -> bool:
@@ -304,37 +307,43 @@ def _is_complete(run: str) -> bool:
     return not count or number == count
 
 
-def text_of(value: Any) -> str:
+def _ahead(reader: Reader, commits: Iterable[tuple[Commit, list[Touched]]]) -> Iterator[tuple[Commit, list[Touched]]]:
     """
-    Return the words of a value that may be searched: names and values, no secret, one a line.
+    Yield the commits, with what a handful of them hold read at once.
     """
-    found: list[str] = []
-    _gather(plain(masked(value)), found)
-    text = "\n".join(dict.fromkeys(found))[:LONGEST_TEXT]
-    return text.encode("utf-8", "replace").decode()
-
-
-def _gather(value: Any, found: list[str]) -> None:
-    if isinstance(value, str):
-        if value:
-            found.append(value)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            found.append(name)
-            _gather(item, found)
-    elif isinstance(value, list):
-        for item in value:
-            _gather(item, found)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        found.append(str(value))
+    some: list[tuple[Commit, list[Touched]]] = []
+    waiting = 0
+    for item in commits:
+        some.append(item)
+        waiting += len(item[1])
+        # Each has two sides.
+        if waiting >= MOST_AHEAD // 2:
+            reader.fetch(touched for _, each in some for touched in each)
+            yield from some
+            some, waiting = [], 0
+    reader.fetch(touched for _, each in some for touched in each)
+    yield from some
 
 
 def _connected(path: Path) -> sqlite3.Connection:
     # Another command may be catching up on it.
-    db = sqlite3.connect(path, timeout=30)
+    db = sqlite3.connect(path, timeout=30, factory=Connection)
+    # SQLite's own comparison is blind to case in ASCII alone, and names are in any script.
+    db.create_function("fits", 2, fits, deterministic=True)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     return db
+
+
+def remove(path: Path) -> None:
+    """
+    Remove an index with what SQLite keeps beside it, if it is there.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
 
 
 def check(path: Path, git: Git, head: str) -> list[str]:
@@ -353,6 +362,5 @@ def check(path: Path, git: Git, head: str) -> list[str]:
             )
             found += [f"{table}: {row} is in one only" for row in sorted(a ^ b)[:10]]
     with suppress(OSError):
-        for end in ("", "-wal", "-shm"):
-            fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+        remove(fresh)
     return found[:10]

@@ -1,5 +1,5 @@
 """
-What ids were called at a time: read from the index, or from changes that are not in it yet.
+What ids were called at a time: read from the index, from a run's state, or from changes that are in neither yet.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from auditor.changes.wording import DocumentChange
+from auditor.changes.state import State
+from auditor.changes.wording import DocumentChange, Names
 from auditor.history.reader import Changed
-from migrator.documents.document import Body
+from migrator.documents.document import Body, display_name
 
 
 class OldNames:
@@ -35,25 +36,54 @@ class OldNames:
         return self._known[document_id]
 
 
-class NewNames:
+class StateNames:
     """
-    What ids are called in a state that is not committed yet, or not indexed: its changes, then what was before.
+    What ids are called as a run's state knows it: every document's, of its parts none.
     """
 
-    def __init__(self, before: OldNames, changes: Iterable[Changed]) -> None:
-        self._before = before
-        self._names: dict[str, str | None] = {}
-        for changed in changes:
-            for identity, name in names_in(changed):
-                # As the index compares ids, blind to case.
-                self._names[identity.lower()] = name
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._known: dict[str, str | None] = {}
 
     def name(self, document_id: str) -> str | None:
         """
-        Return the name, ``None`` if there is no such id in that state.
+        Return the name, ``None`` if the state has no such id.
+        """
+        if document_id not in self._known:
+            self._known[document_id] = self._state.name(document_id)
+        return self._known[document_id]
+
+
+class Laid:
+    """
+    Names laid over others: what *names* has of an id counts, also that it has none; else what those below say.
+    """
+
+    def __init__(self, below: Names, names: Iterable[tuple[str, str | None]]) -> None:
+        self._below = below
+        self._names = {identity.lower(): name for identity, name in names}
+
+    def name(self, document_id: str) -> str | None:
+        """
+        Return the name, ``None`` if there is no such id.
         """
         key = document_id.lower()
-        return self._names[key] if key in self._names else self._before.name(document_id)
+        return self._names[key] if key in self._names else self._below.name(document_id)
+
+
+class Either:
+    """
+    Names from the first that knows an id.
+    """
+
+    def __init__(self, *names: Names) -> None:
+        self._all = names
+
+    def name(self, document_id: str) -> str | None:
+        """
+        Return the name, ``None`` if nobody knows it.
+        """
+        return next((name for names in self._all if (name := names.name(document_id)) is not None), None)
 
 
 def names_in(changed: Changed) -> Iterator[tuple[str, str | None]]:
@@ -64,11 +94,32 @@ def names_in(changed: Changed) -> Iterator[tuple[str, str | None]]:
     if side is None:
         return
     change = changed.change
-    yield change.subject.id, change.subject.name if changed.new is not None else None
+    # What has no name of its own may share its id with what has one: a user's dashboard with the user.
+    if change.subject.name != change.subject.id:
+        yield change.subject.id, change.subject.name if changed.new is not None else None
     old = dict(_inner_names(changed, change.old))
     new = dict(_inner_names(changed, change.new))
     yield from new.items()
     yield from ((identity, None) for identity in old if identity not in new)
+
+
+def names_before(changed: Changed) -> Iterator[tuple[str, str | None]]:
+    """
+    Yield the ids that a change had a name for before it, and those that came with it, which had none.
+    """
+    if changed.new is None and changed.old is None:
+        return
+    change = changed.change
+    old = change.old
+    if change.subject.name == change.subject.id:
+        pass
+    elif old is None:
+        yield change.subject.id, None
+    elif changed.old is not None:
+        yield change.subject.id, display_name(changed.old.map, old, change.subject.id)
+    before, after = dict(_inner_names(changed, old)), dict(_inner_names(changed, change.new))
+    yield from before.items()
+    yield from ((identity, None) for identity in after if identity not in before)
 
 
 def _inner_names(changed: Changed, body: Body | None) -> Iterator[tuple[str, str]]:
@@ -98,7 +149,7 @@ def _inner_names(changed: Changed, body: Body | None) -> Iterator[tuple[str, str
                     yield item["Id"], item["Name"]
 
 
-def named(change: DocumentChange, names: OldNames | NewNames) -> DocumentChange:
+def named(change: DocumentChange, names: Names) -> DocumentChange:
     """
     Return the change with its owner's name in the place of its id.
     """

@@ -22,7 +22,7 @@ from migrator.errors import OperatorError, UsageError
 from migrator.tree.git import Git, GitError
 from migrator.wording import counted
 
-_FIELDS = re.compile(r"(?i)\d{4}-\d\d|\bago\b|yesterday|today|noon|midnight|last |now|^\d{10}$|\d+:\d\d")
+_FIELDS = re.compile(r"(?i)\d{4}-\d\d|\b(ago|yesterday|today|noon|midnight|last|now)\b|^\d{10}$|\d+:\d\d")
 
 
 @dataclass(frozen=True)

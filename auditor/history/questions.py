@@ -63,21 +63,20 @@ class CommitRow:
     run: str
     server: str
     complete: bool
-    summary: str
     documents: int
     trailers: tuple[tuple[str, str], ...]
 
 
 _COMMIT = (
     "c.seq, c.id, c.tree, c.authored, c.committed, c.author, c.email, c.subject, c.run, c.server, c.complete, "
-    "c.summary, c.documents, c.trailers"
+    "c.documents, c.trailers"
 )
 
 
 def _row(found: Sequence[Any]) -> CommitRow:
     values: list[Any] = [*found]
     values[10] = bool(values[10])
-    values[13] = tuple((str(name), str(value)) for name, value in json.loads(values[13]))
+    values[12] = tuple((str(name), str(value)) for name, value in json.loads(values[12]))
     return CommitRow(*values)
 
 
@@ -155,9 +154,12 @@ def _document_conditions(wanted: Filter) -> tuple[str, list[Any]]:
         where.append("v.space = ? COLLATE NOCASE")
         values.append(wanted.space)
     if wanted.name:
-        # GLOB itself minds case, whatever the collation.
-        where.append("lower(d.name) GLOB lower(?)")
-        values.append(wanted.name)
+        # As it was called then, or is called now; what has no name of its own is called by its owner's.
+        where.append(
+            "(fits(?, v.name) OR fits(?, d.name) OR (v.name = d.id COLLATE NOCASE "
+            "AND v.owner IN (SELECT o.id FROM documents o WHERE fits(?, o.name))))"
+        )
+        values += [wanted.name] * 3
     if wanted.project:
         where.append(
             "(v.owner IN (SELECT p.id FROM documents p WHERE p.type = ? AND p.name = ? COLLATE NOCASE) "
@@ -208,22 +210,6 @@ def blame(index: Index, document: Document, elements: Mapping[str, str], seq: in
     return found
 
 
-def history_of(index: Index, document: Document, element: str | None = None, most: int = 50) -> list[CommitRow]:
-    """
-    Return the commits that changed a document, or one element of it; the newest first.
-    """
-    if element is None:
-        text = f"SELECT {_COMMIT} FROM commits c JOIN versions v ON v.seq = c.seq WHERE v.doc = ? "  # noqa: S608
-        values: tuple[Any, ...] = (document.doc,)
-    else:
-        text = (
-            f"SELECT DISTINCT {_COMMIT} FROM commits c JOIN records r ON r.seq = c.seq WHERE r.doc = ? "  # noqa: S608
-            "AND (r.element = ? OR r.element LIKE ? ESCAPE '\\') "
-        )
-        values = (document.doc, element, f"{_like(element)}/%")
-    return [_row(row) for row in index.db.execute(f"{text}ORDER BY c.seq DESC LIMIT {int(most)}", values)]
-
-
 @dataclass(frozen=True)
 class Hit:
     """
@@ -233,6 +219,9 @@ class Hit:
     doc: int
     seq: int | None
     line: str
+    """The first line that has it."""
+    places: int
+    """How many lines have it."""
 
 
 def find(index: Index, text: str, ever: bool = False, most: int = MOST_HITS) -> list[Hit]:
@@ -260,17 +249,9 @@ def _matching(
 
 def _hit(db: sqlite3.Connection, table: str, row: tuple[int, int | None, str], text: str) -> Hit:
     folded = text.casefold()
-    line = next((line for line in row[2].splitlines() if folded in line.casefold()), "")
+    lines = [line for line in row[2].splitlines() if folded in line.casefold()]
+    line = lines[0] if lines else ""
     if table == "now":
-        return Hit(row[0], None, line)
+        return Hit(row[0], None, line, len(lines))
     doc, seq = db.execute("SELECT doc, seq FROM records WHERE rec = ?", (row[0],)).fetchone()
-    return Hit(doc, seq, line)
-
-
-def records_of(index: Index, seq: int) -> list[dict[str, Any]]:
-    """
-    Return the change records of a commit as the schema has them.
-    """
-    return [
-        json.loads(row[0]) for row in index.db.execute("SELECT body FROM records WHERE seq = ? ORDER BY rec", (seq,))
-    ]
+    return Hit(doc, seq, line, len(lines))

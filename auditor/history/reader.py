@@ -7,29 +7,30 @@ file of its own is a part of its document. Not here: names of ids and questions 
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from secrets import token_hex
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from auditor.changes.differ import differences
-from auditor.changes.records import Subject
+from auditor.changes.records import Subject, masked
 from auditor.changes.wording import DocumentChange
+from auditor.history.objects import Blobs
 from migrator.documents.canonical_json import decode, is_utf8
 from migrator.documents.document import Body, display_name
 from migrator.documents.scripts import LINK, script_owner
 from migrator.maps.document_map import DocumentMap
-from migrator.tree.git import Git, GitError, close, end
+from migrator.tree.git import Git, close, end
 from migrator.tree.types import Types, place_of
 
-LARGEST_BLOB = 256 * 1024 * 1024
+DEEPEST = 60
+"""So many levels are told one by one; Octopus's own documents have less than a third of it."""
 _ZEROS = re.compile(rb"0+")
-_FIELDS = "%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B"
+_FORMAT = "%H%x00%T%x00%P%x00%at%x00%an%x00%ae%x00%ct%x00%cn%x00%ce%x00%B"
 _TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.*)$")
 
 
@@ -114,67 +115,6 @@ class Changed:
     new: Side | None
 
 
-class Blobs:
-    """
-    A repository's objects, read through one ``git cat-file`` as long as the block.
-
-    Raises (from ``read``):
-        GitError: git ended before its time.
-    """
-
-    def __init__(self, git: Git) -> None:
-        self._git = git
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Blobs:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.wait()
-
-    def read(self, name: str) -> bytes | None:
-        """
-        Return an object's content (``<id>`` or ``<tree>:<path>``), ``None`` if it is not there or over 256 MB.
-        """
-        # cat-file takes one name a line.
-        if "\n" in name:
-            return None
-        if self._process is None:
-            self._process = self._git.start("cat-file", "--batch")
-        process = self._process
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            process.stdin.write(name.encode("utf-8", "surrogateescape") + b"\n")
-            process.stdin.flush()
-            head = process.stdout.readline()
-            words = head.split()
-            if not head or words[-1] in (b"missing", b"ambiguous") or len(words) < 3:
-                if not head:
-                    raise GitError("git cat-file ended before its time")
-                return None
-            size = int(words[-1])
-            if size > LARGEST_BLOB:
-                _skip(process, size + 1)
-                return None
-            content = process.stdout.read(size)
-            process.stdout.read(1)
-        except (OSError, ValueError) as error:
-            raise GitError(f"git cat-file failed: {type(error).__name__}") from None
-        return content
-
-
-def _skip(process: subprocess.Popen[bytes], size: int) -> None:
-    assert process.stdout is not None
-    while size > 0:
-        size -= len(process.stdout.read(min(size, 1 << 20)) or b"x" * size)
-
-
 class Reader:
     """
     Commits and their documents, in one repository.
@@ -183,6 +123,8 @@ class Reader:
     def __init__(self, git: Git, blobs: Blobs) -> None:
         self._git, self._blobs = git, blobs
         self._types = Types()
+        # Known to nobody who wrote a message or named a file, so that neither can begin or end a commit.
+        self._mark = secrets.token_hex(16)
         self._empty: str | None = None
 
     def empty_tree(self) -> str:
@@ -210,25 +152,24 @@ class Reader:
         # No renames, since documents are paired by their ids and not by likeness.
         words = ["log", "--reverse", "--topo-order", "--raw", "-z", "--no-renames", "--no-abbrev", "--root"]
         # A reader's own configuration (log.showSignature) must not put lines in between.
-        # A message may hold any sign, so that the marks around it are words that nobody could know before.
-        mark = token_hex(16)
-        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={mark}<{_FIELDS}{mark}>"]
+        words += ["--diff-merges=first-parent", "--no-show-signature", f"--format={self._mark}<{_FORMAT}{self._mark}>"]
         words += ["--first-parent"] if first_parent else []
-        for piece in self._pieces(f"{mark}<".encode(), *words, "--end-of-options", *range_, "--"):
-            yield _commit(*piece.split(f"{mark}>".encode(), 1))
+        for piece in self._pieces(*words, "--end-of-options", *range_, "--"):
+            head, _, raw = piece.partition(f"{self._mark}>".encode())
+            yield _commit(head), _raw(raw)
 
-    def _pieces(self, mark: bytes, *words: str) -> Iterator[bytes]:
+    def _pieces(self, *words: str) -> Iterator[bytes]:
         """
         Yield what stands between the marks that begin each commit.
         """
         process = self._git.start(*words)
         assert process.stdout is not None
-        rest = b""
+        rest, mark = b"", f"{self._mark}<".encode()
         try:
             while chunk := process.stdout.read(1 << 16):
                 *pieces, rest = (rest + chunk).split(mark)
-                yield from (piece for piece in pieces if piece)
-            if rest:
+                yield from (piece for piece in pieces if piece.strip(b"\0\n"))
+            if rest.strip(b"\0\n"):
                 yield rest
         except BaseException:
             end(process)
@@ -242,6 +183,13 @@ class Reader:
         words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old_tree, new_tree)
         return _raw(b"\0".join(self._git.lines(*words)))
 
+    def fetch(self, touched: Iterable[Touched]) -> None:
+        """
+        Read ahead what the documents among *touched* hold on both sides.
+        """
+        documents = (item for item in touched if item.path.endswith(".json"))
+        self._blobs.fetch(blob for item in documents for blob in (item.old, item.new) if blob)
+
     def documents(self, touched: Iterable[Touched], old_tree: str, new_tree: str) -> Iterator[Changed]:
         """
         Yield the documents that differ, each with its records; moved ones are found by their ids.
@@ -251,6 +199,7 @@ class Reader:
         files: dict[tuple[str, str], int] = defaultdict(int)
         seen = {item.path for item in paths}
         extra = self._owners_of_scripts(paths, seen, old_tree, new_tree)
+        self.fetch(paths)
         for item in [*paths, *extra]:
             if not item.path.endswith(".json") or "/" not in item.path:
                 continue
@@ -281,12 +230,15 @@ class Reader:
             body = _whole_characters(body)
         if not isinstance(body, dict):
             return None
+        if _may_be_deep(content):
+            body = {name: _shallow(value, DEEPEST) for name, value in body.items()}
         identity = str(body.get("Id") or "")
         document_map = self._types.find(place_of(path).folder, body, identity)
         if document_map is None:
             return None
-        folder = path.rpartition("/")[0]
-        return Side(path, blob, document_map, self._with_scripts(body, f"{tree}:{folder}/"))
+        if LINK.encode() in content:
+            body = self._with_scripts(body, f"{tree}:{path.rpartition('/')[0]}/")
+        return Side(path, blob, document_map, body)
 
     def _with_scripts(self, value: Any, folder: str) -> Any:
         if isinstance(value, dict):
@@ -319,12 +271,37 @@ class Reader:
         return found
 
     def _listing(self, tree: str, folder: str) -> Mapping[str, str]:
+        content = self._blobs.read(f"{tree}:{folder}") or b""
+        width = len(tree) // 2
+        found, at = {}, 0
+        while (end_of_name := content.find(b"\0", at)) > 0:
+            name = content[at:end_of_name].partition(b" ")[2].decode("utf-8", "surrogateescape")
+            at = end_of_name + 1 + width
+            found[name] = content[end_of_name + 1 : at].hex()
+        return found
+
+
+def _may_be_deep(content: bytes) -> bool:
+    # Two blanks a level as this program writes it, or fewer lines than what opens, as nobody writes it by hand.
+    opened = content.count(b"{") + content.count(b"[")
+    return opened > DEEPEST and (b" " * 2 * DEEPEST in content or 2 * content.count(b"\n") < opened)
+
+
+def _shallow(value: Any, levels: int) -> Any:
+    """
+    Return a value whose deeper levels are text, since what is told of it goes down level by level.
+    """
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
         try:
-            lines = self._git.lines("ls-tree", "-z", "--end-of-options", f"{tree}:{folder}")
-            entries = [line.decode("utf-8", "surrogateescape").partition("\t") for line in lines]
-        except GitError:
-            return {}
-        return {name: head.split()[2] for head, _, name in entries if name}
+            # Masked here, since in a text nobody would find the secrets again.
+            return json.dumps(masked(value), sort_keys=True, default=str)
+        except RecursionError:
+            return "(nested too deep)"
+    if isinstance(value, dict):
+        return {name: _shallow(item, levels - 1) for name, item in value.items()}
+    return [_shallow(item, levels - 1) for item in value]
 
 
 @contextmanager
@@ -358,13 +335,12 @@ def document_change(old: Side | None, new: Side | None, files: int = 1) -> Docum
     return DocumentChange(subject, side.map, old.body if old else None, new.body if new else None, records, files)
 
 
-def _commit(head: bytes, raw: bytes = b"") -> tuple[Commit, list[Touched]]:
+def _commit(head: bytes) -> Commit:
     fields = head.decode("utf-8", "replace").split("\0", 9)
     id_, tree, parents, authored, author, mail, committed, committer, _, message = fields
-    commit = Commit(
+    return Commit(
         id_, tree, tuple(parents.split()), author, mail, int(authored or 0), committer, int(committed or 0), message
     )
-    return commit, _raw(raw)
 
 
 def _whole_characters(value: Any) -> Any:

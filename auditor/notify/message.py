@@ -1,8 +1,8 @@
 """
 What is told about a run: its states, and one bounded message for all channels.
 
-Names and counts only: of a warning the place is named, not the text, since values never leave in a notification.
-Pure. Not here: to whom it goes and how.
+What changed is told in the words of the commit: by names, and with values only where somebody allowed it. Of a warning
+the place is named, not the text, which may hold a value. Pure. Not here: to whom it goes and how.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ MAX_TEXT = 3000
 MAX_LINE = 300
 MAX_TYPES = 25
 MAX_NAMES = 10
+MAX_CHANGES = 40
+_INDENT = 12
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,18 @@ def link_of(template: str | None, result: AuditResult) -> str | None:
     )
 
 
-def message(result: AuditResult, link: str | None = None, states: Collection[str] = ()) -> Message:
+def message(
+    result: AuditResult, link: str | None = None, states: Collection[str] = (), *, values: bool = False
+) -> Message:
     """
     Return the one message of a run; *link* is the finished address, *states* come first in the title.
+
+    With *values* the changes are told with what is no secret.
     """
     title = _cut(_line(f"{result.server}: {_headline(result, states)}"), MAX_TITLE)
-    lines = [title, *_problems(result), *_by_type(result), *_history(result), *_warnings(result), *_findings(result)]
-    text = _bounded([_cut(_line(line), MAX_LINE) for line in lines], link)
+    lines = [title, *_problems(result), *_changes(result, values), *_history(result), *_warnings(result)]
+    lines += _findings(result)
+    text = _bounded([_cut(_indented(line), MAX_LINE) for line in lines], link)
     return Message(title, text, _payload(result, link, states) | {"title": title, "text": text})
 
 
@@ -100,6 +107,14 @@ def _problems(result: AuditResult) -> list[str]:
     return lines
 
 
+def _changes(result: AuditResult, values: bool) -> list[str]:
+    told = result.valued if values and result.valued else result.told
+    if not told:
+        return _by_type(result)
+    rest = len(told) - MAX_CHANGES
+    return [*told[:MAX_CHANGES], *([f"and {counted(rest, 'more line')}"] if rest > 0 else [])]
+
+
 def _by_type(result: AuditResult) -> list[str]:
     changed = [(kind, counts) for kind, counts in sorted(result.changes.items()) if any(counts.values())]
     lines = [f"{kind}: {_counts(counts)}" for kind, counts in changed[:MAX_TYPES]]
@@ -116,7 +131,7 @@ def _history(result: AuditResult) -> list[str]:
     shown = ", ".join(commit[:10] for commit in result.commits[-MAX_NAMES:])
     more = len(result.commits) - MAX_NAMES
     lines = [f"Commits: {shown}{f' and {more} before' if more > 0 else ''}"]
-    return [f"Subject: {result.subject}", *lines] if result.subject else lines
+    return [f"Subject: {result.subject}", *lines] if result.subject and not result.told else lines
 
 
 def _warnings(result: AuditResult) -> list[str]:
@@ -159,6 +174,9 @@ def _payload(result: AuditResult, link: str | None, states: Collection[str]) -> 
             "deleted": result.files.deleted,
             "unchanged": result.files.unchanged,
         },
+        "subject": _cut(_line(result.subject), MAX_LINE),
+        "told": [_cut(_line(line), MAX_LINE) for line in result.told[:MAX_CHANGES]],
+        "told_left_out": max(0, len(result.told) - MAX_CHANGES),
         "totals": _totals(result),
         "changes": {kind: dict(counts) for kind, counts in changed[:MAX_TYPES]},
         "types_left_out": max(0, len(changed) - MAX_TYPES),
@@ -190,6 +208,11 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _line(text: str) -> str:
     # Names come from the database, and neither mail nor chat is to obey what is in them.
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _indented(text: str) -> str:
+    blanks = len(text) - len(text.lstrip(" "))
+    return " " * min(blanks, _INDENT) + _line(text)
 
 
 def _cut(text: str, length: int) -> str:

@@ -56,7 +56,7 @@ class Notifier:
         is skipped for too long raises its alarm.
         """
         states = states_of(result, previous_outcome)
-        content = message(result, link_of(self._settings.link, result), states)
+        content = message(result, link_of(self._settings.link, result), states, values=self._settings.values)
         jobs = [("ping", self._ping(_ping_event(states)))]
         jobs += [(kind, send) for kind, wanted, send in self._channels(result, content, states) if states & set(wanted)]
         return self._all(result.server, jobs)

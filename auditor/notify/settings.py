@@ -137,6 +137,7 @@ class NotifySettings(Table):
     All of a server's notifications. ``timeout`` is in seconds, for each request and each answer of a mail server.
 
     ``ca_file`` holds certificates to trust beside the system's. ``link`` is put into every message.
+    ``values``: what changed is told with the values that are no secret; without it by names alone.
     """
 
     webhook: WebhookSettings | None = None
@@ -145,5 +146,6 @@ class NotifySettings(Table):
     command: CommandSettings | None = None
     ping: PingSettings | None = None
     link: Annotated[str, AfterValidator(_link)] | None = None
+    values: bool = False
     ca_file: Path | None = None
     timeout: float = Field(default=10.0, gt=0, le=120)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from auditor.repository import diff_driver
 from auditor.repository.git import GitOptions, git_in
 from auditor.state_folder import LOCK
 from migrator.errors import OperatorError
@@ -338,6 +339,7 @@ def configure(repository: Repository, settings: Mapping[str, str] | None = None)
         # git lists keys in small letters, however they were written.
         if present.get(key.lower()) != value:
             repository.git.run("config", "--local", key, value)
+    diff_driver.settle(repository.git)
     # A clone checks out what HEAD names, and people look there first.
     head = f"refs/heads/{repository.options.branch}"
     if (repository.path / "HEAD").read_text().strip() != f"ref: {head}":

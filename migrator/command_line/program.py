@@ -43,7 +43,10 @@ class Program(click.Group):
                 "help",
                 "migrator.command_line.program:show_help",
                 "Show the commands, or the options of one.",
-                [click.Argument(["command"], required=False, shell_complete=_commands)],
+                [
+                    switch("man", "Print the manual page of the whole program, for man(1)."),
+                    click.Argument(["command"], required=False, shell_complete=_commands),
+                ],
             ),
         ]
         completion = f'eval "$(_{name.upper()}_COMPLETE=bash_source {name})"'
@@ -259,9 +262,9 @@ def version() -> str:
         return "unknown"
 
 
-def show_help(command: str | None) -> int:
+def show_help(command: str | None, man: bool = False) -> int:
     """
-    Show all commands, or one command's options.
+    Show all commands, or one command's options; with *man* the manual page.
 
     Raises:
         click.UsageError: there is no such command.
@@ -269,6 +272,12 @@ def show_help(command: str | None) -> int:
     root = click.get_current_context().find_root()
     program = root.command
     assert isinstance(program, Program)
+    if man:
+        # Here, since nothing else needs it.
+        from migrator.command_line.manual import manual
+
+        click.echo(manual(program, version()), nl=False)
+        return 0
     if command is None:
         click.echo(root.get_help())
         return 0

@@ -17,7 +17,7 @@ from auditor.demo.stub import RestStub
 from migrator.export.spool import Spool
 from migrator.exporter import export
 from migrator.tree.metadata import Metadata
-from tests.support.audits import Audited, folder_tree
+from tests.support.audits import RENDERED, Audited, folder_tree
 from tests.support.servers import CIPHER, PASSWORD, contents
 
 FULL = RunOptions(full=True)
@@ -26,10 +26,10 @@ FULL = RunOptions(full=True)
 class TestTheFirstRun:
     def test_the_tree_is_the_export(self, audited: Audited) -> None:
         """
-        The first commit holds byte for byte what `migrator export` writes of the same database.
+        The first commit holds byte for byte what `migrator export --inline-scripts ExtractToFiles` writes.
         """
         folder = audited.root / "export"
-        export(audited.database.address, folder, audited.database.options())
+        export(audited.database.address, folder, audited.database.options(render=RENDERED))
 
         assert contents(folder) == audited.files()
         assert folder_tree(folder) == audited.tree()
@@ -125,15 +125,16 @@ def _reseal(document: dict) -> None:
 
 
 SUBJECTS = {
-    "change a variable": ("Variables of Web Shop changed", 1),
-    "change only a secret": ("Variables of", 1),
+    "change a variable": ("Web Shop: Replicas 3 -> 12", 1),
+    "change only a secret": ("Search & Index: Database.Password changed", 1),
     "add three machines": ("3 machines added", 3),
-    "rename a project": ("Project Basket & Checkout renamed", None),
-    "delete a tenant": ("removed", None),
-    "edit a script": ("Deployment process of", None),
-    "add a team member": ("changed", 1),
-    "change a lifecycle": ("Lifecycle", 1),
+    "rename a project": ("Project Basket: Service renamed to Basket & Checkout", None),
+    "delete a tenant": ("Tenant Windmill Stores removed", None),
+    "edit a script": ("Mobile/Backend: step Check with PowerShell changed", None),
+    "add a team member": ("Payments: on call: member added", 1),
+    "change a lifecycle": ("Hotfix: phase Second look added", 1),
 }
+"""Each edit's subject, and in how many files it is."""
 
 
 class TestAnEdit:
@@ -147,7 +148,8 @@ class TestAnEdit:
         result = audited.good()
 
         said, files = SUBJECTS[name]
-        assert said in audited.subject() == result.subject
+        assert said == audited.subject()
+        assert result.commits == (audited.head(),)
         assert files is None or files == len(audited.changed())
         assert result.files.changed == len(audited.changed())
         assert audited.exported_tree() == audited.tree()
@@ -155,12 +157,17 @@ class TestAnEdit:
 
     def test_several_edits_in_one_subject(self, audited: Audited) -> None:
         """
-        The subject names what changed in Octopus's words, the projects first.
+        The subject names what changed, the projects first; what is told elsewhere has no value in it.
         """
         audited.edit("change a variable")
         audited.edit("add three machines")
 
-        assert audited.good().subject == "Variables of Web Shop changed; 3 machines added"
+        result = audited.good()
+
+        assert audited.subject() == "Web Shop: Replicas 3 -> 12; 3 machines added"
+        assert result.subject == "Web Shop: Replicas changed; 3 machines added"
+        assert result.told[0] == "Web Shop: Replicas changed"
+        assert "3 -> 12" in "\n".join(result.valued)
 
     def test_a_renamed_owner_takes_its_files_along(self, audited: Audited) -> None:
         """
@@ -174,7 +181,53 @@ class TestAnEdit:
         assert {"A", "D"} == set(changed.values())
         assert {path for path in changed if "Basket & Checkout" in path} == {p for p, o in changed.items() if o == "A"}
         assert not [path for path in audited.files() if path in changed and changed[path] == "D"]
-        assert audited.subject() == "Project Basket & Checkout renamed"
+        assert audited.subject() == "Project Basket: Service renamed to Basket & Checkout"
+
+    def test_a_dry_run_tells_and_keeps_nothing(self, audited: Audited) -> None:
+        """
+        What would be committed is told; maintenance mode, branch, state and status stay, and the next run commits it.
+        """
+        before = audited.head(), audited.folder.status.read_bytes(), audited.git("for-each-ref")
+        puts = audited.puts()
+        audited.edit("change a variable")
+        audited.edit("rename a project")
+
+        foretold = audited.good(RunOptions(dry_run=True))
+
+        assert before == (audited.head(), audited.folder.status.read_bytes(), audited.git("for-each-ref"))
+        assert puts == audited.puts()
+        assert (foretold.outcome, foretold.commits, foretold.pushed) == ("changed", (), None)
+        done = audited.good()
+        assert (done.subject, done.told, done.valued) == (foretold.subject, foretold.told, foretold.valued)
+        assert "\n".join(done.valued) in audited.git("log", "-1", "--format=%b", "main")
+        assert audited.good(RunOptions(dry_run=True)).outcome == "unchanged"
+
+    def test_scripts_that_stand_elsewhere_now(self, fresh: Audited) -> None:
+        """
+        A history with its scripts in the documents too goes over to files in one commit that says so, and tells as
+        changed only what people changed.
+        """
+        fresh.change(export={"inline_scripts": "CopyToFiles"})
+        fresh.good()
+        fresh.change(export={"inline_scripts": "ExtractToFiles"})
+
+        fresh.good()
+
+        note = "Scripts stand in files of their own now (inline_scripts = ExtractToFiles)"
+        assert fresh.git("log", "-1", "--format=%s%n%b", "main").splitlines()[:3] == [
+            note,
+            "Server: prod",
+            "Octopus-Version: 2018.8.12",
+        ]
+        assert fresh.tree() == fresh.exported_tree()
+        fresh.change(export={"inline_scripts": "CopyToFiles"})
+        fresh.edit("edit a script")
+        fresh.good()
+        assert fresh.subject().startswith("Scripts stand in their documents and in files now")
+        body = fresh.git("log", "-1", "--format=%b", "main")
+        assert [line for line in body.splitlines() if line.startswith("~")] == [
+            "~ Project Mobile/Backend / deployment process  (1 of 4 changed)"
+        ]
 
     def test_the_same_tree_with_and_without_the_state(self, audited: Audited) -> None:
         """

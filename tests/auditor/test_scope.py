@@ -10,7 +10,7 @@ from auditor.scope import ATTEMPTS, read_until_still
 from migrator.errors import ChangedMeanwhile, DatabaseError
 from migrator.exporter import partial_export
 from migrator.selection.request import Selection
-from tests.support.audits import Audited
+from tests.support.audits import RENDERED, Audited
 from tests.support.servers import contents
 
 
@@ -21,7 +21,8 @@ def test_the_tree_of_some_projects_is_that_of_a_partial_export(fresh: Audited) -
     fresh.change(export={"projects": ["web shop"], "leave_out": ["certificates"]})
     fresh.good()
     chosen = Selection(("web shop",), history=False, ignored=frozenset(("Certificate",)))
-    partial_export(fresh.database.address, fresh.root / "partial", chosen, fresh.database.options())
+    options = fresh.database.options(render=RENDERED)
+    partial_export(fresh.database.address, fresh.root / "partial", chosen, options)
     assert fresh.files() == contents(fresh.root / "partial")
 
 

@@ -98,7 +98,7 @@ def test_the_smallest_server_gets_the_documented_defaults(tmp_path: Path) -> Non
 
     assert (server.repository.branch, server.export.noise, server.export.secrets) == ("main", "normal", "encrypt")
     assert (server.schedule.cron, server.schedule.timezone) == ("*/15 * * * *", "UTC")
-    assert server.export.inline_scripts == "CopyToFiles"
+    assert server.export.inline_scripts == "ExtractToFiles"
     assert not server.opens_window
 
 
@@ -108,7 +108,7 @@ DEFAULTS: dict[str, Any] = {
     "export": {
         "noise": "normal",
         "secrets": "encrypt",
-        "inline_scripts": "CopyToFiles",
+        "inline_scripts": "ExtractToFiles",
         "shrink_limit": 0.3,
         "projects": (),
         "project_groups": (),
@@ -135,7 +135,7 @@ DEFAULTS: dict[str, Any] = {
         "maintenance_every": 86400,
     },
     "schedule": {"timezone": "UTC", "cron": "*/15 * * * *", "jitter": 0, "catch_up": True},
-    "notify": {"timeout": 10},
+    "notify": {"values": False, "timeout": 10},
 }
 
 

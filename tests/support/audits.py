@@ -22,11 +22,15 @@ from auditor.result import AuditResult
 from auditor.settings import ServerSettings
 from auditor.state_folder import StateFolder
 from auditor.world import Tools
+from migrator.documents.scripts import InlineScripts
+from migrator.export.render import RenderOptions
 from migrator.exporter import export
 from tests.support.servers import KEY, KEY_TEXT, PASSWORD, SampleServer
 
 API_KEY = "API-TESTS"
 NAME = "prod"
+RENDERED = RenderOptions(inline_scripts=InlineScripts.EXTRACT)
+"""What an audit writes by default; `migrator export` copies scripts unless asked."""
 
 
 @dataclass
@@ -114,7 +118,7 @@ class Audited:
 
     def exported_tree(self) -> str:
         """
-        Return the id of the tree that a fresh `migrator export` of the database gives.
+        Return the id of the tree that a fresh `migrator export --inline-scripts ExtractToFiles` of the database gives.
         """
         return exported_tree(self.database, self.root)
 
@@ -186,7 +190,7 @@ def exported_tree(database: SampleServer, scratch: Path) -> str:
     """
     with tempfile.TemporaryDirectory(dir=scratch) as temporary:
         folder = Path(temporary) / "tree"
-        export(database.address, folder, database.options())
+        export(database.address, folder, database.options(render=RENDERED))
         return folder_tree(folder)
 
 

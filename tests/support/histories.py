@@ -55,7 +55,8 @@ class History:
         for path, body in tree.items():
             content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else _json(body)
             text += (
-                f"M 100644 inline {json.dumps(path, ensure_ascii=False)}\ndata {len(content)}\n".encode()
+                f"M 100644 inline {json.dumps(path, ensure_ascii=False)}\n".encode("utf-8", "surrogateescape")
+                + f"data {len(content)}\n".encode()
                 + content
                 + b"\n"
             )

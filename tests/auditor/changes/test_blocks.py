@@ -4,6 +4,7 @@ What a person reads of each kind of change, to the letter.
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -406,6 +407,35 @@ def test_a_limit_of_lines_counts_what_it_hides() -> None:
 
     assert len(lines) <= 31
     assert lines[-1].endswith("more documents changed)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (["a", "a", "b"], ["a", "b"], "roles  a, b, - a"),
+        (["a"], ["a", "a"], "roles  a, + a"),
+        ([1, True], [True, 2], "roles  yes, - 1, + 2"),
+    ],
+)
+def test_a_value_counts_as_often_as_it_stands(old: list[Any], new: list[Any], line: str) -> None:
+    """
+    Of two equal values one that goes is told, and 1 is not taken for true.
+    """
+    assert read(change("Machine", {"Roles": old}, {"Roles": new}, "m")).splitlines()[1] == f"    ~ {line}"
+
+
+def test_thousands_of_changes_are_put_into_words() -> None:
+    """
+    What is said of many elements of one name is work that grows with their number, not with its square.
+    """
+    old = variables(*(variable(f"i{n}", "Same", "a") for n in range(6_000)))
+    new = variables(*(variable(f"i{n}", "Same", "b") for n in range(6_000)))
+
+    begun = process_time()
+    text = read(change("VariableSet", old, new, owner="Web Shop"))
+
+    assert text.count("5999 other values of Same") == 6_000
+    assert process_time() - begun < 4
 
 
 def test_escapes_are_readable() -> None:

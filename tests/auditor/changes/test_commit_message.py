@@ -1,5 +1,5 @@
 """
-The words of a commit: its subject names what changed, in Octopus's words.
+The words of a commit: a subject that names what changed, a body that tells it, trailers whatever there is.
 """
 
 from __future__ import annotations
@@ -8,17 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.changes.blocks import Block
 from auditor.changes.commit_message import (
+    LINES,
+    LONGEST_LINE,
+    LONGEST_SUBJECT,
     SUBJECT,
-    Change,
-    Outcome,
-    body,
-    counts,
-    documents_of,
-    group_of,
+    Said,
+    body_of_counts,
+    counted_only,
     message,
+    said,
     subject,
+    subject_of_counts,
 )
+from auditor.changes.lines import Line
+from auditor.changes.outcomes import Change, Outcome, counts
 from migrator.maps import REGISTRY
 
 changes = st.lists(
@@ -54,30 +59,127 @@ changes = st.lists(
                 Change("Machine", "db", Outcome.ADDED),
                 Change("Machine", "old", Outcome.REMOVED),
             ],
-            "Deployment process of Shop changed; 2 machines added; Machine old removed",
+            "Deployment process of Shop changed; 2 machines added; 1 more",
         ),
         ([Change("Machine", "a\nb", Outcome.ADDED)], "Machine a b added"),
     ],
 )
-def test_the_subject(given: list[Change], line: str) -> None:
+def test_documents_are_named_or_counted(given: list[Change], line: str) -> None:
     """
     One thing is named, several of a kind are counted.
     """
-    assert subject(given) == line
+    assert subject_of_counts(given) == line
+
+
+texts = st.text(max_size=150).map(lambda text: f"a{text}")
+told = st.lists(
+    st.builds(
+        Block,
+        st.sampled_from("+-~"),
+        texts,
+        texts,
+        lines=st.lists(st.builds(Line, st.sampled_from("+-~"), texts, texts), max_size=4).map(tuple),
+        summary=texts,
+        bare=texts,
+        several=st.sampled_from(("", "targets added")),
+    ),
+    max_size=40,
+)
+
+
+@given(told, changes, st.sampled_from(("", "Octopus upgraded from 1 to 2")))
+def test_a_subject_is_one_line_and_trailers_are_last(blocks: list[Block], given: list[Change], event: str) -> None:
+    """
+    Whatever names and values are, the subject is one line of at most 120 characters, and git finds the trailers.
+    """
+    words = said(blocks, given).after(event) if event else said(blocks, given)
+    text = message(words, [("Server", "prod"), ("Octopus-Version", "2022.4")])
+
+    assert 0 < len(words.subject) <= LONGEST_SUBJECT
+    assert text.split("\n")[0] == words.subject
+    assert text.split("\n")[1] == ""
+    assert text.endswith("\n\nServer: prod\nOctopus-Version: 2022.4\n")
+
+
+@given(st.lists(st.text(alphabet="ab ", min_size=1, max_size=50), min_size=1, max_size=30))
+def test_a_subject_counts_what_it_leaves_out(phrases: list[str]) -> None:
+    """
+    A subject keeps to 72 characters where its first phrase leaves room, and what it does not name it counts.
+    """
+    phrases = [f"x{phrase.strip()}" for phrase in phrases]
+    line = subject(phrases)
+    shown, _, more = line.rpartition("; ") if line.endswith(" more") else (line, "", "0 more")
+
+    assert len(line) <= SUBJECT
+    assert len(shown.split("; ")) + int(more.split()[0]) == len(phrases)
+
+
+def test_what_came_alike_takes_the_room_of_one() -> None:
+    """
+    Three new targets are counted in the subject, while each has its line in the body.
+    """
+    three = [Block("+", f"Target {n}", summary=f"{n} added", several="targets added") for n in "abc"]
+    one = Block("-", "Tenant T", summary="Tenant T removed", several="tenants removed")
+
+    words = said([*three, one], [])
+
+    assert words.subject == "3 targets added; Tenant T removed"
+    assert words.body == "+ Target a\n+ Target b\n+ Target c\n- Tenant T"
+
+
+def test_names_alone_where_values_may_not_go() -> None:
+    """
+    What is said bare has no value in it; the body and what is said with values have.
+    """
+    block = Block(
+        "~",
+        "Project Shop / variables",
+        lines=(Line("~", "Replicas", "3 -> 12"),),
+        summary="Shop: Replicas 3 -> 12",
+        bare="Shop: Replicas changed",
+    )
+
+    words = said([block], [])
+
+    assert (words.subject, words.bare_subject) == ("Shop: Replicas 3 -> 12", "Shop: Replicas changed")
+    assert words.bare == ("Shop: Replicas changed",)
+    assert "12" in "".join(words.valued) and "12" in words.body
+
+
+def test_a_body_has_an_end() -> None:
+    """
+    A commit of very many changes says how many it does not tell, and cuts a line that nobody reads to its end.
+    """
+    lines = tuple(Line("~", f"variable {n}", "x" * 5000) for n in range(20))
+
+    body = said([Block("~", f"Project {n}", lines=lines, summary=f"{n}") for n in range(100)], []).body.splitlines()
+
+    assert len(body) <= LINES + 1
+    assert max(map(len, body)) == LONGEST_LINE
+    assert body[-1].endswith("more documents changed)")
+
+
+def test_a_commit_of_no_document_says_what_it_did() -> None:
+    """
+    Where files changed and no document did, the subject says why, or that it is so.
+    """
+    assert said([], [], "Scripts moved").subject == "Scripts moved"
+    assert said([], []).subject == "Files changed, no document did"
+    assert message(said([], []), [("Server", "a")]).count("\n\n") == 1
 
 
 def test_a_subject_names_as_much_as_it_has_room_for() -> None:
     """
-    What no longer fits into 120 characters, with the count of it, is counted; what fits just so is named.
+    What no longer fits into 72 characters is counted; what fits just so is named; what is alone is cut at 120.
     """
-    for length in range(65, 86):
-        line = subject([Change("Machine", "x" * length, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
-        fits = len(f"Machine {'x' * length} added") + len("Team A added") + 20 <= SUBJECT
-        assert line == f"Machine {'x' * length} added; {'Team A added' if fits else '1 more'}"
-    some = [Change(kind, "n" * 30, Outcome.ADDED) for kind in ("Machine", "Team", "Feed", "Proxy")]
-    assert subject(some) == f"Machine {'n' * 30} added; Feed {'n' * 30} added; 2 more"
-    long = subject([Change("Machine", "x" * 500, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
-    assert long == f"Machine {'x' * 92}; 1 more"
+    for length in range(35, 60):
+        first = f"Machine {'x' * length} added"
+        line = subject_of_counts([Change("Machine", "x" * length, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
+        both = f"{first}; Team A added"
+        assert line == (both if len(both) <= SUBJECT else f"{first}; 1 more")
+    long = subject_of_counts([Change("Machine", "x" * 500, Outcome.ADDED), Change("Team", "A", Outcome.ADDED)])
+    assert len(long) == LONGEST_SUBJECT
+    assert long.endswith("x...; 1 more")
 
 
 def test_a_first_export_is_counted() -> None:
@@ -85,14 +187,14 @@ def test_a_first_export_is_counted() -> None:
     Of the first commit people hear how many documents there are, and two examples of what they are.
     """
     one = [Change("Machine", "web", Outcome.ADDED)]
-    assert subject(one, first=True) == "First export of 1 document; Machine web added"
+    assert subject_of_counts(one, first=True) == "First export of 1 document; Machine web added"
     kinds = ("Machine", "Team", "Feed", "Proxy")
     some = [Change(kind, name, Outcome.ADDED) for kind in kinds for name in "ab"]
-    assert subject(some, first=True) == "First export of 8 documents; 2 machines added; 2 feeds added"
-    assert message(one, [("Server", "prod")], first=True) == (
+    assert subject_of_counts(some, first=True) == "First export of 8 documents; 2 machines added; 2 feeds added"
+    assert message(counted_only(one, first=True), [("Server", "prod")]) == (
         "First export of 1 document; Machine web added\n\nMachine added: 1\n  web\n\nServer: prod\n"
     )
-    assert message(one, []) == "Machine web added\n\nMachine added: 1\n  web\n"
+    assert message(counted_only(one), []) == "Machine web added\n\nMachine added: 1\n  web\n"
 
 
 def test_a_body_names_forty_of_a_kind() -> None:
@@ -100,65 +202,24 @@ def test_a_body_names_forty_of_a_kind() -> None:
     Names are sorted and in one line each, one that is empty is said to be; after forty the rest is counted.
     """
     for number in (39, 40, 41):
-        lines = body([Change("Team", f"t{n:02}", Outcome.ADDED) for n in range(number)], []).splitlines()
+        lines = body_of_counts([Change("Team", f"t{n:02}", Outcome.ADDED) for n in range(number)]).splitlines()
         assert lines[:2] == [f"Team added: {number}", "  t00"]
         assert lines[-1] == ("  and 1 more" if number == 41 else f"  t{number - 1}")
     some = [Change("Team", " ", Outcome.CHANGED), Change("Team", "b\nServer: x", Outcome.CHANGED)]
-    assert body(some, [("Server", "prod")]) == "Team changed: 2\n  (no name)\n  b Server: x\n\nServer: prod"
-
-
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("Projects/Shop/Shop.json", "Project"),
-        ("Projects/Shop/Shop-VariableSet.json", "VariableSet"),
-        ("Tenants/Acme/Acme-variables-TenantVariables-1.json", "TenantVariable"),
-        ("Projects/Shop/Shop-variables.json", "Project"),
-        ("PROJECTS/Shop/Shop.json", "Project"),
-        ("Machines/web.json", "Machine"),
-        ("Spaces/Default/Machines/web.json", "Machine"),
-        ("Spaces/Default/Default.json", "Space"),
-        ("Spaces/Default.json", "Space"),
-        ("Nobody/x.json", "Nobody"),
-    ],
-)
-def test_a_path_tells_the_kind(path: str, kind: str) -> None:
-    """
-    The folder says what is counted, in a space's folder as on a server without; parts of an owner stand with it.
-    """
-    assert group_of(path) == kind
-
-
-def test_documents_are_the_files_of_json_in_folders() -> None:
-    """
-    Scripts and what stands at the root are no documents.
-    """
-    paths = ["Teams/a.json", "metadata.json", "Projects/a/a.steps.ps1", "README.md"]
-    assert documents_of(paths) == ["Teams/a.json"]
+    assert body_of_counts(some) == "Team changed: 2\n  (no name)\n  b Server: x"
 
 
 @given(changes)
-def test_the_subject_is_one_line(given: list[Change]) -> None:
+def test_a_first_export_counts_every_document(given: list[Change]) -> None:
     """
-    Whatever the names are, the subject is one line of at most 120 characters.
+    Every type and outcome is in the body with its number, and no name makes a line of its own.
     """
-    line = subject(given)
-
-    assert 0 < len(line) <= SUBJECT
-    assert len(line.splitlines()) == 1
-
-
-@given(changes)
-def test_the_body_counts_every_document(given: list[Change]) -> None:
-    """
-    Every type and outcome is in the body with its number, and the facts come last as trailers.
-    """
-    text = body(given, [("Server", "prod")])
+    text = body_of_counts(given)
 
     for kind, outcomes in counts(given).items():
         for outcome, number in outcomes.items():
             assert f"{kind} {outcome}: {number}" in text
-    assert text.endswith("Server: prod")
+    assert counted_only(given, first=True).subject.startswith(f"First export of {len(given)} document")
 
 
 def test_a_very_long_message_keeps_its_trailers() -> None:
@@ -167,6 +228,15 @@ def test_a_very_long_message_keeps_its_trailers() -> None:
     """
     many = [Change(kind.table, "x" * 4000 + str(n), Outcome.ADDED) for kind in REGISTRY.maps for n in range(100)]
 
-    assert message(many, [("Server", "prod"), ("Octopus-Version", "2022.4")]).endswith(
+    assert message(counted_only(many), [("Server", "prod"), ("Octopus-Version", "2022.4")]).endswith(
         "\n\nServer: prod\nOctopus-Version: 2022.4\n"
     )
+
+
+def test_an_upgrade_stands_before_all() -> None:
+    """
+    What explains why so much differs is the first thing in both subjects.
+    """
+    words = Said("Shop changed", "", "Shop changed").after("Octopus upgraded from 1 to 2")
+
+    assert words.subject == words.bare_subject == "Octopus upgraded from 1 to 2; Shop changed"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from time import process_time
 from typing import Any
 
 import pytest
@@ -229,3 +230,17 @@ def test_many_elements_are_compared_in_one_pass(name: str, count: int) -> None:
 
     assert len(records) > count / 2
     assert Counting.looks < 20 * count
+
+
+def test_twenty_thousand_variables_take_no_time() -> None:
+    """
+    One change among very many elements is a fraction of a second's work; the limit has room for a slow machine.
+    """
+    old = {"Variables": [{"Id": f"i{n}", "Name": f"n{n}", "Value": "a"} for n in range(20_000)]}
+    new = {"Variables": [{**item, "Value": "b"} if item["Id"] == "i19999" else dict(item) for item in old["Variables"]]}
+
+    begun = process_time()
+    records = found(old, new)
+
+    assert [spelled(record.path) for record in records] == ["Variables/[i19999]/Value"]
+    assert process_time() - begun < 3

@@ -1,5 +1,6 @@
 """
-`auditor once`, as timers and CronJobs use it: told to whom it may concern, with the daemon's limits.
+`auditor once`, as timers and CronJobs use it: told to whom it may concern, with the daemon's limits; and what it
+tells people.
 """
 
 from __future__ import annotations
@@ -7,7 +8,11 @@ from __future__ import annotations
 import json
 import sys
 
+import pytest
+
+from auditor.cli.once import foretold
 from auditor.demo.stub import RestStub
+from auditor.result import AuditResult
 from auditor.status import read_status
 from tests.support.daemons import API_KEY, RUNNING, Site, site, small_database  # noqa: F401
 from tests.support.notification_servers import http_stub
@@ -62,3 +67,26 @@ def test_it_looks_after_the_repository(site: Site) -> None:  # noqa: F811
     site.command("once")
 
     assert read_status(site.state("prod")).last_repack is not None
+
+
+def result(outcome: str = "changed", **fields: object) -> AuditResult:
+    return AuditResult("r", "prod", "2026-11-24T00:00:00Z", outcome, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        (
+            result(subject="Shop: A changed", valued=("~ Project Shop / variables", "    ~ A  1 -> 2")),
+            ["prod, would be committed: Shop: A changed", "", "~ Project Shop / variables", "    ~ A  1 -> 2"],
+        ),
+        (result(subject="Scripts moved", valued=("Scripts moved",)), ["prod, would be committed: Scripts moved"]),
+        (result("unchanged"), ["prod: nothing changed (0 documents, no window, 0.0 s)"]),
+        (result("failed"), ["prod: failed after 0.0 s"]),
+    ],
+)
+def test_what_would_be_committed(given: AuditResult, lines: list[str]) -> None:
+    """
+    A dry run shows the commit's words; where there would be none it says what it is.
+    """
+    assert foretold(given).splitlines() == lines

@@ -146,6 +146,17 @@ def test_the_readme_shows_what_is_really_printed(shown: tuple[Path, subprocess.C
     assert places == sorted(places)
 
 
+def test_the_page_on_reading_shows_what_is_committed(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Each change that the page shows as told now is in the demonstration's commit, to the letter."""
+    directory, _ = shown
+    page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    now = [line[2:] for line in page.splitlines() if line.startswith("+ ")]
+
+    message = git(directory, "log", "-1", "--format=%B")
+    assert len(now) > 10
+    assert [line for line in now if line.strip() not in message] == []
+
+
 def test_the_configuration_goes_on_working(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     """After the stub has ended, a run with the written configuration still succeeds and finds nothing changed."""
     directory, _ = shown

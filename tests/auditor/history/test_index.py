@@ -182,14 +182,12 @@ def test_since_when_a_variable_is_so(history: History) -> None:
     with opened(history) as index:
         document = documents.one_document(index, "Store variables", 3)
         since = questions.blame(index, document, {"Variables/[v-1-0]": "Site.Url", "Variables/[x]": "other"}, 3)
-        commits = questions.history_of(index, document, "Variables/[v-1-0]")
 
     assert [(item.name, item.commit.subject) for item in since] == [
         ("Store / variables", "Two"),
         ("Site.Url", "Two"),
         ("other", "One"),
     ]
-    assert [row.subject for row in commits] == ["Two"]
 
 
 def test_what_stands_and_what_once_stood(history: History) -> None:
@@ -216,6 +214,9 @@ def test_what_stands_and_what_once_stood(history: History) -> None:
         (Filter(type="variables"), ["Two", "One"]),
         (Filter(project="store"), ["Three", "Two", "One"]),
         (Filter(name="Prod*"), ["One"]),
+        (Filter(name="prod*"), ["One"]),
+        (Filter(name="STORE"), ["Three", "Two", "One"]),
+        (Filter(name="web [rst]hop"), ["One"]),
         (Filter(secret_only=True), ["Two"]),
         (Filter(space="Nowhere"), []),
     ],
@@ -227,6 +228,22 @@ def test_commits_are_filtered(history: History, wanted: Filter, subjects: list[s
     three_states(history)
     with opened(history) as index:
         assert [row.subject for row in questions.commits(index, wanted)] == subjects
+
+
+def test_any_text_is_taken(history: History) -> None:
+    """
+    Half a surrogate in a name or a value, a path that is no UTF-8 and a message of control characters are indexed and
+    asked for like others.
+    """
+    tree = shop(**{"Environments/Odd.json": '{"Id": "Environments-9", "Name": "a\\ud800b", "Sort": ["\\udc00", "x"]}'})
+    history.commit(tree, "\x01One\x02 \x01\n\n\x01\n", when=100)
+    history.commit({**tree, "Environments/\udce4.json": {"Id": "Environments-8", "Name": "Latin"}}, "Two", when=200)
+
+    with opened(history) as index:
+        assert [row.subject for row in questions.commits(index, Filter())] == ["Two", "\x01One\x02 \x01"]
+        assert questions.find(index, "a\ud800b") != []
+        assert documents.one_document(index, "Latin", 2).id == "Environments-8"
+        assert list(questions.commits(index, Filter(person="\udcff"))) == []
 
 
 @pytest.mark.parametrize(
@@ -246,6 +263,23 @@ def test_a_document_is_found_as_people_name_it(history: History, words: str) -> 
     three_states(history)
     with opened(history) as index:
         assert documents.one_document(index, words, 3).id == "variableset-Projects-1"
+
+
+def test_a_project_may_be_called_project(history: History) -> None:
+    """
+    A title that is a part of the name is not taken off it.
+    """
+    tree = {
+        "Projects/Project X/Project X.json": project(1, "Project X"),
+        "Projects/Project X/Project X-VariableSet.json": variables(1),
+    }
+    history.commit(tree)
+    with opened(history) as index:
+        found = [
+            documents.one_document(index, f"{words} variables", 1).id for words in ("Project X", "project project x")
+        ]
+
+    assert found == ["variableset-Projects-1"] * 2
 
 
 def test_a_name_nearly_right_is_guessed(history: History) -> None:

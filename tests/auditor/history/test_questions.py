@@ -163,19 +163,6 @@ def test_words_are_found(index: Index) -> None:
     assert questions.find(index, "ro", ever=True, most=len(many)) == many
 
 
-def test_the_changes_of_a_document(index: Index) -> None:
-    """
-    A document's history is the newest first, that of an element only what concerned it.
-    """
-    variables_ = one_document(index, "Web Shop variables", 3)
-    assert [row.subject for row in questions.history_of(index, variables_)] == ["Second", "First"]
-    assert [row.subject for row in questions.history_of(index, variables_, most=1)] == ["Second"]
-    assert [row.subject for row in questions.history_of(index, variables_, "Variables/[v-1-0]")] == ["Second"]
-    assert questions.history_of(index, variables_, "Variables/[v_1_0]") == []
-    paths = [record["path"] for record in questions.records_of(index, 2)]
-    assert sorted(paths) == ["Variables/[v-1-0]/Value", "Variables/[v-1-1]/Value"]
-
-
 @pytest.mark.parametrize(
     ("message", "body", "trailers"),
     [

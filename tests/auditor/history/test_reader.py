@@ -4,12 +4,16 @@ Commits as documents that differ: of our own trees, of older ones, of what someb
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from auditor.changes.blocks import blocks
 from auditor.changes.records import Op, spelled
+from auditor.changes.render import as_text
+from auditor.history.index import Index
 from auditor.history.reader import Changed, Commit, open_reader
 from migrator.tree.git import Git
 from tests.support.histories import History, project, shop, variables
@@ -169,3 +173,66 @@ def test_nothing_is_read_that_does_not_differ(history: History) -> None:
     assert {item.change.subject.id for item in changed(history, first, history.commit(tree))} == {
         "variableset-Projects-1"
     }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"Id": "Environments-2", "Name": "Deep", "X": ' + "[" * 900 + "1" + "]" * 900 + "}",
+        '{"Id": "Environments-2", "Name": "Deep", "X": ' + '{"a":[' * 450 + "1" + "]}" * 450 + "}",
+        '{"Id": "Environments-2", "Name": "Deep", "X": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"Id": "Environments-2", "Name": "Large", "X": "' + "x" * 5_000_000 + '"}',
+        '{"Id": "Environments-2", "Name": "Twins", "R": [{"Id": "a"}, {"Id": "a"}, {"Name": 1}, {}, 3]}',
+        '{"Id": ["odd"], "Name": {"odd": 1}, "SpaceId": 7}',
+    ],
+    ids=["deep", "deep objects", "too deep", "large", "twins", "odd"],
+)
+def test_a_hostile_document_stops_nothing(history: History, content: str) -> None:
+    """
+    Whatever a document holds, it and the others are told, before and after.
+    """
+    place = "Environments/Odd.json"
+    first = history.commit(shop())
+    second = history.commit(shop(**{place: content, "Environments/Test.json": {"Id": "Environments-3", "Name": "T"}}))
+    third = history.commit(shop(**{place: content.replace('"Name": ', '"Note": "n", "Name": ').replace("1]", "2]")}))
+
+    assert "Environments-3" in {item.change.subject.id for item in changed(history, first, second)}
+    assert "Environments-3" in {item.change.subject.id for item in changed(history, second, third)}
+    with Index(history.path.parent / "index.sqlite", Git(history.path)) as index:
+        assert index.catch_up(third) == 3
+        told = index.told(f"{second}^{{tree}}", f"{third}^{{tree}}", 2)
+        assert "Environment T" in as_text(blocks(told.changes, told.sides))
+
+
+def test_a_document_of_another_type_now(history: History) -> None:
+    """
+    An id that stands in another type's folder is one document gone and another one come.
+    """
+    first = history.commit(shop(**{"Environments/X.json": {"Id": "X-1", "Name": "X"}}))
+    second = history.commit(shop(**{"Lifecycles/X.json": {"Id": "X-1", "Name": "X"}}))
+
+    found = {(item.change.map.type, item.change.records[0].op) for item in changed(history, first, second)}
+
+    assert found == {("DeploymentEnvironment", Op.REMOVED), ("Lifecycle", Op.ADDED)}
+
+
+def test_a_repository_of_the_longer_hash(tmp_path: Path) -> None:
+    """
+    A script beside its document is found where ids have 64 digits too.
+    """
+    path = tmp_path / "long.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", "--object-format=sha256", str(path)], check=True)
+    history = History(path)
+    link = {"Octopus.Action.Script.ScriptBody": {"$file": "Web Shop - Go.sh"}}
+    process = {
+        "Id": "deploymentprocess-Projects-1",
+        "OwnerId": "Projects-1",
+        "Steps": [{"Id": "s", "Name": "Go", "Actions": [{"Id": "a", "Name": "Go", "Properties": link}]}],
+    }
+    place = "Projects/Web Shop/Web Shop"
+    files: dict[str, Any] = {f"{place}-DeploymentProcess.json": process, f"{place} - Go.sh": "echo 1\n"}
+    first = history.commit(shop(**files))
+
+    (item,) = changed(history, first, history.commit(shop(**files | {f"{place} - Go.sh": "echo 2\n"})))
+
+    assert item.change.records[0].after == "echo 2\n"

@@ -62,6 +62,31 @@ def test_message_groups_by_type_with_counts_and_a_link() -> None:
     assert told.payload["link"] == link
 
 
+def test_what_changed_is_told_in_the_words_of_the_commit() -> None:
+    """A line for each document, by names; with their values only where that is allowed, and then with their indent."""
+    result = run(
+        changes={"VariableSet": {"changed": 1}},
+        commits=("c" * 40,),
+        subject="Web Shop: Replicas changed",
+        told=("Web Shop: Replicas changed",),
+        valued=("~ Project Web Shop / variables", "    ~ Replicas  [no scope]      3 -> 12"),
+    )
+
+    bare, valued = message(result), message(result, values=True)
+
+    assert bare.text.splitlines()[1:] == ["Web Shop: Replicas changed", f"Commits: {'c' * 10}"]
+    assert valued.text.splitlines()[1:3] == ["~ Project Web Shop / variables", "    ~ Replicas [no scope] 3 -> 12"]
+    assert "12" not in json.dumps(dict(bare.payload))
+    assert bare.payload["told"] == ["Web Shop: Replicas changed"]
+
+
+def test_very_much_is_counted() -> None:
+    """Of very many documents that changed the first are told, the rest counted."""
+    text = message(run(told=tuple(f"T{n}: a" for n in range(100)))).text
+
+    assert text.endswith("\nand 60 more lines")
+
+
 def test_link_without_commit_is_left_out() -> None:
     """A run without a commit has no page to point at."""
     assert link_of("https://git.example.com/{commit}", run(outcome="failed")) is None
@@ -100,11 +125,13 @@ def test_length_is_bounded_and_lines_cannot_be_forged(
         changes={name: {"added": count, "changed": 1} for name in names},
         error=error,
         subject=names[0] if names else "",
+        told=tuple(names),
+        valued=tuple(f"    {name}" for name in names),
         commits=("c" * 40,) * (count % 50),
         warnings=tuple(ReportedWarning(document, path, "text") for document, path in warnings),
     )
 
-    told = message(result, link, {"changed"})
+    told = message(result, link, {"changed"}, values=count % 2 == 0)
 
     assert len(told.title) <= MAX_TITLE
     assert told.title.isprintable()
@@ -160,6 +187,9 @@ def test_a_message_tells_all_that_a_person_must_know() -> None:
         "window_stuck": True,
         "documents": 40,
         "files": {"added": 0, "modified": 0, "deleted": 0, "unchanged": result.files.unchanged},
+        "subject": "Two projects",
+        "told": [],
+        "told_left_out": 0,
         "totals": {"added": 2, "changed": 0, "removed": 0, "renamed": 1},
         "changes": {"Feed": {"renamed": 1}, "Project": {"added": 2, "changed": 0}},
         "types_left_out": 0,
