@@ -6,7 +6,7 @@ All wiring of a run is here; each step is a function of its own, and the whole c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,9 +17,9 @@ from auditor.changes.files import FileChanges, Shrinking, StateBefore, TreeBefor
 from auditor.changes.outcomes import counts
 from auditor.changes.rows import changed_rows, changed_tables
 from auditor.changes.state import State, StateError, Whole
-from auditor.committing import commit, index, with_commit
 from auditor.export_key import ExportKey, check_password, metadata_in
-from auditor.opening import check_whose, open_repository, verify_repository
+from auditor.recording.committing import commit, index, with_commit
+from auditor.recording.opening import check_whose, open_repository, verify_repository
 from auditor.repository.fast_import import FastImport
 from auditor.repository.push import Published, publish
 from auditor.repository.repository import METADATA, Busy, Repository, clear_stale, locked
@@ -244,15 +244,8 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
         wholes = rows.wholes_but({item.identity.type for item in stream.unreadable})
         digest = secrets.digest(options.state_key()) if (moved or known is None) and secrets is not None else None
         _finish(run, state, made_on(repository.head(), content), count, wholes, digest)
-        done = replace(
-            result,
-            documents=rows.documents,
-            files=count,
-            left_out=stream.left_out(tables.unchanged),
-            in_git={identity.id: str(place) for identity, place in stream.in_git},
-            tables=tables_read(server, content) if content.partial is None else None,
-        )
-        done = _with_findings(run, replace(done, warnings=_warnings(run, stream.unreadable, server, content)), state)
+        done = replace(result, documents=rows.documents, files=count)
+        done = _looked_at(run, done, state, stream, (server, content), tables.unchanged)
     # Only now: the commit's words compare with the version of the run before.
     run.status = replace(run.status, version=facts.version)
     if made is None:
@@ -260,6 +253,28 @@ def _audited(run: Run, result: AuditResult, repository: Repository, server: Serv
     done = _published(run, repository, with_commit(done, made, counts(changes.changes)))
     index(run, repository, head, made)
     return done
+
+
+def _looked_at(
+    run: Run,
+    result: AuditResult,
+    state: State,
+    stream: Stream,
+    read: tuple[Server, Content],
+    unchanged: Mapping[int, int],
+) -> AuditResult:
+    """
+    Return a result with what is to be told of the server beside what changed.
+    """
+    server, content = read
+    told = replace(
+        result,
+        left_out=stream.left_out(unchanged),
+        in_git={identity.id: str(place) for identity, place in stream.in_git},
+        tables=tables_read(server, content) if content.partial is None else None,
+        warnings=_warnings(run, stream.unreadable, server, content),
+    )
+    return _with_findings(run, told, state)
 
 
 def _secrets_moved(stream: Stream, known: State, options: ExportOptions) -> bool:

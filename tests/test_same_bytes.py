@@ -72,8 +72,8 @@ KINDS: dict[str, tuple[bool, Writes, str]] = {
 """Whether the server has spaces, what writes the tree, and the tree's id."""
 
 DEMO = """
-5140b38bb77ac66348f519aab39da19011cc1370
-0cf9fc1d9a1bd95ccb01c18bb44a510eb0ea18df
+61ce3023be32c853a1604e928896b963edb77cd7
+030acef7725c64f32212c902baecb3c5e0faf342
 """.strip()
 BENCH = """
 e795713c6e93ab854c9f0a0cfe0e2f9c09caa8b6

@@ -24,7 +24,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from auditor.changes.commit_message import Change, Outcome, message
+from auditor.changes.commit_message import counted_only, message
+from auditor.changes.outcomes import Change, Outcome
 from migrator.documents.canonical_json import decode
 from migrator.documents.document import DocumentId
 from migrator.documents.file import File, check_path
@@ -179,7 +180,8 @@ def survive(server: Server, place: Place, changed: Row) -> None:
         opened = decode(item.files[0].content)
         open_from_tree(REGISTRY[item.identity.type], item.identity.id, opened, PASSWORD)
         told(ReportedWarning(found.path, found.path, found.message) for found in item.findings)
-        text = message([Change(item.identity.type, item.name, Outcome.CHANGED)], [("Server", "x")])
+        words = counted_only([Change(item.identity.type, item.name, Outcome.CHANGED)])
+        text = message(words, [("Server", "x")])
         assert text.replace("\n", "").isprintable()
     told(ReportedWarning(item.identity.id, item.path, item.message) for item in stream.unreadable)
     assert len(stream.unreadable) <= 1, stream.unreadable

@@ -1,17 +1,20 @@
 """
-The commands about commits: log, show, diff. Over any clone, without a password.
+The commands about commits: log, show, diff, noise. Over any clone, without a password.
 
 Not here: how questions are answered (``auditor/history``) or how changes look (``auditor/changes``).
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import click
 
 from auditor.changes.blocks import Block, blocks
 from auditor.changes.render import as_html, as_markdown, as_text, markdown_text, page
@@ -19,13 +22,17 @@ from auditor.changes.wording import DocumentChange
 from auditor.cli.showing import dumped, is_coloured, iso, look, opened, out, table, when
 from auditor.history import documents, questions
 from auditor.history.drift import drift
+from auditor.history.noise import Noise, Noisy
+from auditor.history.noise import noise as find_noise
 from auditor.history.opened import Opened, moment_of
 from auditor.history.questions import CommitRow, Filter
 from auditor.history.telling import Told
 from auditor.history.words import fits
 from migrator.errors import UsageError
 from migrator.tree.git import Git
-from migrator.wording import escaped
+from migrator.wording import counted, escaped
+
+_NOISE_SHOWN = 20
 
 
 def _wanted(given: Mapping[str, Any], git: Git) -> Filter:
@@ -230,3 +237,52 @@ def _drift(left: Path, right: Path, given: Mapping[str, Any]) -> tuple[list[tupl
         sides = [(item.git, item.index, item.head.seq, item.head.tree) for item in (a, b)]
         told = _kept(drift(sides[0], sides[1]), _wanted(given, a.git))
         return [("from", f"{left} {when(a.head.committed)}"), ("to", f"{right} {when(b.head.committed)}")], told
+
+
+def noise(
+    repository: Path | None,
+    config: Path | None,
+    server: str | None,
+    as_json: bool,
+    runs: int,
+    share: int,
+    name: str | None,
+) -> None:
+    """What changes in most runs, each with the rule that would silence it."""
+    if name is not None and server is not None:
+        raise UsageError("the server is named twice; give SERVER or --server")
+    with opened(repository, config, server or name) as source:
+        found = find_noise(source.index, runs=runs, share=share / 100)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_noise(found, share)))
+
+
+def _noise(found: Noise, share: int) -> Iterator[str]:
+    if not (found.tables or found.paths or found.documents):
+        yield f"nothing changed in more than {share} % of {_runs(found)}"
+        return
+    yield f"of {_runs(found)}"
+    yield from _noisy("tables whose rows come and go", found.tables, found.runs)
+    yield from _noisy("places", found.paths, found.runs)
+    yield from _noisy("documents", found.documents, found.runs)
+    yield ""
+    yield "a rule goes into [servers.NAME.export], several of one kind into one list; silence only what no person does"
+
+
+def _runs(found: Noise) -> str:
+    return f"the last {counted(found.runs, 'run')} that committed something"
+
+
+def _noisy(title: str, some: tuple[Noisy, ...], runs: int) -> Iterator[str]:
+    if not some:
+        return
+    yield ""
+    yield title
+    for item in some[:_NOISE_SHOWN]:
+        words = " ".join(part for part in (item.type, escaped(item.name), escaped(item.path)) if part)
+        yield f"  {100 * item.runs // runs:>3} %  {words}"
+        yield f"         {escaped(item.rule)}"
+    if len(some) > _NOISE_SHOWN:
+        yield f"  and {len(some) - _NOISE_SHOWN} more"

@@ -225,7 +225,7 @@ COMMANDS = (
     ),
     Command(
         "noise",
-        "auditor.cli.noise:noise",
+        "auditor.cli.history:noise",
         "What changes in most runs, each with the rule that would silence it.",
         (
             *HISTORY,

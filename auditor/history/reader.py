@@ -20,7 +20,7 @@ from auditor.changes.differ import differences
 from auditor.changes.records import Subject, masked
 from auditor.changes.wording import DocumentChange
 from auditor.history.objects import Blobs
-from migrator.documents.canonical_json import decode, is_utf8
+from migrator.documents.canonical_json import decode
 from migrator.documents.document import Body, display_name
 from migrator.documents.scripts import LINK, script_owner
 from migrator.maps.document_map import DocumentMap
@@ -226,8 +226,6 @@ class Reader:
             body = decode(content)
         except ValueError:
             return None
-        if b"\\ud" in content.lower():
-            body = _whole_characters(body)
         if not isinstance(body, dict):
             return None
         if _may_be_deep(content):
@@ -341,17 +339,6 @@ def _commit(head: bytes) -> Commit:
     return Commit(
         id_, tree, tuple(parents.split()), author, mail, int(authored or 0), committer, int(committed or 0), message
     )
-
-
-def _whole_characters(value: Any) -> Any:
-    """
-    Return a value without halves of characters, which neither a terminal nor the index takes.
-    """
-    if isinstance(value, str):
-        return value if is_utf8(value) else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
-    return [_whole_characters(item) for item in value] if isinstance(value, list) else value
 
 
 def _raw(text: bytes) -> list[Touched]:

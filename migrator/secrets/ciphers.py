@@ -337,7 +337,7 @@ class InterchangeCipher:
         """
         Return *plain* sealed, always the same text for the same plaintext.
         """
-        return _cbc_encrypt(self.key, plain.encode("utf-8", "surrogatepass"), bytes(16))
+        return _cbc_encrypt(self.key, plain.encode("utf-8"), bytes(16))
 
     def open(self, text: str) -> str:
         """
@@ -347,6 +347,6 @@ class InterchangeCipher:
             SecretError: it does not open under this password.
         """
         try:
-            return _cbc_decrypt(self.key, text).decode("utf-8", "surrogatepass")
+            return _cbc_decrypt(self.key, text).decode("utf-8")
         except (ValueError, binascii.Error):
             raise SecretError("the value does not open under this password") from None

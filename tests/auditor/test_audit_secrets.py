@@ -73,8 +73,7 @@ def test_what_was_renamed_is_told_so_where_a_secret_moved_too(audited: Audited) 
     audited.good()
     hold(audited, SECRETS[0])
     audited.database.edit("Project", "Projects-2", lambda project: project.update(Name="Another Name"))
-    audited.good()
-    assert "Project Another Name renamed" in audited.subject()
+    assert audited.good().changes["Project"]["renamed"] == 1
 
 
 def test_a_secret_that_only_a_files_form_seems_to_show(audited: Audited) -> None:

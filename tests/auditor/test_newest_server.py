@@ -7,7 +7,7 @@ from __future__ import annotations
 from auditor.audit import RunOptions
 from auditor.cli.once import summary
 from migrator.exporter import export
-from tests.support.audits import Audited
+from tests.support.audits import RENDERED, Audited
 from tests.support.servers import contents
 from tests.support.templates import sample
 
@@ -66,7 +66,7 @@ def test_a_run_gives_what_an_export_gives(fresh: Audited) -> None:
         fresh.database.run(statement)
         fresh.good()
         folder = fresh.root / f"export-{step}"
-        export(fresh.database.address, folder, fresh.database.options())
+        export(fresh.database.address, folder, fresh.database.options(render=RENDERED))
         assert contents(folder) == fresh.files()
     head = fresh.head()
     fresh.good(RunOptions(full=True))

@@ -104,10 +104,18 @@ def test_the_smallest_server_gets_the_documented_defaults(tmp_path: Path) -> Non
 
 DEFAULTS: dict[str, Any] = {
     "run_limit": 3600,
-    "limits": {"connect": 15, "lock": 30, "statement": 600},
+    "limits": {
+        "connect": 15,
+        "lock": 30,
+        "statement": 600,
+        "largest_document": 256,
+        "largest_unpacked": 256,
+        "deepest": 200,
+    },
     "export": {
         "noise": "normal",
         "secrets": "encrypt",
+        "plaintext": "seal",
         "inline_scripts": "ExtractToFiles",
         "shrink_limit": 0.3,
         "projects": (),

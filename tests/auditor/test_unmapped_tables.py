@@ -11,7 +11,7 @@ import pytest
 from auditor.audit import RunOptions
 from auditor.cli.once import summary
 from migrator.exporter import export
-from tests.support.audits import Audited
+from tests.support.audits import RENDERED, Audited
 from tests.support.newer import join_sets, normalise
 from tests.support.servers import contents
 
@@ -55,7 +55,7 @@ def test_runs_by_rows_give_what_an_export_gives(audited: Audited) -> None:
         change(audited, rng)
         audited.good(RunOptions(accept_shrink=True))
         folder = audited.root / f"export-{number}"
-        export(audited.database.address, folder, audited.database.options())
+        export(audited.database.address, folder, audited.database.options(render=RENDERED))
         assert contents(folder) == audited.files()
 
 

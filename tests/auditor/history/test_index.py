@@ -149,7 +149,7 @@ def test_messages_and_values_of_any_signs(history: History) -> None:
         assert [item[0] for item in found] == commits
         assert found[0][1] == odd
         (name,) = index.db.execute("SELECT name FROM documents WHERE type = 'Project'").fetchone()
-    assert name == "Sh\ufffdp"
+    assert name == "Sh?p"
 
 
 def test_it_is_checked_against_git(history: History) -> None:

@@ -177,6 +177,8 @@ def test_a_message_tells_all_that_a_person_must_know() -> None:
     assert told.payload == {
         "version": 1,
         "tampered": [],
+        "findings": 0,
+        "resolved": 0,
         "states": ["failed", "window-stuck"],
         "run_id": "r1",
         "server": "prod",

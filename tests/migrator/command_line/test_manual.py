@@ -9,8 +9,8 @@ import re
 import click
 import pytest
 
-from auditor.cli.main import PROGRAM as AUDITOR
-from migrator.cli.main import PROGRAM as MIGRATOR
+from auditor.cli.program import PROGRAM as AUDITOR
+from migrator.cli.program import PROGRAM as MIGRATOR
 from migrator.command_line.manual import manual
 from migrator.command_line.program import Program
 
