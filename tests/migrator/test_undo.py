@@ -214,7 +214,7 @@ def test_without_its_undo_no_import(edited: Imported) -> None:
     with pytest.raises(UsageError, match="is there already"):
         edited.take()
     assert edited.undo.read_text() == "mine"
-    edited.undo = edited.undo.with_name("x" * 250)
+    edited.undo = edited.undo.with_name("x" * 255)
     with pytest.raises(OperatorError, match="nothing was imported"):
         edited.take()
     assert edited.now() == edited.rows
